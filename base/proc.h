@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* proc.h - other processes: pidfds, signals by name, helpers run to their end
+ *
+ * Besides runtime/container/spawn.c this is the only file that forks.
+ */
+#ifndef SKERRY_BASE_PROC_H
+#define SKERRY_BASE_PROC_H
+
+#include <signal.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "base/buf.h"
+#include "base/err.h"
+
+/* System calls without a libc wrapper in Debian 12's static libc: -1, errno. */
+int proc_pidfd_open(pid_t pid);
+/* Refuses nothing: the pidfd is the proof. sig 0 only checks. */
+int proc_pidfd_signal(int pidfd, int sig);
+/* kill(2) that refuses pid <= 1 with EINVAL. */
+int proc_kill(pid_t pid, int sig);
+
+/* Field 22 of /proc/PID/stat (clock ticks since boot) and its state letter;
+ * 0 or -1 with errno (ESRCH when gone). */
+int proc_start_time(pid_t pid, uint64_t *ret_ticks, char *ret_state);
+
+/* Waits until the pidfd's process ended, at most timeout_ms (-1: for ever);
+ * 1 ended, 0 time is up, -1. */
+int proc_pidfd_wait(int pidfd, int timeout_ms);
+
+/* "TERM", "SIGTERM", "sigterm", "15", "RTMIN+3", "RTMAX-1": the number, or -1. */
+int signal_parse(const char *name);
+/* "SIGTERM", or NULL. */
+const char *signal_name(int sig);
+
+struct proc_run {
+	const char *path;	 /* absolute */
+	char *const *argv;
+	char *const *env;	 /* NULL: empty environment */
+	const char *cwd;	 /* NULL: as is */
+	const char *input;	 /* on standard input; NULL: /dev/null */
+	size_t input_len;
+	int stdout_fd, stderr_fd; /* -1: collected into output */
+	struct buf *output;	 /* at most PROC_OUTPUT_MAX kept, the rest read and dropped; may be NULL */
+	int timeout_ms;		 /* 0: none; then SIGKILL and ETIMEDOUT */
+};
+#define PROC_OUTPUT_MAX ((size_t)64 << 10)
+
+/* Runs it to its end: the wait status, or -1 with err (could not be started,
+ * or time-out).  Default signals, descriptors 0-2 only, PR_SET_PDEATHSIG. */
+int proc_run(const struct proc_run *run, struct err *err);
+
+/* A descriptor of a new user namespace with these maps, in which nobody lives ("CONTAINER HOST COUNT\n"
+ * lines as in user_namespaces(7)): what an id-mapped mount wants. -1 with err. */
+int spawn_userns(const char *uid_map, const char *gid_map, struct err *err);
+
+/* What ps(1) shows; the argv area is overwritten (keeps within it). */
+void proc_title_init(int argc, char **argv);
+void proc_title(const char *format, ...) PRINTF(1, 2);
+
+#endif

@@ -1,0 +1,394 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* devices.c - the device filter: rules to an eBPF program, and into force
+ *
+ * The kernel asks the program for each mknod and open of a device: kind,
+ * numbers, and which of mknod, read and write.  For each of these the last rule
+ * that names the device and it decides; without one it is denied.  So the
+ * program looks at the rules from the last to the first and keeps, in r3, what
+ * is still to be allowed:
+ *
+ *   allow: take the rule's accesses out of r3; nothing left: allowed
+ *   deny:  r3 has one of the rule's accesses: denied
+ *
+ * A rule for everything ends the program: the verifier refuses dead code.
+ * A new program replaces the old one in one step (BPF_F_REPLACE); where there
+ * were several, the new one is attached before the old ones go.
+ * runtime-spec config-linux.md "Allowed Device list"; bpf(2);
+ * Documentation/bpf/prog_cgroup_dev.rst.
+ */
+#include "cgroups/internal.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/bpf.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "base/file.h"
+
+#define ACCESS_ALL   (BPF_DEVCG_ACC_MKNOD | BPF_DEVCG_ACC_READ | BPF_DEVCG_ACC_WRITE)
+#define PROGRAM_NAME "skerry_devices"
+#define PROGRAM_MAX  65536 /* instructions */
+#define RULE_INSNS   8	   /* at most, of one rule */
+#define ATTACHED_MAX 64	   /* BPF_CGROUP_MAX_PROGS */
+
+/* --- make ------------------------------------------------------------------ */
+
+struct rule {
+	bool allow;
+	int type; /* BPF_DEVCG_DEV_*, 0: any */
+	int64_t major, minor; /* -1: any */
+	int access;
+};
+
+static int rule_make(const struct spec_device_rule *s, size_t index, struct rule *ret,
+		     struct err *err)
+{
+	struct rule r = { .allow = s->allow, .major = -1, .minor = -1 };
+	const char *type = s->type && *s->type ? s->type : "a";
+
+	if (strcmp(type, "b") == 0)
+		r.type = BPF_DEVCG_DEV_BLOCK;
+	else if (strcmp(type, "c") == 0)
+		r.type = BPF_DEVCG_DEV_CHAR;
+	else if (strcmp(type, "a") != 0)
+		return err_set(err, EINVAL, "device rule %zu: type \"%s\" is not \"a\", \"b\" or \"c\"",
+			       index, type);
+	if (s->major.has && s->major.v >= 0)
+		r.major = s->major.v;
+	if (s->minor.has && s->minor.v >= 0)
+		r.minor = s->minor.v;
+	if (r.major > INT32_MAX || r.minor > INT32_MAX)
+		return err_set(err, ERANGE, "device rule %zu: device number is out of range", index);
+	for (const char *a = s->access ? s->access : ""; *a; a++) {
+		if (*a == 'r')
+			r.access |= BPF_DEVCG_ACC_READ;
+		else if (*a == 'w')
+			r.access |= BPF_DEVCG_ACC_WRITE;
+		else if (*a == 'm')
+			r.access |= BPF_DEVCG_ACC_MKNOD;
+		else
+			return err_set(err, EINVAL, "device rule %zu: access \"%s\" is not of \"rwm\"",
+				       index, s->access);
+	}
+	if (r.access == 0) /* like absent numbers: all */
+		r.access = ACCESS_ALL;
+	*ret = r;
+	return 0;
+}
+
+static void emit(struct bpf_insn *out, size_t *n, uint8_t code, uint8_t regs, int16_t off,
+		 int32_t imm)
+{
+	out[(*n)++] = (struct bpf_insn){
+		.code = code, .dst_reg = regs & 15, .src_reg = regs >> 4, .off = off, .imm = imm
+	};
+}
+
+static void emit_exit(struct bpf_insn *out, size_t *n, bool allow)
+{
+	emit(out, n, BPF_ALU64 | BPF_MOV | BPF_K, BPF_REG_0, 0, allow);
+	emit(out, n, BPF_JMP | BPF_EXIT, 0, 0, 0);
+}
+
+/* r2 type, r3 accesses left, r4 major, r5 minor; r1 is the context. */
+static void emit_head(struct bpf_insn *out, size_t *n)
+{
+	emit(out, n, BPF_LDX | BPF_MEM | BPF_W, BPF_REG_2 | BPF_REG_1 << 4,
+	     offsetof(struct bpf_cgroup_dev_ctx, access_type), 0);
+	emit(out, n, BPF_ALU64 | BPF_MOV | BPF_X, BPF_REG_3 | BPF_REG_2 << 4, 0, 0);
+	emit(out, n, BPF_ALU64 | BPF_AND | BPF_K, BPF_REG_2, 0, 0xffff);
+	emit(out, n, BPF_ALU64 | BPF_RSH | BPF_K, BPF_REG_3, 0, 16);
+	emit(out, n, BPF_LDX | BPF_MEM | BPF_W, BPF_REG_4 | BPF_REG_1 << 4,
+	     offsetof(struct bpf_cgroup_dev_ctx, major), 0);
+	emit(out, n, BPF_LDX | BPF_MEM | BPF_W, BPF_REG_5 | BPF_REG_1 << 4,
+	     offsetof(struct bpf_cgroup_dev_ctx, minor), 0);
+}
+
+/* One rule; true when nothing gets past it. */
+static bool emit_rule(struct bpf_insn *out, size_t *n, const struct rule *r)
+{
+	size_t start = *n, jumps = 0;
+	size_t at[4];
+
+	/* offsets to the rule's end are filled in below */
+	if (r->type) {
+		at[jumps++] = *n;
+		emit(out, n, BPF_JMP | BPF_JNE | BPF_K, BPF_REG_2, 0, r->type);
+	}
+	if (r->major >= 0) {
+		at[jumps++] = *n;
+		emit(out, n, BPF_JMP | BPF_JNE | BPF_K, BPF_REG_4, 0, (int32_t)r->major);
+	}
+	if (r->minor >= 0) {
+		at[jumps++] = *n;
+		emit(out, n, BPF_JMP | BPF_JNE | BPF_K, BPF_REG_5, 0, (int32_t)r->minor);
+	}
+	if (r->access == ACCESS_ALL) {
+		bool all = *n == start;
+
+		emit_exit(out, n, r->allow);
+		if (all)
+			return true;
+	} else if (r->allow) {
+		emit(out, n, BPF_ALU64 | BPF_AND | BPF_K, BPF_REG_3, 0, ACCESS_ALL & ~r->access);
+		at[jumps++] = *n;
+		emit(out, n, BPF_JMP | BPF_JNE | BPF_K, BPF_REG_3, 0, 0);
+		emit_exit(out, n, true);
+	} else {
+		emit(out, n, BPF_JMP | BPF_JSET | BPF_K, BPF_REG_3, 1, r->access);
+		at[jumps++] = *n;
+		emit(out, n, BPF_JMP | BPF_JA, 0, 0, 0);
+		emit_exit(out, n, false);
+	}
+	for (size_t i = 0; i < jumps; i++)
+		out[at[i]].off = (int16_t)(*n - at[i] - 1);
+	return false;
+}
+
+int cgroup_devices_make(const struct spec_device_rule *rules, size_t n, struct arena *arena,
+			void **ret_insn, size_t *ret_n, struct err *err)
+{
+	struct bpf_insn *out;
+	bool ended = false;
+	size_t len = 0;
+
+	if (n > PROGRAM_MAX / RULE_INSNS)
+		return err_set(err, E2BIG, "%zu device rules are too many (at most %d)", n,
+			       PROGRAM_MAX / RULE_INSNS);
+	out = arena_array(arena, n * RULE_INSNS + RULE_INSNS, sizeof(*out));
+	if (!out)
+		return err_set(err, ENOMEM, "device rules: out of memory");
+	emit_head(out, &len);
+	for (size_t i = n; i > 0 && !ended; i--) {
+		struct rule r;
+
+		if (rule_make(&rules[i - 1], i - 1, &r, err) < 0)
+			return -1;
+		ended = emit_rule(out, &len, &r);
+	}
+	if (!ended)
+		emit_exit(out, &len, false);
+	*ret_insn = out;
+	*ret_n = len;
+	return 0;
+}
+
+/* What every container has: it may make device nodes (they are checked when opened), and these. */
+int cgroup_devices_rules(const struct spec_resources *r, struct arena *arena,
+			 struct spec_device_rule **ret, size_t *ret_n, struct err *err)
+{
+	static const struct {
+		const char *type;
+		int64_t major, minor;
+		const char *access;
+	} always[] = {
+		{ "c", -1, -1, "m" },	{ "b", -1, -1, "m" },	{ "c", 1, 3, "rwm" }, /* null */
+		{ "c", 1, 8, "rwm" }, /* random */
+		{ "c", 1, 7, "rwm" }, /* full */
+		{ "c", 5, 0, "rwm" }, /* tty */
+		{ "c", 1, 5, "rwm" }, /* zero */
+		{ "c", 1, 9, "rwm" }, /* urandom */
+		{ "c", 5, 1, "rwm" }, /* console */
+		{ "c", 136, -1, "rwm" }, /* pts */
+		{ "c", 5, 2, "rwm" }, /* ptmx */
+		{ "c", 10, 200, "rwm" }, /* tun: engines and their users rely on it */
+	};
+	/* arena strings may not be const: the struct is the decoder's */
+	size_t given = r ? r->devices.n : 0, n = given;
+	struct spec_device_rule *v = arena_array(arena, given + ARRAY_SIZE(always), sizeof(*v));
+
+	if (!v)
+		return err_set(err, ENOMEM, "device rules: out of memory");
+	if (given)
+		memcpy(v, r->devices.v, given * sizeof(*v));
+	for (size_t i = 0; i < ARRAY_SIZE(always); i++, n++) {
+		v[n].allow = true;
+		v[n].type = arena_strdup(arena, always[i].type);
+		v[n].access = arena_strdup(arena, always[i].access);
+		if (!v[n].type || !v[n].access)
+			return err_set(err, ENOMEM, "device rules: out of memory");
+		v[n].major = (struct opt_i64){ .has = true, .v = always[i].major };
+		v[n].minor = (struct opt_i64){ .has = true, .v = always[i].minor };
+	}
+	*ret = v;
+	*ret_n = n;
+	return 0;
+}
+
+/* --- apply ----------------------------------------------------------------- */
+
+static int sys_bpf(int cmd, union bpf_attr *attr, size_t size)
+{
+	long r;
+
+	do
+		r = syscall(SYS_bpf, cmd, attr, size);
+	while (r < 0 && (errno == EINTR || errno == EAGAIN));
+	return (int)r;
+}
+
+static int program_load(const void *insn, size_t n)
+{
+	static const char license[] = "Apache-2.0"; /* calls no helper that asks for another */
+	union bpf_attr attr;
+
+	memset(&attr, 0, sizeof(attr));
+	attr.prog_type = BPF_PROG_TYPE_CGROUP_DEVICE;
+	attr.insns = (uint64_t)(uintptr_t)insn;
+	attr.insn_cnt = (uint32_t)n;
+	attr.license = (uint64_t)(uintptr_t)license;
+	memcpy(attr.prog_name, PROGRAM_NAME, sizeof(PROGRAM_NAME));
+	return sys_bpf(BPF_PROG_LOAD, &attr, sizeof(attr));
+}
+
+/* Kernels before 5.11 charge programs to RLIMIT_MEMLOCK. */
+static int program_load_unlimited(const void *insn, size_t n)
+{
+	struct rlimit old, none = { RLIM_INFINITY, RLIM_INFINITY };
+	int fd = program_load(insn, n), code = errno;
+
+	if (fd >= 0 || code != EPERM || getrlimit(RLIMIT_MEMLOCK, &old) < 0)
+		return fd;
+	if (setrlimit(RLIMIT_MEMLOCK, &none) == 0) {
+		fd = program_load(insn, n);
+		code = errno;
+		(void)setrlimit(RLIMIT_MEMLOCK, &old);
+	}
+	errno = code;
+	return fd;
+}
+
+bool devices_excused(void)
+{
+	char map[128];
+	unsigned int inside = 1, outside = 1, size = 0;
+	AUTO_BUF text;
+
+	if (geteuid() != 0)
+		return true;
+	buf_init(&text);
+	if (file_read(AT_FDCWD, "/proc/self/uid_map", &text, sizeof(map) * 1024, false) < 0)
+		return false;
+	/* the first user namespace maps everything to itself */
+	return sscanf(text.s, "%u %u %u", &inside, &outside, &size) == 3 &&
+	       (inside != 0 || outside != 0 || size != UINT32_MAX);
+}
+
+static int program_attach(int group, int program, uint32_t flags, int replaced)
+{
+	union bpf_attr attr;
+
+	memset(&attr, 0, sizeof(attr));
+	attr.target_fd = (uint32_t)group;
+	attr.attach_bpf_fd = (uint32_t)program;
+	attr.attach_type = BPF_CGROUP_DEVICE;
+	attr.attach_flags = flags;
+	attr.replace_bpf_fd = replaced < 0 ? 0 : (uint32_t)replaced;
+	return sys_bpf(BPF_PROG_ATTACH, &attr, sizeof(attr));
+}
+
+static int program_detach(int group, int program)
+{
+	union bpf_attr attr;
+
+	memset(&attr, 0, sizeof(attr));
+	attr.target_fd = (uint32_t)group;
+	attr.attach_bpf_fd = (uint32_t)program;
+	attr.attach_type = BPF_CGROUP_DEVICE;
+	return sys_bpf(BPF_PROG_DETACH, &attr, sizeof(attr));
+}
+
+/* A descriptor of the program with this id if it is one of ours (a service manager may have its
+ * own in the same place); -1. */
+static int program_open_ours(uint32_t id)
+{
+	struct bpf_prog_info info;
+	union bpf_attr attr;
+	AUTO_FD fd = -1;
+
+	memset(&attr, 0, sizeof(attr));
+	attr.prog_id = id;
+	fd = sys_bpf(BPF_PROG_GET_FD_BY_ID, &attr, sizeof(attr));
+	if (fd < 0)
+		return -1;
+	memset(&info, 0, sizeof(info));
+	memset(&attr, 0, sizeof(attr));
+	attr.info.bpf_fd = (uint32_t)fd;
+	attr.info.info_len = sizeof(info);
+	attr.info.info = (uint64_t)(uintptr_t)&info;
+	if (sys_bpf(BPF_OBJ_GET_INFO_BY_FD, &attr, sizeof(attr)) < 0 ||
+	    strncmp(info.name, PROGRAM_NAME, sizeof(info.name)) != 0)
+		return -1;
+	return fd_take(&fd);
+}
+
+/* Descriptors of our programs that are attached to the group; their number, or -1. */
+static int programs_find(int group, int *fds)
+{
+	uint32_t ids[ATTACHED_MAX] = { 0 };
+	union bpf_attr attr;
+	int n = 0;
+
+	memset(&attr, 0, sizeof(attr));
+	attr.query.target_fd = (uint32_t)group;
+	attr.query.attach_type = BPF_CGROUP_DEVICE;
+	attr.query.prog_cnt = ATTACHED_MAX;
+	attr.query.prog_ids = (uint64_t)(uintptr_t)ids;
+	if (sys_bpf(BPF_PROG_QUERY, &attr, sizeof(attr)) < 0)
+		return -1;
+	for (uint32_t i = 0; i < attr.query.prog_cnt && i < ATTACHED_MAX; i++) {
+		fds[n] = program_open_ours(ids[i]);
+		if (fds[n] >= 0)
+			n++;
+	}
+	return n;
+}
+
+static int replace_programs(int group, int program, const int *old, int n_old)
+{
+	int replaced = 0;
+
+	if (n_old > 0 &&
+	    program_attach(group, program, BPF_F_ALLOW_MULTI | BPF_F_REPLACE, old[0]) == 0)
+		replaced = 1;
+	else if (program_attach(group, program, BPF_F_ALLOW_MULTI, -1) < 0)
+		return -1;
+	for (int i = replaced; i < n_old; i++) /* both are in force until here: never none */
+		if (program_detach(group, old[i]) < 0 && errno != ENOENT)
+			return -1;
+	return 0;
+}
+
+int cgroup_devices_apply(const struct cgroup *g, const void *insn, size_t n, struct err *err)
+{
+	int old[ATTACHED_MAX], n_old = 0, r;
+	AUTO_FD program = -1;
+
+	if (g->top < 0)
+		return 0;
+	program = program_load_unlimited(insn, n);
+	if (program < 0) {
+		int code = errno;
+
+		/* rootless: no device node can be made there, and those there are keep their owners */
+		if ((code == EPERM || code == ENOSYS) && devices_excused())
+			return 0;
+		errno = code;
+		return err_sys(err, "load the device filter of cgroup \"%s\"", g->place.path);
+	}
+	if (!g->fresh)
+		n_old = programs_find(g->top, old);
+	if (n_old < 0)
+		return err_sys(err, "look for the device filter of cgroup \"%s\"", g->place.path);
+	r = replace_programs(g->top, program, old, n_old);
+	if (r < 0)
+		(void)err_sys(err, "attach the device filter to cgroup \"%s\"", g->place.path);
+	for (int i = 0; i < n_old; i++)
+		(void)fd_close(old[i]);
+	return r;
+}

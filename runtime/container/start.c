@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* start.c - release the init that waits at its fifo
+ *
+ * Who unlinks the fifo has started the container: two starts can't both.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "base/proc.h"
+#include "runtime/container/hooks.h"
+#include "runtime/container/runtime.h"
+
+#define SPEC_ARENA_MAX ((size_t)128 << 20)
+
+static int release_init(const struct store_entry *e, struct err *err)
+{
+	AUTO_FD fifo = openat(e->dir, STORE_FIFO, O_WRONLY | O_NONBLOCK | O_CLOEXEC);
+
+	/* fifo(7): without a reader ENXIO, so init has ended. */
+	if (fifo < 0 && errno == ENXIO)
+		return err_set(err, ESRCH, "cannot start a container that has stopped");
+	if (fifo < 0 || unlinkat(e->dir, STORE_FIFO, 0) < 0)
+		return err_sys(err, "open " STORE_FIFO);
+	if (fd_write_full(fifo, "0", 1) < 0)
+		return err_sys(err, "write " STORE_FIFO);
+	return 0;
+}
+
+static int poststart(struct runtime *rt, struct store_entry *e, struct err *err)
+{
+	CLEANUP(arena_release) struct arena arena;
+	struct spec *spec;
+	struct hook_state state = {
+		.id = e->rec.id, .bundle = e->rec.bundle, .oci_version = e->rec.oci_version,
+		.status = "running", .pid = e->rec.pid, .annotations = &e->rec.annotations,
+	};
+	struct hooks_run run = { .name = "poststart", .state = &state, .cwd = e->rec.bundle };
+
+	arena_init(&arena, SPEC_ARENA_MAX);
+	if (container_load_spec(e, &arena, &spec, err) < 0)
+		return -1;
+	if (!spec->hooks)
+		return 0;
+	run.list = &spec->hooks->poststart;
+	run.spec = spec;
+	if (hooks_run(&run, err) == 0)
+		return 0;
+	(void)container_destroy(rt, e, NULL);
+	return -1;
+}
+
+int container_start(struct runtime *rt, const char *id, struct err *err)
+{
+	CLEANUP(store_entry_release) struct store_entry e = STORE_ENTRY_INIT;
+	enum skerry_status status;
+
+	if (runtime_open_store(rt, false, err) < 0 ||
+	    store_load(&rt->store, id, STORE_LOCK, &e, err) < 0)
+		return -1;
+	status = container_status(rt, &e, NULL);
+	if (status == SKERRY_STOPPED)
+		return err_set(err, ESRCH, "cannot start a container that has stopped");
+	if (status == SKERRY_CREATING)
+		return err_set(err, EBUSY, "cannot start container \"%s\": it is still being created",
+			       id);
+	if (status != SKERRY_CREATED)
+		return err_set(err, EBUSY, "cannot start an already running container");
+	if (release_init(&e, err) < 0)
+		return -1;
+	if (e.rec.has_poststart && poststart(rt, &e, err) < 0)
+		return -1;
+	if (e.rec.notify_socket) {
+		AUTO_FD sock = notify_open(&e, NULL, err);
+
+		if (sock < 0)
+			return -1;
+		while (notify_relay(sock, e.rec.notify_socket, e.rec.pid) == 0)
+			;
+	}
+	return 0;
+}

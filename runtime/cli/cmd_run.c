@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* cmd_run.c - skerry run: create, start, wait and delete in one */
+#include <stdlib.h>
+
+#include "runtime/cli/cmd.h"
+#include "runtime/cli/print.h"
+
+struct run_options {
+	struct skerry_create_options create; /* first: the shared rows store here */
+	bool plan;
+};
+
+#define ROW(name_, letter_, member, help_) \
+	{ .name = (name_), .letter = (letter_), .kind = OPTION_FLAG, \
+	  .offset = offsetof(struct run_options, member), .help = (help_) }
+
+static const struct option rows[] = {
+	ROW("detach", 'd', create.detach, "return when the container has started"),
+	ROW("keep", 0, create.keep, "do not delete the container when it has ended"),
+	ROW("plan", 0, plan, "print what would be done, as JSON, and do nothing"),
+};
+
+static const struct run_options defaults = { .create.size = sizeof(struct skerry_create_options) };
+
+static int run(struct cli *cli, const void *options, const struct option_args *args,
+	       struct err *err)
+{
+	const struct run_options *o = options;
+	struct skerry_error failed = { 0 };
+	if (o->plan) {
+		AUTO_FREE char *plan =
+			skerry_plan_json(cli->skerry, &o->create, args->v[0], &failed);
+		return plan ? print_line(plan, err) : cli_fail(&failed, err);
+	}
+	int status = skerry_run(cli->skerry, args->v[0], &o->create, &failed);
+	return status < 0 ? cli_fail(&failed, err) : status;
+}
+
+const struct command cmd_run = {
+	.name = "run",
+	.arguments = "ID",
+	.summary = "create and start a container",
+	.description = "Waits for the container's end, deletes it and exits with its status;\n"
+		       "128 + N when signal N ended it.\n",
+	.options = { rows, ARRAY_SIZE(rows), &create_options },
+	.size = sizeof(struct run_options),
+	.defaults = &defaults,
+	.min_args = 1,
+	.max_args = 1,
+	.options_first = true,
+	.run = run,
+};

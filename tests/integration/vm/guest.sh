@@ -80,3 +80,11 @@ group() {
 	esac
 	echo "$at"
 }
+
+# limits_at ID: the directory that has them.  Older versions of crun limit the group below the scope.
+limits_at() {
+	case $KIND in
+	crun) cgroup_of "$(pid_of "$1")" ;;
+	*) group "$1" ;;
+	esac
+}

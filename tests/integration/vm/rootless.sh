@@ -30,11 +30,10 @@ inside() { # FILTER [GLOBAL OPTION]...: run that bundle
 
 many='.linux.uidMappings = [{containerID: 0, hostID: 1000, size: 1}, {containerID: 1, hostID: 100000, size: 65536}] | .linux.gidMappings = .linux.uidMappings'
 
-life() { # NAME [GLOBAL OPTION]...
+life() { # NAME
 	local name=$1
-	shift
 	bundle '.process.args = ["sh", "-c", "trap \"exit 3\" TERM; while :; do sleep 0.1; done"]'
-	check "$name: create" U "$@" create -b "$B" l1
+	check "$name: create" U create -b "$B" l1
 	check "$name: created" prints created eval 'U state l1 | jq -r .status'
 	check "$name: start" U start l1
 	check "$name: running" prints running eval 'U state l1 | jq -r .status'
@@ -45,18 +44,20 @@ life() { # NAME [GLOBAL OPTION]...
 	check "$name: stopped" within 10 eval '[ "$(U state l1 | jq -r .status)" = stopped ]'
 	check "$name: delete" U delete l1
 	check "$name: gone" fails U state l1
-	check "$name: delete -f" eval 'U "${@:2}" run -d -b "$B" l2 && U delete -f l2'
+	check "$name: delete -f" eval 'U run -d -b "$B" l2 && U delete -f l2'
 	check "$name: no process is left" eval '! pgrep -u '$WHO' -f "trap .exit 3"'
 }
 
 users() {
+	local one
 	mkdir -p "$T/for-$WHO"
 	chown $WHO: "$T/for-$WHO"
 	check "$WHO: spec --rootless" eval 'bundle . && [ -s "$B/config.json" ]'
 	check "$WHO: run prints" prints hello inside '.process.args = ["echo", "hello"]'
 	check "$WHO: root inside" prints 0 inside '.process.args = ["id", "-u"]'
-	check "$WHO: the user outside" prints "0 $(id -u $WHO) 1" inside '.process.args = ["sh", "-c", "echo $(cat /proc/self/uid_map)"]'
-	check "$WHO: setgroups is denied where only one id is mapped" prints deny inside '.process.args = ["cat", "/proc/self/setgroups"]'
+	one='.linux.uidMappings = [{containerID: 0, hostID: '"$(id -u $WHO)"', size: 1}] | .linux.gidMappings = .linux.uidMappings'
+	check "$WHO: the user outside" prints "0 $(id -u $WHO) 1" inside '.process.args = ["sh", "-c", "echo $(cat /proc/self/uid_map)"] | '"$one"
+	check "$WHO: setgroups is denied where only one id is mapped" prints deny inside '.process.args = ["cat", "/proc/self/setgroups"] | '"$one"
 	check "$WHO: status 7" status 7 inside '.process.args = ["sh", "-c", "exit 7"]'
 	check "$WHO: a missing program fails" fails inside '.process.args = ["nosuchprogram"]'
 	check "$WHO: a read-only root" fails inside '.process.args = ["touch", "/x"] | .root.readonly = true'

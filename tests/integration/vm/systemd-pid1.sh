@@ -80,7 +80,7 @@ boots() { # NAME CGROUPSPATH
 	check "$1: in order" within 60 is_status stopped s1
 	check "$1: the service was stopped" prints stopped cat "$T/b/rootfs/marker"
 	check "$1: delete" S delete s1
-	check "$1: no group is left" eval '! find /sys/fs/cgroup -type d -path "*inner*" | grep .'
+	check "$1: no group is left" eval '! find /sys/fs/cgroup -type d -path "*inner[-/]s1*" | grep .'
 	check "$1: nothing holds its root" root_down
 }
 

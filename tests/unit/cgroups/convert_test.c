@@ -13,10 +13,11 @@ static struct arena arena;
 static const char *writes_of(const struct spec_resources *r)
 {
 	static char text[2048];
+	static struct err err;
 	struct cgroup_writes w = { 0 };
-	struct err err = { 0 };
 	size_t used = 0;
 
+	err_clear(&err);
 	arena_release(&arena);
 	arena_init(&arena, ARENA_MAX_DEFAULT);
 	if (cgroup_limits_make(r, &arena, &w, &err) < 0)

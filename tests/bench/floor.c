@@ -1,0 +1,227 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* floor.c - the kernel work of a default `spec` run and nothing else
+ *
+ * The yardstick of `make bench`: the system calls that the default bundle
+ * cannot do without, in one static process, with no parsing, no checks and no
+ * state.  Not a runtime.
+ *
+ * usage: floor BUNDLE CGROUP-DIRECTORY
+ *        floor --exec PID CGROUP-DIRECTORY    join a container and execute
+ *        floor --none                         start and end
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/capability.h>
+#include <linux/sched.h>
+#include <net/if.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/sysmacros.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/compiler.h"
+
+#define LOCKED	   (MS_NOSUID | MS_NOEXEC | MS_NODEV)
+#define KEPT_CAPS  0x20000420U /* AUDIT_WRITE, KILL, NET_BIND_SERVICE */
+
+static NORETURN void die(const char *what)
+{
+	perror(what);
+	_exit(125);
+}
+
+static void put_mount(const char *type, const char *where, unsigned long flags, const char *data)
+{
+	(void)mkdir(where, 0755);
+	if (mount(type, where, type, flags, data) < 0)
+		die(where);
+}
+
+static void mount_all(void)
+{
+	put_mount("proc", "proc", 0, NULL);
+	put_mount("tmpfs", "dev", MS_NOSUID | MS_STRICTATIME, "mode=755,size=65536k");
+	put_mount("devpts", "dev/pts", MS_NOSUID | MS_NOEXEC,
+		  "newinstance,ptmxmode=0666,mode=0620,gid=5");
+	put_mount("tmpfs", "dev/shm", LOCKED, "mode=1777,size=65536k");
+	put_mount("mqueue", "dev/mqueue", LOCKED, NULL);
+	put_mount("sysfs", "sys", LOCKED | MS_RDONLY, NULL);
+	put_mount("cgroup2", "sys/fs/cgroup", LOCKED | MS_RELATIME | MS_RDONLY, NULL);
+}
+
+static void make_devices(void)
+{
+	static const struct { const char *path; unsigned major, minor; } nodes[] = {
+		{ "dev/null", 1, 3 }, { "dev/zero", 1, 5 }, { "dev/full", 1, 7 },
+		{ "dev/tty", 5, 0 }, { "dev/random", 1, 8 }, { "dev/urandom", 1, 9 },
+	};
+	static const char *const links[][2] = {
+		{ "/proc/self/fd", "dev/fd" }, { "/proc/self/fd/0", "dev/stdin" },
+		{ "/proc/self/fd/1", "dev/stdout" }, { "/proc/self/fd/2", "dev/stderr" },
+		{ "pts/ptmx", "dev/ptmx" }, { "/proc/kcore", "dev/core" },
+	};
+
+	(void)umask(0);
+	for (size_t i = 0; i < ARRAY_SIZE(nodes); i++)
+		if (mknod(nodes[i].path, S_IFCHR | 0666, makedev(nodes[i].major, nodes[i].minor)) < 0)
+			die(nodes[i].path);
+	for (size_t i = 0; i < ARRAY_SIZE(links); i++)
+		if (symlink(links[i][0], links[i][1]) < 0)
+			die(links[i][1]);
+}
+
+static void mask_paths(void)
+{
+	static const char *const masked[] = {
+		"proc/acpi", "proc/asound", "proc/kcore", "proc/keys", "proc/latency_stats",
+		"proc/timer_list", "proc/timer_stats", "proc/sched_debug", "proc/scsi",
+		"sys/firmware",
+	};
+	static const char *const readonly[] = { "proc/bus", "proc/fs", "proc/irq", "proc/sys",
+						"proc/sysrq-trigger" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(masked); i++)
+		if (mount("/dev/null", masked[i], NULL, MS_BIND, NULL) < 0 && errno == ENOTDIR)
+			(void)mount("tmpfs", masked[i], "tmpfs", MS_RDONLY, "size=0k");
+	for (size_t i = 0; i < ARRAY_SIZE(readonly); i++)
+		if (mount(readonly[i], readonly[i], NULL, MS_BIND | MS_REC, NULL) == 0)
+			(void)mount(NULL, readonly[i], NULL, MS_REMOUNT | MS_BIND | MS_RDONLY | LOCKED,
+				    NULL);
+}
+
+static void loopback_up(void)
+{
+	struct ifreq ifr = { .ifr_name = "lo", .ifr_flags = IFF_UP };
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+	if (fd < 0 || ioctl(fd, SIOCSIFFLAGS, &ifr) < 0)
+		die("lo");
+	(void)close(fd);
+}
+
+static void drop_capabilities(void)
+{
+	struct __user_cap_header_struct h = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct d[2] = {
+		{ .effective = KEPT_CAPS, .permitted = KEPT_CAPS },
+	};
+
+	for (int cap = 0; cap <= 40; cap++)
+		if (cap > 31 || !(KEPT_CAPS >> cap & 1))
+			(void)prctl(PR_CAPBSET_DROP, cap, 0, 0, 0);
+	if (syscall(SYS_capset, &h, d) < 0 || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+		die("capset");
+}
+
+static NORETURN void execute(void)
+{
+	char program[] = "/bin/true", path[] = "PATH=/bin";
+	char *argv[] = { program, NULL }, *env[] = { path, NULL };
+
+	(void)execve(program, argv, env);
+	die("exec");
+}
+
+static NORETURN void contain(const char *bundle)
+{
+	if (unshare(CLONE_NEWCGROUP) < 0 || chdir(bundle) < 0)
+		die(bundle);
+	(void)setsid();
+	loopback_up();
+	(void)mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL);
+	if (mount("rootfs", "rootfs", NULL, MS_BIND | MS_REC, NULL) < 0 || chdir("rootfs") < 0)
+		die("rootfs");
+	mount_all();
+	make_devices();
+	mask_paths();
+	(void)sethostname("floor", 5);
+	if (syscall(SYS_pivot_root, ".", ".") < 0)
+		die("pivot_root");
+	(void)umount2(".", MNT_DETACH);
+	if (chdir("/") < 0 ||
+	    mount(NULL, "/", NULL, MS_REMOUNT | MS_BIND | MS_RDONLY, NULL) < 0)
+		die("/");
+	drop_capabilities();
+	execute();
+}
+
+static pid_t spawn(uint64_t flags, int cgroup)
+{
+	struct clone_args a = { .flags = flags, .exit_signal = SIGCHLD };
+
+	if (cgroup >= 0) {
+		a.flags |= CLONE_INTO_CGROUP;
+		a.cgroup = (uint64_t)cgroup;
+	}
+	return (pid_t)syscall(SYS_clone3, &a, sizeof(a));
+}
+
+static int wait_for(pid_t pid)
+{
+	int status;
+
+	if (waitpid(pid, &status, 0) < 0)
+		die("waitpid");
+	return WEXITSTATUS(status);
+}
+
+static int run(const char *bundle, const char *cgroup)
+{
+	int fd, rc;
+	pid_t pid;
+
+	(void)mkdir(cgroup, 0755);
+	fd = open(cgroup, O_PATH | O_CLOEXEC);
+	pid = spawn(CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWNET, fd);
+	if (pid < 0)
+		die("clone3");
+	if (pid == 0)
+		contain(bundle);
+	rc = wait_for(pid);
+	(void)rmdir(cgroup);
+	return rc;
+}
+
+static int join(pid_t init, const char *cgroup)
+{
+	int fd = open(cgroup, O_PATH | O_CLOEXEC);
+	int pidfd = (int)syscall(SYS_pidfd_open, init, 0);
+	pid_t pid = spawn(0, fd);
+
+	if (pid == 0) {
+		if (setns(pidfd, CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWUTS | CLONE_NEWIPC |
+					 CLONE_NEWNET | CLONE_NEWCGROUP) < 0)
+			die("setns");
+		pid = spawn(0, -1);
+		if (pid == 0) {
+			drop_capabilities();
+			execute();
+		}
+		_exit(wait_for(pid));
+	}
+	if (pid < 0)
+		die("clone3");
+	return wait_for(pid);
+}
+
+int main(int argc, char **argv)
+{
+	if (argc == 2 && strcmp(argv[1], "--none") == 0)
+		return 0;
+	if (argc == 4 && strcmp(argv[1], "--exec") == 0)
+		return join((pid_t)strtol(argv[2], NULL, 10), argv[3]);
+	if (argc == 3)
+		return run(argv[1], argv[2]);
+	(void)fprintf(stderr, "usage: floor BUNDLE CGROUP | --exec PID CGROUP | --none\n");
+	return 2;
+}

@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* pairs.c - times commands against each other, in turn
+ *
+ * usage: pairs [-n ROUNDS] [-w WARMUP] NAME=COMMAND...
+ *
+ * In every round each command runs once, so that a machine whose speed drifts
+ * is unfair to none.  A command is words and ";" between its parts; a part
+ * that begins with "@" is not timed (set-up and clean-up).  Standard input
+ * and output are /dev/null.  For each: median and minimum of the wall time in
+ * microseconds, the largest resident set of a timed part in KiB, and the
+ * ratio of its median to that of the first.  A part that fails ends it all.
+ */
+#include <fcntl.h>
+#include <spawn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#define WORDS_MAX    64
+#define COMMANDS_MAX 8
+#define ROUNDS_MAX   10000
+
+extern char **environ;
+
+struct command {
+	const char *name;
+	char *words[WORDS_MAX];
+	size_t n_words;
+	double *times;
+	long max_rss;
+};
+
+static double now_us(void)
+{
+	struct timespec t;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &t);
+	return (double)t.tv_sec * 1e6 + (double)t.tv_nsec / 1e3;
+}
+
+static void run_part(struct command *c, char **argv, double *total)
+{
+	int timed = argv[0][0] != '@', status;
+	struct rusage usage;
+	double began = now_us();
+	pid_t pid;
+
+	if (!timed)
+		argv[0]++;
+	if (posix_spawnp(&pid, argv[0], NULL, NULL, argv, environ) != 0) {
+		perror(argv[0]);
+		exit(1);
+	}
+	(void)wait4(pid, &status, 0, &usage);
+	if (!timed) {
+		argv[0]--;
+		return;
+	}
+	*total += now_us() - began;
+	if (usage.ru_maxrss > c->max_rss)
+		c->max_rss = usage.ru_maxrss;
+	if (status != 0) {
+		(void)fprintf(stderr, "pairs: %s: %s failed with status %d\n", c->name, argv[0], status);
+		exit(1);
+	}
+}
+
+static double run_command(struct command *c)
+{
+	char *argv[WORDS_MAX + 1];
+	double total = 0;
+	size_t n = 0;
+
+	for (size_t i = 0; i <= c->n_words; i++) {
+		if (i < c->n_words && strcmp(c->words[i], ";") != 0) {
+			argv[n++] = c->words[i];
+			continue;
+		}
+		argv[n] = NULL;
+		if (n)
+			run_part(c, argv, &total);
+		n = 0;
+	}
+	return total;
+}
+
+static int compare(const void *a, const void *b)
+{
+	double x = *(const double *)a, y = *(const double *)b;
+
+	return (x > y) - (x < y);
+}
+
+static void parse(struct command *c, char *text)
+{
+	char *at = strchr(text, '=');
+
+	if (!at) {
+		(void)fprintf(stderr, "pairs: \"%s\" is not NAME=COMMAND\n", text);
+		exit(2);
+	}
+	*at++ = '\0';
+	c->name = text;
+	while (*(at += strspn(at, " "))) {
+		size_t len = strcspn(at, " ");
+
+		if (c->n_words == WORDS_MAX)
+			exit(2);
+		c->words[c->n_words++] = at;
+		at += len;
+		if (*at)
+			*at++ = '\0';
+	}
+}
+
+static void report(struct command *c, size_t rounds, const struct command *first)
+{
+	double median, base;
+
+	qsort(c->times, rounds, sizeof(*c->times), compare);
+	median = c->times[rounds / 2];
+	base = first->times[rounds / 2];
+	(void)printf("%-8s %9.0f %9.0f %8ld %7.2f\n", c->name, median, c->times[0], c->max_rss,
+		     median / base);
+}
+
+int main(int argc, char **argv)
+{
+	struct command commands[COMMANDS_MAX] = { 0 };
+	size_t rounds = 50, warmup = 3, n = 0;
+	int opt;
+
+	while ((opt = getopt(argc, argv, "n:w:")) != -1) { /* NOLINT(concurrency-mt-unsafe) */
+		size_t v = strtoul(optarg, NULL, 10);
+
+		if (v > ROUNDS_MAX || (opt != 'n' && opt != 'w'))
+			return 2;
+		*(opt == 'n' ? &rounds : &warmup) = v;
+	}
+	for (; optind < argc && n < COMMANDS_MAX; optind++, n++) {
+		parse(&commands[n], argv[optind]);
+		commands[n].times = calloc(rounds, sizeof(double));
+	}
+	if (n == 0 || rounds == 0)
+		return 2;
+	(void)fflush(stdout);
+	int out = dup(1), null = open("/dev/null", O_RDWR | O_CLOEXEC);
+
+	if (out < 0 || null < 0 || dup2(null, 0) < 0 || dup2(null, 1) < 0)
+		return 1;
+	(void)fcntl(out, F_SETFD, FD_CLOEXEC);
+	for (size_t r = 0; r < rounds + warmup; r++)
+		for (size_t i = 0; i < n; i++) {
+			double t = run_command(&commands[i]);
+
+			if (r >= warmup)
+				commands[i].times[r - warmup] = t;
+		}
+	(void)dup2(out, 1);
+	for (size_t i = 0; i < n; i++)
+		report(&commands[i], rounds, &commands[0]);
+	return 0;
+}

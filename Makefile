@@ -133,8 +133,8 @@ $(BUILD)/obj/%.o: %.c $(BUILD)/flags
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) -MMD -MP -c -o $@ $<
 
-# The calls of skerry.h, and nothing else, can be seen from outside the shared library.
-$(BUILD)/obj/runtime/container/api%.o: CFLAGS_ALL += -fvisibility=default
+# The folder with the calls of skerry.h; libskerry.map lets only those out of the shared library.
+$(BUILD)/obj/runtime/container/%.o: CFLAGS_ALL += -fvisibility=default -fno-semantic-interposition
 
 # --- libraries and programs ----------------------------------------------------
 
@@ -157,7 +157,8 @@ $(BUILD)/skerry: $(call objects,$(CLI_SRC)) $(BUILD)/libskerry.a
 	$(Q)$(CC) $(CFLAGS_ALL) $(LINK_PROGRAM) $(LDFLAGS_ALL) -o $@ $^ $(LIBS_PROGRAM)
 
 # Dynamic: libsystemd has no archive, and only the systemd manager starts it.
-$(BUILD)/skerry-systemd: $(call objects,$(SYSTEMD_SRC)) $(BUILD)/lib/base.a
+$(BUILD)/skerry-systemd: $(call objects,$(SYSTEMD_SRC)) \
+		$(BUILD)/lib/cgroups.a $(BUILD)/lib/runtime-spec.a $(BUILD)/lib/base.a
 	$(call say,LD,$@)
 	$(Q)$(CC) $(CFLAGS_ALL) -pie $(LDFLAGS_ALL) -o $@ $^ -lsystemd -lyajl
 
@@ -174,16 +175,16 @@ LAYERS_spec := base runtime/spec
 LAYERS_cgroups := base runtime/spec cgroups
 LAYERS_isolate := base runtime/spec runtime/isolate
 LAYERS_container := $(LIB_DIRS)
-LAYERS_cli := $(LIB_DIRS)
+LAYERS_cli := $(LIB_DIRS) runtime/cli
 
 UNIT_PROGRAMS := $(UNIT_SRC:tests/unit/%.c=$(BUILD)/unit/%)
 layer_archives = $(foreach dir,$(1),$(BUILD)/lib/$(subst /,-,$(dir)).a)
 
 define layer_rule
-$(BUILD)/lib/$(subst /,-,$(1)).a: $(call objects,$(call lib_sources,$(1)))
+$(BUILD)/lib/$(subst /,-,$(1)).a: $(call objects,$(filter-out %/main.c,$(call lib_sources,$(1))))
 	$$(archive)
 endef
-$(foreach dir,$(LIB_DIRS),$(eval $(call layer_rule,$(dir))))
+$(foreach dir,$(LIB_DIRS) runtime/cli,$(eval $(call layer_rule,$(dir))))
 
 # tests/unit/base/buf_test.c and tests/unit/runtime/spec/load_test.c alike: the folder's last name
 define unit_rule
@@ -223,7 +224,7 @@ fuzz: ## every fuzz target for FUZZ_SECONDS, from its seeds
 
 .PHONY: fuzz-programs
 fuzz-programs: $(FUZZ_SRC:tests/fuzz/%.c=$(BUILD)/bin/%)
-$(BUILD)/bin/%_fuzz: $(BUILD)/obj/tests/fuzz/%_fuzz.o $(BUILD)/libskerry.a
+$(BUILD)/bin/%_fuzz: $(BUILD)/obj/tests/fuzz/%_fuzz.o $(BUILD)/lib/runtime-cli.a $(BUILD)/libskerry.a
 	$(call say,LD,$@)
 	@mkdir -p $(@D)
 	$(Q)$(CC) -fsanitize=fuzzer,address,undefined $(LDFLAGS_ALL) -o $@ $^ $(LIBS_DYNAMIC)
@@ -313,7 +314,6 @@ run: ## a container of this machine's own root file system, in one command
 	@$(MAKE) --no-print-directory all
 	@runtime/demo/run $(BUILD)/skerry
 
-COMPLETION := runtime/cli/completion.bash
 install: all ## into DESTDIR and PREFIX
 	install -D -m 755 -t $(DESTDIR)$(BINDIR) $(BUILD)/skerry
 	$(if $(SYSTEMD_SRC),install -D -m 755 -t $(DESTDIR)$(LIBEXECDIR)/skerry $(BUILD)/skerry-systemd)
@@ -323,7 +323,8 @@ install: all ## into DESTDIR and PREFIX
 	install -D -m 644 -t $(DESTDIR)$(LIBDIR)/pkgconfig $(BUILD)/skerry.pc
 	install -D -m 644 -t $(DESTDIR)$(INCLUDEDIR)/skerry runtime/include/skerry/skerry.h
 	$(foreach page,$(MAN_PAGES),install -D -m 644 -t $(DESTDIR)$(MANDIR)/man$(subst .,,$(suffix $(page))) $(page) &&) true
-	$(if $(wildcard $(COMPLETION)),install -D -m 644 $(COMPLETION) $(DESTDIR)$(DATADIR)/bash-completion/completions/skerry)
+	install -d $(DESTDIR)$(DATADIR)/bash-completion/completions
+	$(BUILD)/skerry completion bash >$(DESTDIR)$(DATADIR)/bash-completion/completions/skerry
 	$(foreach file,$(wildcard docs/engines/*),install -D -m 644 -t $(DESTDIR)$(DATADIR)/doc/skerry/engines $(file) &&) true
 	install -D -m 644 -t $(DESTDIR)$(DATADIR)/doc/skerry config.json.example $(wildcard README.md)
 
@@ -340,7 +341,7 @@ deb: ## a Debian package in $(BUILD)
 	@$(MAKE) --no-print-directory BUILD=$(BUILD)/deb-build PREFIX=/usr DESTDIR=$(BUILD)/deb \
 		LIBDIR=/usr/lib/$$(dpkg-architecture -qDEB_HOST_MULTIARCH 2>/dev/null || \
 			$(CC) -print-multiarch) install >/dev/null
-	@tests/lint/deb.sh $(BUILD)/deb $(VERSION) $(DEB_ARCH)
+	@packaging/deb $(BUILD)/deb $(VERSION) $(DEB_ARCH)
 	@dpkg-deb --root-owner-group --build $(BUILD)/deb $(BUILD)/skerry_$(VERSION)_$(DEB_ARCH).deb
 
 compile_commands.json: FORCE ## for editors and analysers

@@ -21,17 +21,23 @@ struct buf {
 	bool failed;
 };
 
-#define AUTO_BUF CLEANUP(buf_release) struct buf
+#define AUTO_BUF  CLEANUP(buf_release) struct buf
 #define AUTO_FREE CLEANUP(free_cleanup)
 void free_cleanup(void *p); /* frees *(void **)p */
 /* The pointer; *p becomes NULL. */
-#define take(p) ({ __typeof__(*(p)) taken_ = *(p); *(p) = NULL; taken_; })
+#define take(p)             \
+ (                          \
+	 {                  \
+__typeof__(*(p)) taken_ = *(p); \
+*(p) = NULL;                    \
+taken_;                         \
+	 })
 
 void buf_init(struct buf *b);
 void buf_init_max(struct buf *b, size_t max);
 void buf_release(struct buf *b); /* contents freed, b is garbage */
-void buf_clear(struct buf *b);	 /* length 0, memory kept, failed forgotten */
-char *buf_take(struct buf *b);	 /* caller now owns the string; b is ready again; NULL if failed */
+void buf_clear(struct buf *b); /* length 0, memory kept, failed forgotten */
+char *buf_take(struct buf *b); /* caller now owns the string; b is ready again; NULL if failed */
 /* Room for `extra` more bytes behind len, to be written there by the caller, who then adds to len and
  * terminates; 0, or -1 (EFBIG above the maximum, ENOMEM). */
 int buf_reserve(struct buf *b, size_t extra);

@@ -12,7 +12,7 @@
 #define PRINTF(f, a)  __attribute__((format(printf, f, a)))
 #define NORETURN      __attribute__((noreturn))
 #define MUST_CHECK    __attribute__((warn_unused_result))
-#define UNUSED        __attribute__((unused))
+#define UNUSED	      __attribute__((unused))
 #define CLEANUP(f)    __attribute__((cleanup(f)))
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
 

@@ -17,18 +17,18 @@
 /* Fixed size, no pointers: it travels over the socket between init and the
  * runtime as it is. */
 struct err {
-	int code;		     /* errno value; 0 while nothing failed */
-	int exit_code;		     /* the program's exit status for it; 0: the command's default */
-	char phase[ERR_PHASE_MAX];   /* the step of a spine that failed, or "" */
-	char field[ERR_FIELD_MAX];   /* JSON pointer into config.json, or "" */
-	char msg[ERR_MSG_MAX];	     /* lower case, no full stop */
+	int code; /* errno value; 0 while nothing failed */
+	int exit_code; /* the program's exit status for it; 0: the command's default */
+	char phase[ERR_PHASE_MAX]; /* the step of a spine that failed, or "" */
+	char field[ERR_FIELD_MAX]; /* JSON pointer into config.json, or "" */
+	char msg[ERR_MSG_MAX]; /* lower case, no full stop */
 };
 
-#define err_set(err, code, ...)  (err_set_((err), (code), __VA_ARGS__), -1)
+#define err_set(err, code, ...)		   (err_set_((err), (code), __VA_ARGS__), -1)
 /* Appends ": " and strerror(errno). */
-#define err_sys(err, ...)        (err_sys_((err), __VA_ARGS__), -1)
+#define err_sys(err, ...)		   (err_sys_((err), __VA_ARGS__), -1)
 /* "context: " in front of the message. */
-#define err_wrap(err, ...)       (err_wrap_((err), __VA_ARGS__), -1)
+#define err_wrap(err, ...)		   (err_wrap_((err), __VA_ARGS__), -1)
 /* Like err_set() and remembers which field of config.json is at fault. */
 #define err_field(err, code, pointer, ...) (err_field_((err), (code), (pointer), __VA_ARGS__), -1)
 

@@ -52,7 +52,6 @@ int fd_send(int sock, const void *data, size_t size, const int *fds, size_t n_fd
 /* Receives one message; received descriptors are O_CLOEXEC and stored in fds
  * (at most max_fds, surplus closed), their count in *ret_n_fds.  Bytes, 0 at
  * end of file, or -1. */
-ssize_t fd_receive(int sock, void *data, size_t size, int *fds, size_t max_fds,
-		   size_t *ret_n_fds);
+ssize_t fd_receive(int sock, void *data, size_t size, int *fds, size_t max_fds, size_t *ret_n_fds);
 
 #endif

@@ -38,10 +38,38 @@
 /* Passes over one directory; each removes something, so only others' new files make more. */
 #define REMOVE_PASSES 1000
 
+/* How much to ask for first: a byte more than the size, so that one read shows the end too. */
+static size_t first_step(const struct stat *st, size_t max)
+{
+	size_t step = READ_STEP;
+
+	if (S_ISREG(st->st_mode) && st->st_size > 0 && (uintmax_t)st->st_size < SIZE_MAX / 2)
+		step = (size_t)st->st_size + 1;
+	/* And a byte above the limit shows that it is passed. */
+	return step > max ? max + 1 : step;
+}
+
+/* Appends up to step bytes; how many, or -1. */
+static ssize_t read_some(int fd, struct buf *out, size_t step)
+{
+	ssize_t n;
+
+	if (buf_reserve(out, step) < 0)
+		return -1;
+	do {
+		n = read(fd, out->s + out->len, step);
+	} while (n < 0 && errno == EINTR);
+	if (n < 0)
+		return -1;
+	out->len += (size_t)n;
+	out->s[out->len] = '\0';
+	return n;
+}
+
 int file_read(int dir, const char *path, struct buf *out, size_t max, bool regular)
 {
 	AUTO_FD fd = openat(dir, path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-	size_t begin = out->len, step = READ_STEP;
+	size_t begin = out->len, step;
 	struct stat st;
 
 	if (fd < 0 || fstat(fd, &st) < 0)
@@ -50,23 +78,12 @@ int file_read(int dir, const char *path, struct buf *out, size_t max, bool regul
 		errno = S_ISDIR(st.st_mode) ? EISDIR : EINVAL;
 		return -1;
 	}
-	/* One byte more than the size, so that one read shows the end too. */
-	if (S_ISREG(st.st_mode) && st.st_size > 0 && (uintmax_t)st.st_size < SIZE_MAX / 2)
-		step = (size_t)st.st_size + 1;
-	if (step > max)
-		step = max + 1;
+	step = first_step(&st, max);
 	for (;;) {
-		ssize_t n;
+		ssize_t n = read_some(fd, out, step);
 
-		if (buf_reserve(out, step) < 0)
-			return -1;
-		n = read(fd, out->s + out->len, step);
-		if (n < 0 && errno == EINTR)
-			continue;
 		if (n < 0)
 			return -1;
-		out->len += (size_t)n;
-		out->s[out->len] = '\0';
 		if (out->len - begin > max) {
 			errno = EFBIG;
 			return -1;

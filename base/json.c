@@ -341,7 +341,7 @@ static bool number_fits(const struct number *n, const struct range *r)
 {
 	if (!n->negative || n->magnitude == 0)
 		return n->magnitude <= r->max && (r->min <= 0 || n->magnitude >= (uint64_t)r->min);
-	return r->min < 0 && n->magnitude <= 0 - (uint64_t)r->min;
+	return r->min < 0 && n->magnitude <= (uint64_t) - (r->min + 1) + 1;
 }
 
 static void number_store(const struct slot *s, const struct number *n)
@@ -559,12 +559,17 @@ static int key_of_struct(struct decoder *d, struct frame *f, const char *key, si
 	return f->key ? bad(d, "unknown field") : no_memory(d);
 }
 
+static bool is_space(char c)
+{
+	return c == ' ' || c == '\t' || c == '\r' || c == '\n';
+}
+
 /* The offset behind the colon that follows the key where yajl stands. */
 static size_t find_value(const struct decoder *d)
 {
 	size_t at = yajl_get_bytes_consumed(d->yajl);
 
-	while (at < d->len && memchr(" \t\r\n:", d->text[at], 5))
+	while (at < d->len && (d->text[at] == ':' || is_space(d->text[at])))
 		at++;
 	return at;
 }

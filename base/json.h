@@ -63,10 +63,10 @@ struct json_table;
 struct json_field {
 	const char *key;
 	enum json_kind kind;
+	bool required;
 	size_t offset;
 	const struct json_table *sub;
 	int64_t min, max; /* range of an integer when max > 0 */
-	bool required;
 };
 struct json_table {
 	const struct json_field *fields;
@@ -101,8 +101,8 @@ struct json_out {
 	bool comma;  /* internal */
 	bool after_key; /* internal */
 };
-/* Bytes (1..4) of the UTF-8 sequence at s, of which size > 0 bytes can be read; 0: it is none. */
-size_t json_utf8_length(const char *s, size_t size);
+/* Bytes (1..4) of the UTF-8 sequence at text, of which size > 0 bytes can be read; 0: it is none. */
+size_t json_utf8_length(const char *text, size_t size);
 void json_out_init(struct json_out *o, struct buf *buf, int indent);
 void json_begin_object(struct json_out *o);
 void json_end_object(struct json_out *o);

@@ -35,15 +35,16 @@ int signal_parse(const char *name);
 const char *signal_name(int sig);
 
 struct proc_run {
-	const char *path;	 /* absolute */
+	const char *path; /* absolute */
 	char *const *argv;
-	char *const *env;	 /* NULL: empty environment */
-	const char *cwd;	 /* NULL: as is */
-	const char *input;	 /* on standard input; NULL: /dev/null */
+	char *const *env; /* NULL: empty environment */
+	const char *cwd; /* NULL: as is */
+	const char *input; /* on standard input; NULL: /dev/null */
 	size_t input_len;
 	int stdout_fd, stderr_fd; /* -1: collected into output */
-	struct buf *output;	 /* at most PROC_OUTPUT_MAX kept, the rest read and dropped; may be NULL */
-	int timeout_ms;		 /* 0: none; then SIGKILL and ETIMEDOUT */
+	struct buf
+		*output; /* at most PROC_OUTPUT_MAX kept, the rest read and dropped; may be NULL */
+	int timeout_ms; /* 0: none; then SIGKILL and ETIMEDOUT */
 };
 #define PROC_OUTPUT_MAX ((size_t)64 << 10)
 

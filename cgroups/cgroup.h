@@ -28,7 +28,7 @@ struct cgroup_host {
 	int root;		/* O_PATH descriptor of the v2 tree's top; -1: no v2 at all */
 	char mount[64];		/* where it is mounted */
 	bool hybrid;		/* v1 controllers are mounted beside it */
-	char own[1024];		/* the caller's own group, "/..." relative to root */
+	char own[1024];		/* rootless: the caller's own group, "/..." relative to root; else "/" */
 	bool rootless;		/* writes are limited to what was delegated */
 };
 int cgroup_host_find(struct cgroup_host *ret, struct err *err);
@@ -53,7 +53,7 @@ struct cgroup {
 	int fd;			/* the payload's directory (O_DIRECTORY), -1 when disabled */
 	int top;		/* the group's own: limits, filter, freezer; is fd when there is no subgroup */
 	int hold;		/* systemd: while open, a process of the helper keeps the scope alive */
-	bool fresh;		/* made a moment ago: nothing is attached to it yet */
+	bool fresh;		/* being made: nothing is attached to it yet */
 	struct cgroup_place place; /* what became of the wish: rootless without rights ends as disabled */
 };
 #define CGROUP_INIT { .fd = -1, .top = -1, .hold = -1 }

@@ -233,6 +233,7 @@ static int create_cgroupfs(const struct cgroup_host *h, const struct cgroup_plac
 	if ((!g.fresh && group_check_unused(g.top, place->path, err) < 0) ||
 	    restrict_group(h, &g, resources_of(spec), err) < 0 || make_subgroup(&g, err) < 0)
 		goto failed;
+	g.fresh = false;
 	*ret = g;
 	return 0;
 failed:
@@ -262,6 +263,7 @@ static int create_systemd(const struct cgroup_host *h, const struct cgroup_place
 		(void)systemd_stop(place, NULL); /* the first error is the one to tell */
 		return -1;
 	}
+	g.fresh = false;
 	*ret = g;
 	return 0;
 }

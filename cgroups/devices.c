@@ -4,8 +4,8 @@
  * The kernel asks the program for each mknod and open of a device: kind,
  * numbers, and which of mknod, read and write.  For each of these the last rule
  * that names the device and it decides; without one it is denied.  So the
- * program looks at the rules from the last to the first and keeps, in r3, what
- * is still to be allowed:
+ * program looks at the rules from the last to the first, has the kind in r2 and,
+ * in r3, what is still to be allowed:
  *
  *   allow: take the rule's accesses out of r3; nothing left: allowed
  *   deny:  r3 has one of the rule's accesses: denied
@@ -33,7 +33,8 @@
 #define ACCESS_ALL   (BPF_DEVCG_ACC_MKNOD | BPF_DEVCG_ACC_READ | BPF_DEVCG_ACC_WRITE)
 #define PROGRAM_NAME "skerry_devices"
 #define PROGRAM_MAX  65536 /* instructions */
-#define RULE_INSNS   8	   /* at most, of one rule */
+#define RULE_INSNS   10	   /* at most, of one rule */
+#define JUMP_END     0x7fff /* an offset to be filled in */
 #define ATTACHED_MAX 64	   /* BPF_CGROUP_MAX_PROGS */
 
 /* --- make ------------------------------------------------------------------ */
@@ -95,59 +96,44 @@ static void emit_exit(struct bpf_insn *out, size_t *n, bool allow)
 	emit(out, n, BPF_JMP | BPF_EXIT, 0, 0, 0);
 }
 
-/* r2 type, r3 accesses left, r4 major, r5 minor; r1 is the context. */
-static void emit_head(struct bpf_insn *out, size_t *n)
+static void emit_load(struct bpf_insn *out, size_t *n, int reg, size_t offset)
 {
-	emit(out, n, BPF_LDX | BPF_MEM | BPF_W, BPF_REG_2 | BPF_REG_1 << 4,
-	     offsetof(struct bpf_cgroup_dev_ctx, access_type), 0);
-	emit(out, n, BPF_ALU64 | BPF_MOV | BPF_X, BPF_REG_3 | BPF_REG_2 << 4, 0, 0);
-	emit(out, n, BPF_ALU64 | BPF_AND | BPF_K, BPF_REG_2, 0, 0xffff);
-	emit(out, n, BPF_ALU64 | BPF_RSH | BPF_K, BPF_REG_3, 0, 16);
-	emit(out, n, BPF_LDX | BPF_MEM | BPF_W, BPF_REG_4 | BPF_REG_1 << 4,
-	     offsetof(struct bpf_cgroup_dev_ctx, major), 0);
-	emit(out, n, BPF_LDX | BPF_MEM | BPF_W, BPF_REG_5 | BPF_REG_1 << 4,
-	     offsetof(struct bpf_cgroup_dev_ctx, minor), 0);
+	emit(out, n, BPF_LDX | BPF_MEM | BPF_W, (uint8_t)(reg | BPF_REG_1 << 4), (int16_t)offset, 0);
+}
+
+/* Goes to the rule's end (the offset is filled in there) unless the number is `value`.  It is loaded
+ * anew for each rule: the verifier would follow a number once known, and so each rule, to the end
+ * of the program, and give up at some hundred rules. */
+static void emit_compare(struct bpf_insn *out, size_t *n, size_t offset, int64_t value)
+{
+	if (value < 0)
+		return;
+	emit_load(out, n, BPF_REG_4, offset);
+	emit(out, n, BPF_JMP | BPF_JNE | BPF_K, BPF_REG_4, JUMP_END, (int32_t)value);
 }
 
 /* One rule; true when nothing gets past it. */
 static bool emit_rule(struct bpf_insn *out, size_t *n, const struct rule *r)
 {
-	size_t start = *n, jumps = 0;
-	size_t at[4];
+	size_t start = *n, body;
 
-	/* offsets to the rule's end are filled in below */
-	if (r->type) {
-		at[jumps++] = *n;
-		emit(out, n, BPF_JMP | BPF_JNE | BPF_K, BPF_REG_2, 0, r->type);
-	}
-	if (r->major >= 0) {
-		at[jumps++] = *n;
-		emit(out, n, BPF_JMP | BPF_JNE | BPF_K, BPF_REG_4, 0, (int32_t)r->major);
-	}
-	if (r->minor >= 0) {
-		at[jumps++] = *n;
-		emit(out, n, BPF_JMP | BPF_JNE | BPF_K, BPF_REG_5, 0, (int32_t)r->minor);
-	}
-	if (r->access == ACCESS_ALL) {
-		bool all = *n == start;
-
-		emit_exit(out, n, r->allow);
-		if (all)
-			return true;
-	} else if (r->allow) {
+	if (r->type)
+		emit(out, n, BPF_JMP | BPF_JNE | BPF_K, BPF_REG_2, JUMP_END, r->type);
+	emit_compare(out, n, offsetof(struct bpf_cgroup_dev_ctx, major), r->major);
+	emit_compare(out, n, offsetof(struct bpf_cgroup_dev_ctx, minor), r->minor);
+	body = *n;
+	if (r->access != ACCESS_ALL && r->allow) {
 		emit(out, n, BPF_ALU64 | BPF_AND | BPF_K, BPF_REG_3, 0, ACCESS_ALL & ~r->access);
-		at[jumps++] = *n;
-		emit(out, n, BPF_JMP | BPF_JNE | BPF_K, BPF_REG_3, 0, 0);
-		emit_exit(out, n, true);
-	} else {
+		emit(out, n, BPF_JMP | BPF_JNE | BPF_K, BPF_REG_3, JUMP_END, 0);
+	} else if (r->access != ACCESS_ALL) {
 		emit(out, n, BPF_JMP | BPF_JSET | BPF_K, BPF_REG_3, 1, r->access);
-		at[jumps++] = *n;
-		emit(out, n, BPF_JMP | BPF_JA, 0, 0, 0);
-		emit_exit(out, n, false);
+		emit(out, n, BPF_JMP | BPF_JA, 0, JUMP_END, 0);
 	}
-	for (size_t i = 0; i < jumps; i++)
-		out[at[i]].off = (int16_t)(*n - at[i] - 1);
-	return false;
+	emit_exit(out, n, r->allow);
+	for (size_t i = start; i < *n; i++)
+		if (out[i].off == JUMP_END)
+			out[i].off = (int16_t)(*n - i - 1);
+	return r->access == ACCESS_ALL && body == start;
 }
 
 int cgroup_devices_make(const struct spec_device_rule *rules, size_t n, struct arena *arena,
@@ -163,7 +149,10 @@ int cgroup_devices_make(const struct spec_device_rule *rules, size_t n, struct a
 	out = arena_array(arena, n * RULE_INSNS + RULE_INSNS, sizeof(*out));
 	if (!out)
 		return err_set(err, ENOMEM, "device rules: out of memory");
-	emit_head(out, &len);
+	emit_load(out, &len, BPF_REG_2, offsetof(struct bpf_cgroup_dev_ctx, access_type));
+	emit(out, &len, BPF_ALU64 | BPF_MOV | BPF_X, BPF_REG_3 | BPF_REG_2 << 4, 0, 0);
+	emit(out, &len, BPF_ALU64 | BPF_AND | BPF_K, BPF_REG_2, 0, 0xffff);
+	emit(out, &len, BPF_ALU64 | BPF_RSH | BPF_K, BPF_REG_3, 0, 16);
 	for (size_t i = n; i > 0 && !ended; i--) {
 		struct rule r;
 

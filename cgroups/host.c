@@ -4,7 +4,8 @@
  * Asked by every command, so with as few system calls as there can be: one open
  * and statfs of /sys/fs/cgroup tells a pure v2 host; else /unified below it
  * (the hybrid layout of systemd) is tried.  Only the file system's magic
- * counts, never a name or /proc/mounts.
+ * counts, never a name or /proc/mounts.  Where we are matters only to who may
+ * not write at the top.
  * cgroups(7), "Cgroups version 2"; statfs(2).
  */
 #include "cgroups/internal.h"
@@ -75,14 +76,16 @@ int cgroup_host_find(struct cgroup_host *ret, struct err *err)
 		*ret = h;
 		return 0;
 	}
-	if (file_read_line(AT_FDCWD, "/proc/self/cgroup", text, sizeof(text)) < 0)
-		return err_sys(err, "read \"/proc/self/cgroup\"");
-	if (own_parse(text, h.own, sizeof(h.own)) < 0)
-		(void)str_copy(h.own, sizeof(h.own), "/");
 	(void)str_copy(h.mount, sizeof(h.mount), mount);
 	/* One question for users, user namespaces and read-only mounts: may we make groups at the
 	 * top?  If not, only below what was delegated to us. */
 	h.rootless = faccessat(root, ".", W_OK, AT_EACCESS) < 0;
+	if (h.rootless) {
+		if (file_read_line(AT_FDCWD, "/proc/self/cgroup", text, sizeof(text)) < 0)
+			return err_sys(err, "read \"/proc/self/cgroup\"");
+		if (own_parse(text, h.own, sizeof(h.own)) < 0)
+			(void)str_copy(h.own, sizeof(h.own), "/");
+	}
 	h.root = fd_take(&root);
 	*ret = h;
 	return 0;

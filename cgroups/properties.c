@@ -282,13 +282,12 @@ static char *read_string(struct reader *r)
 
 static char *read_number(struct reader *r, bool real)
 {
-	size_t len = (size_t)(*r->p == '-');
-	char *text;
+	size_t sign = (size_t)(*r->p == '-');
+	size_t len = sign + strspn(r->p + sign, real ? "0123456789.eE+-" : "0123456789");
+	char *text = arena_strndup(r->arena, r->p, len);
 
-	len += strspn(r->p + len, real ? "0123456789.eE+-" : "0123456789");
-	text = arena_strndup(r->arena, r->p, len);
 	r->p += len;
-	return len > 0 && len < 24 ? text : NULL;
+	return len > sign && len < 24 ? text : NULL;
 }
 
 /* One value that is no array: its text, and its type. */

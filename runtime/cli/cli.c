@@ -22,16 +22,6 @@ const struct command *command_find(const char *name)
 	return NULL;
 }
 
-const struct option *command_option(const struct option_table *table, size_t i)
-{
-	for (; table; table = table->more) {
-		if (i < table->n)
-			return &table->rows[i];
-		i -= table->n;
-	}
-	return NULL;
-}
-
 int cli_fail(const struct skerry_error *from, struct err *err)
 {
 	err_set_(err, from->code ? from->code : EIO, "%s", from->message);

@@ -34,17 +34,18 @@ struct cli {
 
 struct command {
 	const char *name;
-	const char *arguments;	 /* as the usage line shows them */
-	const char *summary;	 /* one line */
+	const char *arguments; /* as the usage line shows them */
+	const char *summary; /* one line */
 	const char *description; /* lines, each ending in a newline */
 	struct option_table options;
-	size_t size;	      /* of the struct that the options are stored in */
+	size_t size; /* of the struct that the options are stored in */
 	const void *defaults; /* such a struct, or NULL: all zero */
 	int min_args, max_args; /* max -1: any number */
-	bool options_first;	/* options end at the first argument */
-	bool plain;		/* needs no struct skerry */
-	bool hidden;		/* not in the list of commands */
-	int failure;		/* exit status when run() fails; 0: CLI_FAILED */
+	bool options_first; /* options end at the first argument */
+	bool plain; /* needs no struct skerry */
+	bool sealed; /* enters a container: runs from a sealed copy of the program */
+	bool hidden; /* not in the list of commands */
+	int failure; /* exit status when run() fails; 0: CLI_FAILED */
 	/* The exit status, or -1 with the error. */
 	int (*run)(struct cli *cli, const void *options, const struct option_args *args,
 		   struct err *err);
@@ -63,8 +64,6 @@ extern const struct option_table cli_global_options;
 /* All commands in the order of the help, NULL-terminated. */
 extern const struct command *const commands[];
 const struct command *command_find(const char *name);
-/* Every option of the table and of those behind it: NULL after the last. */
-const struct option *command_option(const struct option_table *table, size_t i);
 
 /* The library's error as ours; -1. */
 int cli_fail(const struct skerry_error *from, struct err *err);

@@ -13,13 +13,21 @@ struct check_options {
 };
 
 static const struct option rows[] = {
-	{ .name = "bundle", .letter = 'b', .kind = OPTION_STRING,
-	  .offset = offsetof(struct check_options, bundle), .value = "DIR",
+	{ .name = "bundle",
+	  .letter = 'b',
+	  .kind = OPTION_STRING,
+	  .offset = offsetof(struct check_options, bundle),
+	  .value = "DIR",
 	  .help = "folder of the bundle (default: the current folder)" },
-	{ .name = "config", .letter = 'f', .kind = OPTION_STRING,
-	  .offset = offsetof(struct check_options, config), .value = "FILE",
+	{ .name = "config",
+	  .letter = 'f',
+	  .kind = OPTION_STRING,
+	  .offset = offsetof(struct check_options, config),
+	  .value = "FILE",
 	  .help = "another name for the bundle's config.json" },
-	{ .name = "json", .kind = OPTION_FLAG, .offset = offsetof(struct check_options, json),
+	{ .name = "json",
+	  .kind = OPTION_FLAG,
+	  .offset = offsetof(struct check_options, json),
 	  .help = "print a JSON array of objects with field and reason" },
 };
 
@@ -83,8 +91,9 @@ const struct command cmd_check = {
 	.name = "check",
 	.arguments = "[FILE]",
 	.summary = "say what this host will refuse of a bundle",
-	.description = "Nothing is changed or started.  Exits with 0 when all of it can be done, with 1\n"
-		       "and a line for each reason when not.\n",
+	.description =
+		"Nothing is changed or started.  Exits with 0 when all of it can be done, with 1\n"
+		"and a line for each reason when not.\n",
 	.options = { rows, ARRAY_SIZE(rows), NULL },
 	.size = sizeof(struct check_options),
 	.max_args = 1,

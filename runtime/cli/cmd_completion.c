@@ -12,7 +12,7 @@
 static void write_options(struct buf *out, const struct option_table *table)
 {
 	const struct option *o;
-	for (size_t i = 0; (o = command_option(table, i)); i++) {
+	for (size_t i = 0; (o = option_at(table, i)); i++) {
 		if (o->help)
 			buf_printf(out, "--%s ", o->name);
 	}
@@ -24,7 +24,7 @@ static void write_valued(struct buf *out, const struct option_table *table)
 {
 	const struct option *o;
 	const char *bar = "";
-	for (size_t i = 0; (o = command_option(table, i)); i++) {
+	for (size_t i = 0; (o = option_at(table, i)); i++) {
 		if (!option_takes_value(o->kind))
 			continue;
 		buf_printf(out, "%s--%s", bar, o->name);
@@ -38,24 +38,24 @@ static void write_valued(struct buf *out, const struct option_table *table)
 
 static void write_bash(struct buf *out)
 {
-	buf_puts(out,
-		 "# bash completion for skerry\n"
-		 "_skerry()\n"
-		 "{\n"
-		 "\tlocal cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]}\n"
-		 "\tlocal i word command='' options='' valued='' ids='' root=()\n"
-		 "\tCOMPREPLY=()\n"
-		 "\tfor ((i = 1; i < COMP_CWORD; i++)); do\n"
-		 "\t\tword=${COMP_WORDS[i]}\n"
-		 "\t\tcase $word in\n"
-		 "\t\t--root|-r)\n"
-		 "\t\t\troot=(--root \"${COMP_WORDS[++i]}\")\n"
-		 "\t\t\t[[ ${root[1]} != = ]] || root=(--root \"${COMP_WORDS[++i]}\") ;;\n"
-		 "\t\t");
+	buf_puts(out, "# SPDX-License-Identifier: Apache-2.0\n"
+		      "# shellcheck shell=bash\n"
+		      "# completion.bash - what \"skerry completion bash\" prints\n"
+		      "_skerry()\n"
+		      "{\n"
+		      "\tlocal cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]}\n"
+		      "\tlocal i word command='' options='' valued='' ids='' root=()\n"
+		      "\tCOMPREPLY=()\n"
+		      "\tfor ((i = 1; i < COMP_CWORD; i++)); do\n"
+		      "\t\tword=${COMP_WORDS[i]}\n"
+		      "\t\tcase $word in\n"
+		      "\t\t");
 	write_valued(out, &cli_global_options);
 	buf_puts(out, ")\n"
 		      "\t\t\t((i++))\n"
-		      "\t\t\t[[ ${COMP_WORDS[i]} != = ]] || ((i++)) ;;\n"
+		      "\t\t\t[[ ${COMP_WORDS[i]} != = ]] || ((i++))\n"
+		      "\t\t\t[[ $word != --root && $word != -r ]] ||\n"
+		      "\t\t\t\troot=(--root \"${COMP_WORDS[i]}\") ;;\n"
 		      "\t\t-*) ;;\n"
 		      "\t\t*)\n"
 		      "\t\t\tcommand=$word\n"
@@ -84,11 +84,13 @@ static void write_bash(struct buf *out)
 		write_valued(out, &c->options);
 		buf_puts(out, "'");
 		if (c->arguments && str_starts(c->arguments, "ID"))
-			buf_puts(out, "\n\t\tids=$(\"${COMP_WORDS[0]}\" \"${root[@]}\" list --quiet "
-				      "2>/dev/null)");
+			buf_puts(out,
+				 "\n\t\tids=$(\"${COMP_WORDS[0]}\" \"${root[@]}\" list --quiet "
+				 "2>/dev/null)");
 		else if (c->arguments && str_starts(c->arguments, "add"))
-			buf_puts(out, "\n\t\tids=\"add remove $(\"${COMP_WORDS[0]}\" \"${root[@]}\" "
-				      "list --quiet 2>/dev/null)\"");
+			buf_puts(out,
+				 "\n\t\tids=\"add remove $(\"${COMP_WORDS[0]}\" \"${root[@]}\" "
+				 "list --quiet 2>/dev/null)\"");
 		buf_puts(out, " ;;\n");
 	}
 	buf_puts(out, "\tesac\n"

@@ -7,10 +7,14 @@ struct delete_options {
 };
 
 static const struct option rows[] = {
-	{ .name = "force", .letter = 'f', .kind = OPTION_FLAG,
+	{ .name = "force",
+	  .letter = 'f',
+	  .kind = OPTION_FLAG,
 	  .offset = offsetof(struct delete_options, force),
 	  .help = "kill the container first if it runs; one that does not exist is no error" },
-	{ .name = "regex", .letter = 'r', .kind = OPTION_FLAG,
+	{ .name = "regex",
+	  .letter = 'r',
+	  .kind = OPTION_FLAG,
 	  .offset = offsetof(struct delete_options, regex),
 	  .help = "ID is an extended regular expression for the ids of several containers" },
 };

@@ -8,7 +8,7 @@ static int run(struct cli *cli, const void *options, const struct option_args *a
 	       struct err *err)
 {
 	(void)options; /* has none */
-	int (*change)(struct skerry *s, const char *id, const char *json, size_t len,
+	int (*change)(struct skerry * s, const char *id, const char *json, size_t len,
 		      struct skerry_error *err) = NULL;
 	if (str_eq(args->v[0], "add"))
 		change = skerry_device_add;
@@ -31,8 +31,9 @@ const struct command cmd_device = {
 	.name = "device",
 	.arguments = "add|remove ID FILE",
 	.summary = "add a device to a running container, or remove it",
-	.description = "FILE, or - for standard input, holds an entry of linux.devices, and its access.\n"
-		       "When it can't be done as a whole, nothing is changed.\n",
+	.description =
+		"FILE, or - for standard input, holds an entry of linux.devices, and its access.\n"
+		"When it can't be done as a whole, nothing is changed.\n",
 	.min_args = 3,
 	.max_args = 3,
 	.run = run,

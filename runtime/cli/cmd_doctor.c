@@ -12,9 +12,13 @@ struct doctor_options {
 };
 
 static const struct option rows[] = {
-	{ .name = "json", .kind = OPTION_FLAG, .offset = offsetof(struct doctor_options, json),
+	{ .name = "json",
+	  .kind = OPTION_FLAG,
+	  .offset = offsetof(struct doctor_options, json),
 	  .help = "print a JSON array of objects with what, ok, why and fix" },
-	{ .name = "strict", .kind = OPTION_FLAG, .offset = offsetof(struct doctor_options, strict),
+	{ .name = "strict",
+	  .kind = OPTION_FLAG,
+	  .offset = offsetof(struct doctor_options, strict),
 	  .help = "exit with 1 when something is lacking" },
 };
 

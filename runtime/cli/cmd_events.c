@@ -13,10 +13,14 @@ struct events_options {
 };
 
 static const struct option rows[] = {
-	{ .name = "interval", .kind = OPTION_STRING,
-	  .offset = offsetof(struct events_options, interval), .value = "DURATION",
+	{ .name = "interval",
+	  .kind = OPTION_STRING,
+	  .offset = offsetof(struct events_options, interval),
+	  .value = "DURATION",
 	  .help = "time between two statistics, such as 500ms or 1m30s (default: 5s)" },
-	{ .name = "stats", .kind = OPTION_FLAG, .offset = offsetof(struct events_options, stats),
+	{ .name = "stats",
+	  .kind = OPTION_FLAG,
+	  .offset = offsetof(struct events_options, stats),
 	  .help = "print the statistics once and exit" },
 };
 static const struct events_options defaults = { .interval = "5s" };

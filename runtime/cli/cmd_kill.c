@@ -9,10 +9,14 @@ struct kill_options {
 };
 
 static const struct option rows[] = {
-	{ .name = "all", .letter = 'a', .kind = OPTION_FLAG,
+	{ .name = "all",
+	  .letter = 'a',
+	  .kind = OPTION_FLAG,
 	  .offset = offsetof(struct kill_options, all),
 	  .help = "signal every process of the container; one that has ended is no error" },
-	{ .name = "regex", .letter = 'r', .kind = OPTION_FLAG,
+	{ .name = "regex",
+	  .letter = 'r',
+	  .kind = OPTION_FLAG,
 	  .offset = offsetof(struct kill_options, regex),
 	  .help = "ID is an extended regular expression for the ids of several containers" },
 };

@@ -17,11 +17,17 @@ struct list_options {
 };
 
 static const struct option rows[] = {
-	{ .name = "format", .letter = 'f', .kind = OPTION_STRING,
-	  .offset = offsetof(struct list_options, format), .value = "FORMAT",
+	{ .name = "format",
+	  .letter = 'f',
+	  .kind = OPTION_STRING,
+	  .offset = offsetof(struct list_options, format),
+	  .value = "FORMAT",
 	  .help = "table or json (default: table)" },
-	{ .name = "quiet", .letter = 'q', .kind = OPTION_FLAG,
-	  .offset = offsetof(struct list_options, quiet), .help = "print only the ids" },
+	{ .name = "quiet",
+	  .letter = 'q',
+	  .kind = OPTION_FLAG,
+	  .offset = offsetof(struct list_options, quiet),
+	  .help = "print only the ids" },
 };
 static const struct list_options defaults = { .format = "table" };
 
@@ -74,8 +80,8 @@ static const char *text_or_empty(const char *s)
 static int write_table(struct buf *out, const struct found *all, struct arena *arena,
 		       struct err *err)
 {
-	static const char *const header[COLUMNS] = { "ID", "PID", "STATUS", "BUNDLE", "CREATED",
-						     "OWNER" };
+	static const char *const header[COLUMNS] = { "ID",     "PID",	  "STATUS",
+						     "BUNDLE", "CREATED", "OWNER" };
 	const char **cells = arena_array(arena, all->n + 1, sizeof(header));
 	if (!cells)
 		return err_set(err, ENOMEM, "list containers: out of memory");

@@ -8,7 +8,7 @@ static int run(struct cli *cli, const void *options, const struct option_args *a
 	       struct err *err)
 {
 	(void)options; /* has none */
-	int (*change)(struct skerry *s, const char *id, const char *json, size_t len,
+	int (*change)(struct skerry * s, const char *id, const char *json, size_t len,
 		      struct skerry_error *err) = NULL;
 	if (str_eq(args->v[0], "add"))
 		change = skerry_mounts_add;
@@ -31,8 +31,9 @@ const struct command cmd_mounts = {
 	.name = "mounts",
 	.arguments = "add|remove ID FILE",
 	.summary = "add mounts to a running container, or remove them",
-	.description = "FILE, or - for standard input, holds a mount of config.json or an array of them.\n"
-		       "When it can't be done as a whole, nothing is changed.\n",
+	.description =
+		"FILE, or - for standard input, holds a mount of config.json or an array of them.\n"
+		"When it can't be done as a whole, nothing is changed.\n",
 	.min_args = 3,
 	.max_args = 3,
 	.run = run,

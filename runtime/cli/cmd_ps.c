@@ -26,8 +26,11 @@ struct ps_options {
 };
 
 static const struct option rows[] = {
-	{ .name = "format", .letter = 'f', .kind = OPTION_STRING,
-	  .offset = offsetof(struct ps_options, format), .value = "FORMAT",
+	{ .name = "format",
+	  .letter = 'f',
+	  .kind = OPTION_STRING,
+	  .offset = offsetof(struct ps_options, format),
+	  .value = "FORMAT",
 	  .help = "table or json (default: table)" },
 };
 static const struct ps_options defaults = { .format = "table" };
@@ -136,8 +139,9 @@ const struct command cmd_ps = {
 	.name = "ps",
 	.arguments = "ID [PS-OPTION...]",
 	.summary = "list the processes of a container",
-	.description = "A table is what ps(1) prints for PS-OPTION (default: -ef), cut down to the\n"
-		       "container's processes; it needs a PID column.\n",
+	.description =
+		"A table is what ps(1) prints for PS-OPTION (default: -ef), cut down to the\n"
+		"container's processes; it needs a PID column.\n",
 	.options = { rows, ARRAY_SIZE(rows), NULL },
 	.size = sizeof(struct ps_options),
 	.defaults = &defaults,

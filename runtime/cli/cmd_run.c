@@ -10,14 +10,14 @@ struct run_options {
 	bool plan;
 };
 
-#define ROW(name_, letter_, member, help_) \
-	{ .name = (name_), .letter = (letter_), .kind = OPTION_FLAG, \
-	  .offset = offsetof(struct run_options, member), .help = (help_) }
+#define ROW(name_, letter_, member, help_)                  \
+ .name = (name_), .letter = (letter_), .kind = OPTION_FLAG, \
+ .offset = offsetof(struct run_options, member), .help = (help_)
 
 static const struct option rows[] = {
-	ROW("detach", 'd', create.detach, "return when the container has started"),
-	ROW("keep", 0, create.keep, "do not delete the container when it has ended"),
-	ROW("plan", 0, plan, "print what would be done, as JSON, and do nothing"),
+	{ ROW("detach", 'd', create.detach, "return when the container has started") },
+	{ ROW("keep", 0, create.keep, "do not delete the container when it has ended") },
+	{ ROW("plan", 0, plan, "print what would be done, as JSON, and do nothing") },
 };
 
 static const struct run_options defaults = { .create.size = sizeof(struct skerry_create_options) };
@@ -48,5 +48,6 @@ const struct command cmd_run = {
 	.min_args = 1,
 	.max_args = 1,
 	.options_first = true,
+	.sealed = true,
 	.run = run,
 };

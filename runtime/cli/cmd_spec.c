@@ -16,13 +16,20 @@ struct spec_options {
 };
 
 static const struct option rows[] = {
-	{ .name = "bundle", .letter = 'b', .kind = OPTION_STRING,
-	  .offset = offsetof(struct spec_options, bundle), .value = "DIR",
+	{ .name = "bundle",
+	  .letter = 'b',
+	  .kind = OPTION_STRING,
+	  .offset = offsetof(struct spec_options, bundle),
+	  .value = "DIR",
 	  .help = "folder to write to (default: the current folder)" },
-	{ .name = "file", .letter = 'f', .kind = OPTION_STRING,
-	  .offset = offsetof(struct spec_options, file), .value = "FILE",
+	{ .name = "file",
+	  .letter = 'f',
+	  .kind = OPTION_STRING,
+	  .offset = offsetof(struct spec_options, file),
+	  .value = "FILE",
 	  .help = "file to write, - for standard output (default: config.json)" },
-	{ .name = "rootless", .kind = OPTION_FLAG,
+	{ .name = "rootless",
+	  .kind = OPTION_FLAG,
 	  .offset = offsetof(struct spec_options, rootless),
 	  .help = "for a container that is run without root's rights" },
 };

@@ -9,15 +9,15 @@ struct update_options {
 	const char *resources, *l3, *mem_bw;
 };
 
-#define ROW(name_, letter_, member, value_, help_) \
-	{ .name = (name_), .letter = (letter_), .kind = OPTION_STRING, \
-	  .offset = offsetof(struct update_options, member), .value = (value_), .help = (help_) }
+#define ROW(name_, letter_, member, value_, help_)            \
+ .name = (name_), .letter = (letter_), .kind = OPTION_STRING, \
+ .offset = offsetof(struct update_options, member), .value = (value_), .help = (help_)
 
 static const struct option rows[] = {
-	ROW("resources", 'r', resources, "FILE",
-	    "read the limits from FILE, - for standard input: JSON of LinuxResources"),
-	ROW("l3-cache-schema", 0, l3, "SCHEMA", "Intel RDT: schema of the L3 cache"),
-	ROW("mem-bw-schema", 0, mem_bw, "SCHEMA", "Intel RDT: schema of the memory bandwidth"),
+	{ ROW("resources", 'r', resources, "FILE",
+	      "read the limits from FILE, - for standard input: JSON of LinuxResources") },
+	{ ROW("l3-cache-schema", 0, l3, "SCHEMA", "Intel RDT: schema of the L3 cache") },
+	{ ROW("mem-bw-schema", 0, mem_bw, "SCHEMA", "Intel RDT: schema of the memory bandwidth") },
 };
 
 static int read_limits(const struct update_options *o, struct buf *json, struct err *err)

@@ -16,10 +16,15 @@ struct wait_options {
 };
 
 static const struct option rows[] = {
-	{ .name = "timeout", .letter = 't', .kind = OPTION_STRING,
-	  .offset = offsetof(struct wait_options, timeout), .value = "DURATION",
+	{ .name = "timeout",
+	  .letter = 't',
+	  .kind = OPTION_STRING,
+	  .offset = offsetof(struct wait_options, timeout),
+	  .value = "DURATION",
 	  .help = "give up after this time, such as 10s, and exit with 124" },
-	{ .name = "print", .letter = 'p', .kind = OPTION_FLAG,
+	{ .name = "print",
+	  .letter = 'p',
+	  .kind = OPTION_FLAG,
 	  .offset = offsetof(struct wait_options, print),
 	  .help = "print the status, and exit with 0" },
 };

@@ -54,10 +54,10 @@ static int open_log(const struct global_options *g, struct err *err)
 {
 	static const char *const formats[] = { "text", "json", NULL };
 	static const enum log_format format_values[] = { LOG_TEXT, LOG_JSON };
-	static const char *const levels[] = { "error", "warning", "warn", "info", "debug", "trace",
-					      NULL };
+	static const char *const levels[] = { "error", "warning", "warn", "info",
+					      "debug", "trace",	  NULL };
 	static const enum log_level level_values[] = { LOG_ERROR, LOG_WARNING, LOG_WARNING,
-						       LOG_INFO, LOG_DEBUG, LOG_DEBUG };
+						       LOG_INFO,  LOG_DEBUG,   LOG_DEBUG };
 
 	int format = g->log_format ? parse_word("log-format", g->log_format, formats, err) : 0;
 	int level = g->log_level ? parse_word("log-level", g->log_level, levels, err) : 0;
@@ -180,8 +180,14 @@ static int run_program(struct cli *cli, int argc, char **argv, int *ret_failure,
 		return version_print(cli->program, err);
 	if (words.help || words.n == 0)
 		return print_help(cli, NULL, err);
+	/* First of all that has an effect: it starts this program once more. */
+	const struct command *c = command_find(words.v[0]);
+	struct skerry_error failed = { 0 };
+	bool sealed = !c || !c->sealed || skerry_seal(argv, &failed) == 0;
 	if (open_log(&g, err) < 0)
 		return -1;
+	if (!sealed)
+		return cli_fail(&failed, err);
 	return run_command(cli, &g, &words, ret_failure, err);
 }
 

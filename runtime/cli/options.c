@@ -48,16 +48,24 @@ bool option_takes_value(enum option_kind kind)
 	return false;
 }
 
+const struct option *option_at(const struct option_table *table, size_t i)
+{
+	for (; table; table = table->more) {
+		if (i < table->n)
+			return &table->rows[i];
+		i -= table->n;
+	}
+	return NULL;
+}
+
 static const struct option *find_in(const struct option_table *t, const char *name, size_t len)
 {
-	for (; t; t = t->more) {
-		for (size_t i = 0; i < t->n; i++) {
-			const struct option *o = &t->rows[i];
-			if (strncmp(o->name, name, len) == 0 && o->name[len] == 0)
-				return o;
-			if (len == 1 && o->letter == name[0])
-				return o;
-		}
+	const struct option *o;
+	for (size_t i = 0; (o = option_at(t, i)); i++) {
+		if (strncmp(o->name, name, len) == 0 && o->name[len] == 0)
+			return o;
+		if (len == 1 && o->letter == name[0])
+			return o;
 	}
 	return NULL;
 }
@@ -68,20 +76,19 @@ static const struct option *find(const struct parser *p, const char *name, size_
 	return o ? o : find_in(&help_table, name, len);
 }
 
-/* The only option whose name begins like this; *ret_n counts them. */
+/* An option whose name begins like this; *ret_n counts them. */
 static const struct option *find_beginning(const struct parser *p, const char *name, size_t len,
 					   size_t *ret_n)
 {
-	const struct option *found = NULL;
+	const struct option_table *const tables[] = { p->in->table, &help_table };
+	const struct option *o, *found = NULL;
 	*ret_n = 0;
-	for (int help = 0; help < 2; help++) {
-		for (const struct option_table *t = help ? &help_table : p->in->table; t; t = t->more) {
-			for (size_t i = 0; i < t->n; i++) {
-				if (strncmp(t->rows[i].name, name, len) == 0) {
-					found = &t->rows[i];
-					(*ret_n)++;
-				}
-			}
+	for (size_t t = 0; t < ARRAY_SIZE(tables); t++) {
+		for (size_t i = 0; (o = option_at(tables[t], i)); i++) {
+			if (strncmp(o->name, name, len) != 0)
+				continue;
+			found = o;
+			(*ret_n)++;
 		}
 	}
 	return found;
@@ -163,8 +170,8 @@ static char *next_word(struct parser *p)
 
 static int unknown(const char *name, struct err *err)
 {
-	return err_set(err, EINVAL, "flag provided but not defined: -%.*s",
-		       (int)strcspn(name, "="), name);
+	return err_set(err, EINVAL, "flag provided but not defined: -%.*s", (int)strcspn(name, "="),
+		       name);
 }
 
 /* "abc" of "-abc": flags, and at the end maybe one with a value. */

@@ -23,22 +23,22 @@
 #include "base/err.h"
 
 enum option_kind {
-	OPTION_FLAG,	     /* bool */
-	OPTION_SWITCH,	     /* int: 1 or 0 when given, else the default stays */
-	OPTION_STRING,	     /* const char *: the last one wins */
-	OPTION_STRINGS,	     /* struct option_list: all, in order */
-	OPTION_NUMBER,	     /* unsigned int */
-	OPTION_IGNORED,	     /* takes a value, stores nothing */
+	OPTION_FLAG, /* bool */
+	OPTION_SWITCH, /* int: 1 or 0 when given, else the default stays */
+	OPTION_STRING, /* const char *: the last one wins */
+	OPTION_STRINGS, /* struct option_list: all, in order */
+	OPTION_NUMBER, /* unsigned int */
+	OPTION_IGNORED, /* takes a value, stores nothing */
 	OPTION_IGNORED_FLAG, /* takes none, stores nothing */
 };
 
 struct option {
 	const char *name; /* without dashes */
-	char letter;	  /* short form, or 0 */
+	char letter; /* short form, or 0 */
 	enum option_kind kind;
-	size_t offset;	   /* in the command's struct */
+	size_t offset; /* in the command's struct */
 	const char *value; /* what the help calls the value; NULL: takes none */
-	const char *help;  /* NULL: accepted, but not shown */
+	const char *help; /* NULL: accepted, but not shown */
 };
 
 /* Rows, and the rows of another table that belong to it as well. */
@@ -63,13 +63,16 @@ struct option_args {
 /* Does an option of this kind take a value? */
 bool option_takes_value(enum option_kind kind);
 
+/* Row i of the table and of those behind it: NULL after the last. */
+const struct option *option_at(const struct option_table *table, size_t i);
+
 /* One command line to read. */
 struct option_parse {
 	const struct option_table *table;
 	bool stop_at_first; /* the first argument ends the options */
-	int argc;	    /* without a program name */
-	char **argv;	    /* is reordered; the slot argv[argc] must exist */
-	void *dst;	    /* the struct that the offsets are meant for */
+	int argc; /* without a program name */
+	char **argv; /* is reordered; the slot argv[argc] must exist */
+	void *dst; /* the struct that the offsets are meant for */
 };
 
 /* Stores what was given in *parse->dst; its strings are borrowed from argv, its

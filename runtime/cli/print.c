@@ -7,8 +7,8 @@
 #include "base/fd.h"
 #include "runtime/cli/print.h"
 
-#define CELL_MIN 12
-#define CELL_GAP 3
+#define CELL_MIN  12
+#define CELL_GAP  3
 #define TITLE_MAX 44
 
 int print_buf(const struct buf *b, struct err *err)
@@ -76,18 +76,20 @@ static void print_option(struct buf *out, const struct option *o, size_t width)
 static void print_options(struct buf *out, const struct option_table *table)
 {
 	static const struct option help = {
-		.name = "help", .letter = 'h', .help = "show this help and exit",
+		.name = "help",
+		.letter = 'h',
+		.help = "show this help and exit",
 	};
 	AUTO_BUF scratch;
 	buf_init(&scratch);
 	size_t width = option_title(&scratch, &help);
 	const struct option *o;
-	for (size_t i = 0; (o = command_option(table, i)); i++) {
+	for (size_t i = 0; (o = option_at(table, i)); i++) {
 		size_t len = o->help ? option_title(&scratch, o) : 0;
 		width = len > width ? len : width;
 	}
 	width = (width < TITLE_MAX ? width : TITLE_MAX) + CELL_GAP;
-	for (size_t i = 0; (o = command_option(table, i)); i++) {
+	for (size_t i = 0; (o = option_at(table, i)); i++) {
 		if (o->help)
 			print_option(out, o, width);
 	}

@@ -14,38 +14,50 @@
 #include "base/units.h"
 #include "runtime/cli/resources.h"
 
-#define ROW(name_, member, value_, help_) \
-	{ .name = (name_), .kind = OPTION_STRING, \
-	  .offset = offsetof(struct resource_options, member), .value = (value_), .help = (help_) }
+#define ROW(name_, member, value_, help_)                                                     \
+ .name = (name_), .kind = OPTION_STRING, .offset = offsetof(struct resource_options, member), \
+ .value = (value_), .help = (help_)
 
 static const struct option rows[] = {
-	ROW("blkio-weight", blkio_weight, "WEIGHT", "weight of block I/O, 10 to 1000"),
-	ROW("cpu-share", cpu_shares, "SHARES", "weight of CPU time against other containers"),
-	ROW("cpu-quota", cpu_quota, "MICROSECONDS", "CPU time in each period, -1 for no limit"),
-	ROW("cpu-period", cpu_period, "MICROSECONDS", "length of the period"),
-	ROW("cpu-burst", cpu_burst, "MICROSECONDS", "unused quota that may be saved up"),
-	ROW("cpu-idle", cpu_idle, "0|1", "1: run only where the CPU would be idle"),
-	ROW("cpu-rt-runtime", cpu_rt_runtime, "MICROSECONDS", "realtime CPU time in each period"),
-	ROW("cpu-rt-period", cpu_rt_period, "MICROSECONDS", "length of the realtime period"),
-	ROW("cpuset-cpus", cpuset_cpus, "LIST", "CPUs to run on, such as 0-3,7"),
-	ROW("cpuset-mems", cpuset_mems, "LIST", "memory nodes to use, such as 0,1"),
-	ROW("memory", memory, "BYTES", "memory limit, -1 for none; suffixes b, k, m, g, t"),
-	ROW("memory-reservation", memory_reservation, "BYTES", "memory to leave when others need it"),
-	ROW("memory-swap", memory_swap, "BYTES", "limit of memory and swap together, -1 for none"),
-	{ .name = "kernel-memory", .kind = OPTION_IGNORED, .value = "BYTES",
+	{ ROW("blkio-weight", blkio_weight, "WEIGHT", "weight of block I/O, 10 to 1000") },
+	{ ROW("cpu-share", cpu_shares, "SHARES", "weight of CPU time against other containers") },
+	{ ROW("cpu-quota", cpu_quota, "MICROSECONDS", "CPU time in each period, -1 for no limit") },
+	{ ROW("cpu-period", cpu_period, "MICROSECONDS", "length of the period") },
+	{ ROW("cpu-burst", cpu_burst, "MICROSECONDS", "unused quota that may be saved up") },
+	{ ROW("cpu-idle", cpu_idle, "0|1", "1: run only where the CPU would be idle") },
+	{ ROW("cpu-rt-runtime", cpu_rt_runtime, "MICROSECONDS",
+	      "realtime CPU time in each period") },
+	{ ROW("cpu-rt-period", cpu_rt_period, "MICROSECONDS", "length of the realtime period") },
+	{ ROW("cpuset-cpus", cpuset_cpus, "LIST", "CPUs to run on, such as 0-3,7") },
+	{ ROW("cpuset-mems", cpuset_mems, "LIST", "memory nodes to use, such as 0,1") },
+	{ ROW("memory", memory, "BYTES", "memory limit, -1 for none; suffixes b, k, m, g, t") },
+	{ ROW("memory-reservation", memory_reservation, "BYTES",
+	      "memory to leave when others need it") },
+	{ ROW("memory-swap", memory_swap, "BYTES",
+	      "limit of memory and swap together, -1 for none") },
+	{ .name = "kernel-memory",
+	  .kind = OPTION_IGNORED,
+	  .value = "BYTES",
 	  .help = "accepted for older callers; the kernel has no such limit any more" },
-	{ .name = "kernel-memory-tcp", .kind = OPTION_IGNORED, .value = "BYTES",
+	{ .name = "kernel-memory-tcp",
+	  .kind = OPTION_IGNORED,
+	  .value = "BYTES",
 	  .help = "accepted for older callers, without effect" },
-	ROW("pids-limit", pids_limit, "N", "number of processes and threads, -1 for no limit"),
-	ROW("cpu-weight", cpu_weight, "WEIGHT", "cpu.weight, 1 to 10000"),
-	ROW("io-weight", io_weight, "WEIGHT", "io.weight, 1 to 10000"),
-	ROW("memory-high", memory_high, "BYTES", "memory.high: slow down and reclaim from here on"),
-	ROW("memory-low", memory_low, "BYTES", "memory.low: leave this much if possible"),
-	ROW("memory-min", memory_min, "BYTES", "memory.min: leave this much in any case"),
-	ROW("memory-swap-high", memory_swap_high, "BYTES", "memory.swap.high: slow down from here on"),
-	ROW("memory-zswap", memory_zswap, "BYTES", "memory.zswap.max: limit of compressed swap"),
-	{ .name = "unified", .kind = OPTION_STRINGS,
-	  .offset = offsetof(struct resource_options, unified), .value = "KEY=VALUE",
+	{ ROW("pids-limit", pids_limit, "N", "number of processes and threads, -1 for no limit") },
+	{ ROW("cpu-weight", cpu_weight, "WEIGHT", "cpu.weight, 1 to 10000") },
+	{ ROW("io-weight", io_weight, "WEIGHT", "io.weight, 1 to 10000") },
+	{ ROW("memory-high", memory_high, "BYTES",
+	      "memory.high: slow down and reclaim from here on") },
+	{ ROW("memory-low", memory_low, "BYTES", "memory.low: leave this much if possible") },
+	{ ROW("memory-min", memory_min, "BYTES", "memory.min: leave this much in any case") },
+	{ ROW("memory-swap-high", memory_swap_high, "BYTES",
+	      "memory.swap.high: slow down from here on") },
+	{ ROW("memory-zswap", memory_zswap, "BYTES",
+	      "memory.zswap.max: limit of compressed swap") },
+	{ .name = "unified",
+	  .kind = OPTION_STRINGS,
+	  .offset = offsetof(struct resource_options, unified),
+	  .value = "KEY=VALUE",
 	  .help = "write VALUE to the file KEY of the control group (may be repeated)" },
 };
 const struct option_table resource_options = { rows, ARRAY_SIZE(rows), NULL };
@@ -53,7 +65,7 @@ const struct option_table resource_options = { rows, ARRAY_SIZE(rows), NULL };
 enum kind {
 	UNSIGNED,
 	SIGNED,
-	BYTES,	       /* a number with a suffix */
+	BYTES, /* a number with a suffix */
 	TEXT,
 	UNIFIED_NUMBER, /* a number, as a string */
 	UNIFIED_BYTES, /* bytes or "max", as a string */
@@ -66,28 +78,28 @@ static const struct target {
 	enum kind kind;
 } targets[] = {
 #define TARGET(member, object_, key_, kind_) \
-	{ offsetof(struct resource_options, member), (object_), (key_), (kind_) }
-	TARGET(memory, "memory", "limit", BYTES),
-	TARGET(memory_reservation, "memory", "reservation", BYTES),
-	TARGET(memory_swap, "memory", "swap", BYTES),
-	TARGET(cpu_shares, "cpu", "shares", UNSIGNED),
-	TARGET(cpu_quota, "cpu", "quota", SIGNED),
-	TARGET(cpu_burst, "cpu", "burst", UNSIGNED),
-	TARGET(cpu_period, "cpu", "period", UNSIGNED),
-	TARGET(cpu_rt_runtime, "cpu", "realtimeRuntime", SIGNED),
-	TARGET(cpu_rt_period, "cpu", "realtimePeriod", UNSIGNED),
-	TARGET(cpuset_cpus, "cpu", "cpus", TEXT),
-	TARGET(cpuset_mems, "cpu", "mems", TEXT),
-	TARGET(cpu_idle, "cpu", "idle", SIGNED),
-	TARGET(pids_limit, "pids", "limit", SIGNED),
-	TARGET(blkio_weight, "blockIO", "weight", UNSIGNED),
-	TARGET(cpu_weight, "unified", "cpu.weight", UNIFIED_NUMBER),
-	TARGET(io_weight, "unified", "io.weight", UNIFIED_NUMBER),
-	TARGET(memory_high, "unified", "memory.high", UNIFIED_BYTES),
-	TARGET(memory_low, "unified", "memory.low", UNIFIED_BYTES),
-	TARGET(memory_min, "unified", "memory.min", UNIFIED_BYTES),
-	TARGET(memory_swap_high, "unified", "memory.swap.high", UNIFIED_BYTES),
-	TARGET(memory_zswap, "unified", "memory.zswap.max", UNIFIED_BYTES),
+ offsetof(struct resource_options, member), (object_), (key_), (kind_)
+	{ TARGET(memory, "memory", "limit", BYTES) },
+	{ TARGET(memory_reservation, "memory", "reservation", BYTES) },
+	{ TARGET(memory_swap, "memory", "swap", BYTES) },
+	{ TARGET(cpu_shares, "cpu", "shares", UNSIGNED) },
+	{ TARGET(cpu_quota, "cpu", "quota", SIGNED) },
+	{ TARGET(cpu_burst, "cpu", "burst", UNSIGNED) },
+	{ TARGET(cpu_period, "cpu", "period", UNSIGNED) },
+	{ TARGET(cpu_rt_runtime, "cpu", "realtimeRuntime", SIGNED) },
+	{ TARGET(cpu_rt_period, "cpu", "realtimePeriod", UNSIGNED) },
+	{ TARGET(cpuset_cpus, "cpu", "cpus", TEXT) },
+	{ TARGET(cpuset_mems, "cpu", "mems", TEXT) },
+	{ TARGET(cpu_idle, "cpu", "idle", SIGNED) },
+	{ TARGET(pids_limit, "pids", "limit", SIGNED) },
+	{ TARGET(blkio_weight, "blockIO", "weight", UNSIGNED) },
+	{ TARGET(cpu_weight, "unified", "cpu.weight", UNIFIED_NUMBER) },
+	{ TARGET(io_weight, "unified", "io.weight", UNIFIED_NUMBER) },
+	{ TARGET(memory_high, "unified", "memory.high", UNIFIED_BYTES) },
+	{ TARGET(memory_low, "unified", "memory.low", UNIFIED_BYTES) },
+	{ TARGET(memory_min, "unified", "memory.min", UNIFIED_BYTES) },
+	{ TARGET(memory_swap_high, "unified", "memory.swap.high", UNIFIED_BYTES) },
+	{ TARGET(memory_zswap, "unified", "memory.zswap.max", UNIFIED_BYTES) },
 #undef TARGET
 };
 
@@ -181,8 +193,8 @@ static int write_pairs(struct json_out *out, const struct option_list *list, str
 		const char *text = list->v[i], *equals = strchr(text, '=');
 		size_t len = equals ? (size_t)(equals - text) : 0;
 		if (len == 0 || len >= sizeof(key))
-			return err_set(err, EINVAL, "invalid value \"%s\" for --unified: not KEY=VALUE",
-				       text);
+			return err_set(err, EINVAL,
+				       "invalid value \"%s\" for --unified: not KEY=VALUE", text);
 		memcpy(key, text, len);
 		key[len] = 0;
 		json_kv_string(out, key, equals + 1);

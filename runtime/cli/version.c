@@ -94,7 +94,8 @@ int version_print(const char *program, struct err *err)
 	struct arena arena;
 	struct features f;
 	arena_init(&arena, ARENA_MAX_DEFAULT);
-	if (text && json_decode("features", text, strlen(text), &features_table, &f, &arena, NULL) == 0)
+	if (text &&
+	    json_decode("features", text, strlen(text), &features_table, &f, &arena, NULL) == 0)
 		print_features(&b, &f);
 	arena_release(&arena);
 	skerry_close(s);

@@ -17,7 +17,7 @@
 #include "runtime/spec/spec.h"
 
 struct filter {
-	const struct sock_filter *insn;
+	struct sock_filter *insn; /* belongs to the arena */
 	size_t n;	    /* 0: no filter */
 	unsigned int flags; /* SECCOMP_FILTER_FLAG_* */
 	bool notify;	    /* a listener descriptor comes out of filter_apply() */
@@ -27,13 +27,14 @@ struct filter {
 /* The program for a profile.  seccomp NULL and no run.oci.seccomp_bpf_data annotation: an empty
  * filter.  `spec` is asked for annotations only and may be NULL (exec with another process).
  * cache_dir: descriptor of a directory that only the caller may write, or -1.  A cache that can't
- * be read or written is no error.  Instructions belong to the arena.  Runs in the parent. */
+ * be read or written is no error.  Runs in the parent. */
 int filter_make(const struct spec_seccomp *seccomp, const struct spec *spec, int cache_dir,
 		struct arena *arena, struct filter *ret, struct err *err);
 
-/* Does the filter let the calls through that the runtime makes between filter_apply() and
- * execve(2)?  early: it is loaded before privileges are dropped (no_new_privs off).  An error
- * names the first system call that is refused.  Pure. */
+/* Does the filter let the calls through that the runtime still makes between filter_apply() and
+ * execve(2)?  early: it is loaded before privileges are dropped (no_new_privs off).  An error names
+ * the first call that it doesn't let through (or hands to a listener, which would wait for us).
+ * Arguments are taken as 0.  Runs in the parent. */
 int filter_check_calls(const struct filter *f, bool early, struct err *err);
 
 /* Loads it; does nothing when it is empty.  *ret_notify_fd is the O_CLOEXEC listener, or -1.  Runs

@@ -244,9 +244,11 @@ static int attach(const struct job *j, int tree, bool foreign, struct err *err)
 		return fail(j, err, "open the target of");
 	if (mountfd_attach(tree, target) < 0)
 		return fail(j, err, "mount");
-	forget_cwd(j);
-	if (late && change_mount(j, tree, foreign, mountfd_setattr_old) < 0)
-		return fail(j, err, "set options of");
+	if (late) {
+		forget_cwd(j);
+		if (change_mount(j, tree, foreign, mountfd_setattr_old) < 0)
+			return fail(j, err, "set options of");
+	}
 	if (is_root(j->e) && replace_root(j, tree) < 0)
 		return fail(j, err, "mount");
 	return 0;
@@ -363,6 +365,7 @@ static int finish_fs(const struct job *j, int fd, struct err *err)
 		return 0;
 	if (fd < 0)
 		fd = opened = beneath_open(j->root, e->dest, O_PATH, 0, RESOLVE_NO_SYMLINKS);
+	forget_cwd(j);
 	if (fd < 0 || change_mount(j, fd, false, mountfd_change) < 0)
 		return fail(j, err, "set options of");
 	return 0;

@@ -392,8 +392,6 @@ static int decide_fs(struct parse *p, struct err *err)
 	} else if (e->tmpcopyup) {
 		return err_field(err, EINVAL, p->pointer,
 				 "mount \"%s\": tmpcopyup is for a tmpfs only", e->dest);
-	} else {
-		e->keep_mode = false;
 	}
 	if (env->user_namespace && strcmp(e->type, "sysfs") == 0)
 		e->fallback = "/sys";
@@ -445,7 +443,8 @@ int mount_entry_make(const struct spec_mount *sm, const struct mounts_env *env, 
 		     struct mount_entry *ret, struct err *err)
 {
 	struct mount_entry e = { .index = MOUNT_NOT_IN_SPEC, .owner = -1, .source_fd = -1,
-				 .type = sm->type, .source = sm->source, .keep_mode = true };
+				 .type = sm->type, .source = sm->source,
+				 .keep_mode = str_eq(sm->type, "tmpfs") };
 	struct parse p = { .env = env, .arena = arena, .e = &e, .pointer = "/mounts" };
 	int status;
 

@@ -165,6 +165,20 @@ static void own_masked(struct mounts *m, struct masked *p)
 	m->v[i].staged = true;
 }
 
+/* What lies in one mount one after the other (each change of directory is a system call), and what
+ * lies in none last; their order means nothing.  Insertion sort: stable, and the lists are short. */
+static void group_by_owner(struct masked *v, size_t n)
+{
+	for (size_t i = 1; i < n; i++) {
+		struct masked p = v[i];
+		size_t k = i;
+
+		for (; k > 0 && (unsigned int)v[k - 1].owner > (unsigned int)p.owner; k--)
+			v[k] = v[k - 1];
+		v[k] = p;
+	}
+}
+
 static void own_entry(struct mounts *m, size_t index)
 {
 	struct mount_entry *e = &m->v[index];
@@ -212,6 +226,8 @@ static void decide_owners(struct mounts *m)
 		own_masked(m, &m->masked.v[i]);
 	for (size_t i = 0; i < m->readonly.n; i++)
 		own_masked(m, &m->readonly.v[i]);
+	group_by_owner(m->masked.v, m->masked.n);
+	group_by_owner(m->readonly.v, m->readonly.n);
 	/* The root is no place to be moved onto: it has no name of its own. */
 	for (size_t i = 0; i < m->n; i++)
 		if (strcmp(m->v[i].dest, "/") == 0)
@@ -230,6 +246,7 @@ static int make_state(struct mounts *m, struct arena *arena, struct err *err)
 		m->state->fds[i] = -1;
 	m->state->cwd = -1;
 	m->state->empty_dir = -1;
+	m->state->empty_fd = -1;
 	return 0;
 }
 

@@ -97,6 +97,7 @@ struct mounts_state {
 	int cwd;	/* the one that is the working directory, or -1 */
 	int empty_dir;	/* directory in which a masked directory lies, and its name */
 	const char *empty_name;
+	int empty_fd;	/* it by itself, or -1 */
 	bool null_checked;
 };
 

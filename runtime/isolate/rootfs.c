@@ -174,12 +174,19 @@ static int move_root(const struct mounts *m, struct err *err)
 
 static int pivot(const struct mounts *m, struct err *err)
 {
+	AUTO_FD old = -1;
+
+	if (m->root_maybe_shared) {
+		old = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+		if (old < 0)
+			return err_sys(err, "open \"/\"");
+	}
 	if (syscall(SYS_pivot_root, ".", ".") < 0)
 		return err_sys(err, "pivot_root to \"%s\"%s", m->rootfs,
 			       errno == EINVAL ? " (needs --no-pivot on a ramdisk)" : "");
-	/* The old root lies on the new one: "." reaches it.  Shared mounts would be unmounted on
-	 * the host as well. */
-	if (m->root_maybe_shared && mount(NULL, ".", NULL, MS_SLAVE | MS_REC, NULL) < 0)
+	/* Shared mounts would be unmounted on the host as well.  The old root lies on the new one:
+	 * umount2(2) finds it there, mount(2) needs it as the working directory. */
+	if (old >= 0 && (fchdir(old) < 0 || mount(NULL, ".", NULL, MS_SLAVE | MS_REC, NULL) < 0))
 		return err_sys(err, "cut the old root off from the host");
 	if (umount2(".", MNT_DETACH) < 0)
 		return err_sys(err, "unmount the old root");
@@ -204,6 +211,7 @@ static void close_state(const struct mounts *m)
 {
 	for (size_t i = 0; i < m->n; i++)
 		m->state->fds[i] = fd_close(m->state->fds[i]);
+	m->state->empty_fd = fd_close(m->state->empty_fd);
 }
 
 int rootfs_enter(const struct mounts *m, int root_fd, struct err *err)

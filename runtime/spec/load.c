@@ -177,7 +177,7 @@ int spec_parse_mounts(const char *name, const char *text, size_t len, struct are
 	struct json_array list = { .n = 1 };
 	size_t i = 0;
 
-	while (i < len && memchr(" \t\r\n", text[i], 4))
+	while (i < len && (unsigned char)text[i] <= ' ') /* the decoder says if it isn't white */
 		i++;
 	if (i < len && text[i] == '[') {
 		if (json_decode_array(name, text, len, &spec_mount_table, &list, arena, err) < 0)

@@ -77,90 +77,83 @@ int ns_parse(const char *spec_name)
 #define LAZYTIME    (1 << 25) /* MS_LAZYTIME */
 #define NOSYMFOLLOW (1 << 8) /* MS_NOSYMFOLLOW */
 
-#define SET   MOUNT_OPT_FLAG, false
-#define CLEAR MOUNT_OPT_FLAG, true
-#define RSET  MOUNT_OPT_RECURSIVE, false
-#define RCLR  MOUNT_OPT_RECURSIVE, true
-#define PROP  MOUNT_OPT_PROPAGATION, false
-#define SPEC  MOUNT_OPT_SPECIAL, false
-
 /* clang-format off */
 /* Sorted by name (strcmp(3)).  The r*sync and r*mand options are crun's: flags
  * of the whole file system, so "recursive" adds nothing. */
 #define MOUNT_OPTIONS(X) \
-	X("async", CLEAR, MS_SYNCHRONOUS, 0) \
-	X("atime", CLEAR, MS_NOATIME, 0) \
-	X("bind", SET, MS_BIND, 0) \
-	X("copy-symlink", SPEC, MOUNT_COPY_SYMLINK, 0) \
-	X("defaults", SET, 0, 0) \
-	X("dest-nofollow", SPEC, MOUNT_DEST_NOFOLLOW, 0) \
-	X("dev", CLEAR, MS_NODEV, 0) \
-	X("diratime", CLEAR, MS_NODIRATIME, 0) \
-	X("dirsync", SET, MS_DIRSYNC, 0) \
-	X("exec", CLEAR, MS_NOEXEC, 0) \
-	X("idmap", SPEC, MOUNT_IDMAP, 0) \
-	X("iversion", SET, MS_I_VERSION, 0) \
-	X("lazytime", SET, LAZYTIME, 0) \
-	X("loud", CLEAR, MS_SILENT, 0) \
-	X("mand", SET, MS_MANDLOCK, 0) \
-	X("noatime", SET, MS_NOATIME, 0) \
-	X("nodev", SET, MS_NODEV, 0) \
-	X("nodiratime", SET, MS_NODIRATIME, 0) \
-	X("noexec", SET, MS_NOEXEC, 0) \
-	X("noiversion", CLEAR, MS_I_VERSION, 0) \
-	X("nolazytime", CLEAR, LAZYTIME, 0) \
-	X("nomand", CLEAR, MS_MANDLOCK, 0) \
-	X("norelatime", CLEAR, MS_RELATIME, 0) \
-	X("nostrictatime", CLEAR, MS_STRICTATIME, 0) \
-	X("nosuid", SET, MS_NOSUID, 0) \
-	X("nosymfollow", SET, NOSYMFOLLOW, 0) \
-	X("private", PROP, MS_PRIVATE, 0) \
-	X("rasync", CLEAR, MS_SYNCHRONOUS, 0) \
-	X("ratime", RCLR, ATTR_NOATIME, ATTR_ATIMES) \
-	X("rbind", SET, MS_BIND | MS_REC, 0) \
-	X("rdev", RCLR, ATTR_NODEV, 0) \
-	X("rdiratime", RCLR, ATTR_NODIRATIME, 0) \
-	X("rdirsync", SET, MS_DIRSYNC, 0) \
-	X("relatime", SET, MS_RELATIME, 0) \
-	X("remount", SET, MS_REMOUNT, 0) \
-	X("rexec", RCLR, ATTR_NOEXEC, 0) \
-	X("ridmap", SPEC, MOUNT_RIDMAP, 0) \
-	X("rmand", SET, MS_MANDLOCK, 0) \
-	X("rnoatime", RSET, ATTR_NOATIME, ATTR_ATIMES) \
-	X("rnodev", RSET, ATTR_NODEV, 0) \
-	X("rnodiratime", RSET, ATTR_NODIRATIME, 0) \
-	X("rnoexec", RSET, ATTR_NOEXEC, 0) \
-	X("rnomand", CLEAR, MS_MANDLOCK, 0) \
-	X("rnorelatime", RCLR, ATTR_RELATIME, ATTR_ATIMES) \
-	X("rnostrictatime", RCLR, ATTR_STRICTATIME, ATTR_ATIMES) \
-	X("rnosuid", RSET, ATTR_NOSUID, 0) \
-	X("rnosymfollow", RSET, ATTR_NOSYMFOLLOW, 0) \
-	X("ro", SET, MS_RDONLY, 0) \
-	X("rprivate", PROP, MS_PRIVATE | MS_REC, 0) \
-	X("rrelatime", RSET, ATTR_RELATIME, ATTR_ATIMES) \
-	X("rro", RSET, ATTR_RDONLY, 0) \
-	X("rrw", RCLR, ATTR_RDONLY, 0) \
-	X("rshared", PROP, MS_SHARED | MS_REC, 0) \
-	X("rslave", PROP, MS_SLAVE | MS_REC, 0) \
-	X("rstrictatime", RSET, ATTR_STRICTATIME, ATTR_ATIMES) \
-	X("rsuid", RCLR, ATTR_NOSUID, 0) \
-	X("rsymfollow", RCLR, ATTR_NOSYMFOLLOW, 0) \
-	X("rsync", SET, MS_SYNCHRONOUS, 0) \
-	X("runbindable", PROP, MS_UNBINDABLE | MS_REC, 0) \
-	X("rw", CLEAR, MS_RDONLY, 0) \
-	X("shared", PROP, MS_SHARED, 0) \
-	X("silent", SET, MS_SILENT, 0) \
-	X("slave", PROP, MS_SLAVE, 0) \
-	X("src-nofollow", SPEC, MOUNT_SRC_NOFOLLOW, 0) \
-	X("strictatime", SET, MS_STRICTATIME, 0) \
-	X("suid", CLEAR, MS_NOSUID, 0) \
-	X("symfollow", CLEAR, NOSYMFOLLOW, 0) \
-	X("sync", SET, MS_SYNCHRONOUS, 0) \
-	X("tmpcopyup", SPEC, MOUNT_TMPCOPYUP, 0) \
-	X("unbindable", PROP, MS_UNBINDABLE, 0)
+	X("async", FLAG, true, MS_SYNCHRONOUS, 0) \
+	X("atime", FLAG, true, MS_NOATIME, 0) \
+	X("bind", FLAG, false, MS_BIND, 0) \
+	X("copy-symlink", SPECIAL, false, MOUNT_COPY_SYMLINK, 0) \
+	X("defaults", FLAG, false, 0, 0) \
+	X("dest-nofollow", SPECIAL, false, MOUNT_DEST_NOFOLLOW, 0) \
+	X("dev", FLAG, true, MS_NODEV, 0) \
+	X("diratime", FLAG, true, MS_NODIRATIME, 0) \
+	X("dirsync", FLAG, false, MS_DIRSYNC, 0) \
+	X("exec", FLAG, true, MS_NOEXEC, 0) \
+	X("idmap", SPECIAL, false, MOUNT_IDMAP, 0) \
+	X("iversion", FLAG, false, MS_I_VERSION, 0) \
+	X("lazytime", FLAG, false, LAZYTIME, 0) \
+	X("loud", FLAG, true, MS_SILENT, 0) \
+	X("mand", FLAG, false, MS_MANDLOCK, 0) \
+	X("noatime", FLAG, false, MS_NOATIME, 0) \
+	X("nodev", FLAG, false, MS_NODEV, 0) \
+	X("nodiratime", FLAG, false, MS_NODIRATIME, 0) \
+	X("noexec", FLAG, false, MS_NOEXEC, 0) \
+	X("noiversion", FLAG, true, MS_I_VERSION, 0) \
+	X("nolazytime", FLAG, true, LAZYTIME, 0) \
+	X("nomand", FLAG, true, MS_MANDLOCK, 0) \
+	X("norelatime", FLAG, true, MS_RELATIME, 0) \
+	X("nostrictatime", FLAG, true, MS_STRICTATIME, 0) \
+	X("nosuid", FLAG, false, MS_NOSUID, 0) \
+	X("nosymfollow", FLAG, false, NOSYMFOLLOW, 0) \
+	X("private", PROPAGATION, false, MS_PRIVATE, 0) \
+	X("rasync", FLAG, true, MS_SYNCHRONOUS, 0) \
+	X("ratime", RECURSIVE, true, ATTR_NOATIME, ATTR_ATIMES) \
+	X("rbind", FLAG, false, MS_BIND | MS_REC, 0) \
+	X("rdev", RECURSIVE, true, ATTR_NODEV, 0) \
+	X("rdiratime", RECURSIVE, true, ATTR_NODIRATIME, 0) \
+	X("rdirsync", FLAG, false, MS_DIRSYNC, 0) \
+	X("relatime", FLAG, false, MS_RELATIME, 0) \
+	X("remount", FLAG, false, MS_REMOUNT, 0) \
+	X("rexec", RECURSIVE, true, ATTR_NOEXEC, 0) \
+	X("ridmap", SPECIAL, false, MOUNT_RIDMAP, 0) \
+	X("rmand", FLAG, false, MS_MANDLOCK, 0) \
+	X("rnoatime", RECURSIVE, false, ATTR_NOATIME, ATTR_ATIMES) \
+	X("rnodev", RECURSIVE, false, ATTR_NODEV, 0) \
+	X("rnodiratime", RECURSIVE, false, ATTR_NODIRATIME, 0) \
+	X("rnoexec", RECURSIVE, false, ATTR_NOEXEC, 0) \
+	X("rnomand", FLAG, true, MS_MANDLOCK, 0) \
+	X("rnorelatime", RECURSIVE, true, ATTR_RELATIME, ATTR_ATIMES) \
+	X("rnostrictatime", RECURSIVE, true, ATTR_STRICTATIME, ATTR_ATIMES) \
+	X("rnosuid", RECURSIVE, false, ATTR_NOSUID, 0) \
+	X("rnosymfollow", RECURSIVE, false, ATTR_NOSYMFOLLOW, 0) \
+	X("ro", FLAG, false, MS_RDONLY, 0) \
+	X("rprivate", PROPAGATION, false, MS_PRIVATE | MS_REC, 0) \
+	X("rrelatime", RECURSIVE, false, ATTR_RELATIME, ATTR_ATIMES) \
+	X("rro", RECURSIVE, false, ATTR_RDONLY, 0) \
+	X("rrw", RECURSIVE, true, ATTR_RDONLY, 0) \
+	X("rshared", PROPAGATION, false, MS_SHARED | MS_REC, 0) \
+	X("rslave", PROPAGATION, false, MS_SLAVE | MS_REC, 0) \
+	X("rstrictatime", RECURSIVE, false, ATTR_STRICTATIME, ATTR_ATIMES) \
+	X("rsuid", RECURSIVE, true, ATTR_NOSUID, 0) \
+	X("rsymfollow", RECURSIVE, true, ATTR_NOSYMFOLLOW, 0) \
+	X("rsync", FLAG, false, MS_SYNCHRONOUS, 0) \
+	X("runbindable", PROPAGATION, false, MS_UNBINDABLE | MS_REC, 0) \
+	X("rw", FLAG, true, MS_RDONLY, 0) \
+	X("shared", PROPAGATION, false, MS_SHARED, 0) \
+	X("silent", FLAG, false, MS_SILENT, 0) \
+	X("slave", PROPAGATION, false, MS_SLAVE, 0) \
+	X("src-nofollow", SPECIAL, false, MOUNT_SRC_NOFOLLOW, 0) \
+	X("strictatime", FLAG, false, MS_STRICTATIME, 0) \
+	X("suid", FLAG, true, MS_NOSUID, 0) \
+	X("symfollow", FLAG, true, NOSYMFOLLOW, 0) \
+	X("sync", FLAG, false, MS_SYNCHRONOUS, 0) \
+	X("tmpcopyup", SPECIAL, false, MOUNT_TMPCOPYUP, 0) \
+	X("unbindable", PROPAGATION, false, MS_UNBINDABLE, 0)
 
-#define OPTION_ROW(name, how, value, mask) { name, how, value, mask },
-#define OPTION_NAME(name, how, value, mask) name,
+#define OPTION_ROW(name, kind, clear, value, mask) { name, MOUNT_OPT_##kind, clear, value, mask },
+#define OPTION_NAME(name, kind, clear, value, mask) name,
 /* clang-format on */
 
 static const struct mount_opt mount_opts[] = { MOUNT_OPTIONS(OPTION_ROW) };

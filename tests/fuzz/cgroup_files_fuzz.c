@@ -31,7 +31,8 @@ static void fuzz_place(char *text)
 	struct cgroup_place place;
 
 	for (int m = CGROUP_CGROUPFS; m <= CGROUP_SYSTEMD; m++)
-		if (cgroup_place_make(&host, (enum cgroup_manager)m, "id", &spec, &place, NULL) == 0 &&
+		if (cgroup_place_make(&host, (enum cgroup_manager)m, "id", &spec, &place, NULL) ==
+			    0 &&
 		    (place.path[0] != '/' || !place.path[1] || strstr(place.path, "/../") ||
 		     strstr(place.path, "//")))
 			abort(); /* out of the tree, or its top */

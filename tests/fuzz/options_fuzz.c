@@ -23,18 +23,17 @@ struct values {
 };
 
 #define ROW(name_, letter_, kind_, member) \
-	{ .name = (name_), .letter = (letter_), .kind = (kind_), \
-	  .offset = offsetof(struct values, member) }
+ .name = (name_), .letter = (letter_), .kind = (kind_), .offset = offsetof(struct values, member)
 
 static const struct option more_rows[] = {
-	ROW("string", 's', OPTION_STRING, string),
-	ROW("strings", 'e', OPTION_STRINGS, list),
+	{ ROW("string", 's', OPTION_STRING, string) },
+	{ ROW("strings", 'e', OPTION_STRINGS, list) },
 };
 static const struct option_table more = { more_rows, ARRAY_SIZE(more_rows), NULL };
 static const struct option rows[] = {
-	ROW("flag", 'f', OPTION_FLAG, flag),
-	ROW("switch", 't', OPTION_SWITCH, tristate),
-	ROW("number", 'n', OPTION_NUMBER, number),
+	{ ROW("flag", 'f', OPTION_FLAG, flag) },
+	{ ROW("switch", 't', OPTION_SWITCH, tristate) },
+	{ ROW("number", 'n', OPTION_NUMBER, number) },
 	{ .name = "ignored", .letter = 'i', .kind = OPTION_IGNORED },
 	{ .name = "ignored-flag", .kind = OPTION_IGNORED_FLAG },
 };

@@ -84,7 +84,7 @@ done
 umount "$T/src/sub"
 for option in nosuid nodev noexec noatime; do
 	bind "[\"bind\", \"$option\"]" cat /proc/self/mountinfo
-	check "bind with $option" eval "matches \"\$(info /mnt)\" '[ ,]$option[ ,]'"
+	check "bind with $option" eval "matches \"\$(info /mnt)\" '[ ,]${option}[ ,]'"
 done
 echo '#!/bin/busybox sh
 echo ran' >"$T/src/script" && chmod 755 "$T/src/script"

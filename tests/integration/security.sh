@@ -68,7 +68,7 @@ check 'CVE-2014-3519 open_by_handle_at is refused' shows EPERM R run r1
 
 # === R2 ============================================================================
 watch_variant() {
-	local name=$1 filter=$2 i
+	local filter=$1 i
 	mk "$(args hp watch 6 "$MARK" TOPSECRET) | $filter"
 	R create w </dev/null >"$T/watch.out" 2>&1 || {
 		cat "$T/watch.out"
@@ -81,21 +81,17 @@ watch_variant() {
 	TMO=15 eventually is_status stopped w || sleep 4
 	eventually is_status stopped w
 	RD w
-	has "$(cat "$T/watch.out")" 'seen ' || return 1
-	lacks "$(cat "$T/watch.out")" 'seen 0' || return 1
-	lacks "$(cat "$T/watch.out")" "$3"
-}
-watched() {
-	except 'crun runc' 'this version is open to it' "$@"
 }
 for variant in 'default|.' "SYS_PTRACE|.process.capabilities[] += [\"CAP_SYS_PTRACE\"]" \
 	"user namespace|$userns | .process.capabilities[] += [\"CAP_SYS_PTRACE\", \"CAP_SYS_ADMIN\", \"CAP_DAC_OVERRIDE\", \"CAP_DAC_READ_SEARCH\"]"; do
 	name=${variant%%|*}
-	watched check "CVE-2016-9962 exec is not reachable through its descriptors ($name)" watch_variant "$name" "${variant#*|}" ESCAPE
+	watch_variant "${variant#*|}"
 	cp "$T/watch.out" "$T/watch.$name"
-	watched check "CVE-2016-9962 exec holds no folder that can be listed ($name)" lacks "$(<"$T/watch.$name")" FD-DIR
+	check "CVE-2016-9962 the watcher saw the runtime ($name)" matches "$(<"$T/watch.$name")" 'seen [1-9]'
+	check "CVE-2016-9962 exec is not reachable through its descriptors ($name)" lacks "$(<"$T/watch.$name")" ESCAPE
+	check "CVE-2016-9962 exec holds no folder that can be listed ($name)" lacks "$(<"$T/watch.$name")" FD-DIR
 	[ "$name" = SYS_PTRACE ] ||
-		watched check "CVE-2016-9962 exec cannot be traced before it is the program ($name)" lacks "$(<"$T/watch.$name")" PTRACE-OK
+		check "CVE-2016-9962 exec cannot be traced before it is the program ($name)" lacks "$(<"$T/watch.$name")" PTRACE-OK
 	check "CVE-2019-5736 the program of the runtime cannot be opened for writing ($name)" lacks "$(<"$T/watch.$name")" EXE-WRITABLE
 	check "R2.c the environment of the runtime cannot be read ($name)" lacks "$(<"$T/watch.$name")" SECRET
 done
@@ -324,7 +320,8 @@ for path in /../../../esc ../esc a/../../esc /a/./../../esc; do
 	mk "$(args true) | .linux.cgroupsPath = \"$path\""
 	check "R11.b cgroupsPath $path makes nothing outside" eval 'R run r11 >/dev/null 2>&1; [ ! -e /sys/fs/esc ] && [ ! -e /sys/esc ] && [ ! -e /esc ] && [ ! -e "$T/esc" ]'
 	RD r11
-	find /sys/fs/cgroup -depth -name esc -type d -exec rmdir {} + 2>/dev/null
+	find /sys/fs/cgroup -mindepth 1 -depth -type d -exec rmdir {} + 2>/dev/null
+	[ ! -d /esc ] || rmdir /esc # where the peers made it
 done
 
 # === R12 ===========================================================================
@@ -385,15 +382,18 @@ RD r14
 
 # === R15 ===========================================================================
 mk "$(args hp keyring)"
-here=$("$TOOLS/hp" keyring)
+"$TOOLS/hp" keyring >"$T/k0"
 R run r15a >"$T/k1" 2>&1
 R run r15b >"$T/k2" 2>&1
-check 'R15.a each container has a session keyring of its own' eval 'isnt "$here" "$(cat "$T/k1")" && isnt "$(cat "$T/k1")" "$(cat "$T/k2")" && matches "$(cat "$T/k1")" "^[0-9]+$"'
+check 'R15.a each container has a session keyring of its own' eval 'isnt "$(cat "$T/k0")" "$(cat "$T/k1")" && isnt "$(cat "$T/k1")" "$(cat "$T/k2")" && matches "$(cat "$T/k1")" "^[0-9]+$"'
 mk "$(args cat /proc/self/setgroups) | $userns"
 check 'CVE-2014-8989 setgroups of a user namespace made by root is as the kernel gives it' shows allow R run r15
 mk "$(args true) | .linux.namespaces |= map(select(.type != \"mount\"))"
 check 'R15.d without a mount namespace: refused, or the mounts of the host do not change' eval \
 	'cut -d" " -f3- /proc/self/mountinfo >"$T/m1"; R run r15 >/dev/null 2>&1 </dev/null; RD r15; cut -d" " -f3- /proc/self/mountinfo | diff "$T/m1" -'
+while grep -q " $B/rootfs" /proc/self/mountinfo; do
+	umount -l "$(awk -v b="$B/rootfs" 'index($5, b) == 1 { p = $5 } END { print p }' /proc/self/mountinfo)" || break
+done
 
 # === R16 ===========================================================================
 passwd_is() {

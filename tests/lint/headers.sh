@@ -20,4 +20,20 @@ if command -v g++ >/dev/null; then
 		status=1
 	}
 fi
+# And what banned.h forbids does not compile, what it allows does.
+banned() { # CALL
+	printf 'int f(char *, const char *);\nint f(char *a, const char *b)\n{\n\treturn !%s;\n}\n' "$1" |
+		gcc -include base/banned.h -I. -D_GNU_SOURCE -fsyntax-only -x c - 2>/dev/null
+}
+banned 'strcmp(a, b)' || {
+	echo "banned.h: does not compile"
+	status=1
+}
+for call in 'strcpy(a, b)' 'strcat(a, b)' 'sprintf(a, b)' 'strtok(a, b)' 'atoi(b)' 'system(b)' \
+	'popen(b, b)' 'tmpnam(a)' 'mktemp(a)' 'alloca(9)'; do
+	if banned "$call"; then
+		echo "banned.h: $call compiles"
+		status=1
+	fi
+done
 exit $status

@@ -31,7 +31,7 @@ struct test {
 
 static struct {
 	struct test *first, **last;
-	unsigned int bad;	/* failed checks of the running test */
+	unsigned int bad; /* failed checks of the running test */
 	const char *skip_reason; /* NULL: not skipped */
 } test_state;
 
@@ -43,14 +43,14 @@ static inline void test_add(struct test *t)
 	test_state.last = &t->next;
 }
 
-#define TEST(name_)                                                                               \
-	static void name_(void);                                                                  \
-	static struct test test_entry_##name_ = { .name = #name_, .run = name_ };                 \
-	__attribute__((constructor)) static void test_register_##name_(void)                      \
-	{                                                                                         \
-		test_add(&test_entry_##name_);                                                    \
-	}                                                                                         \
-	static void name_(void)
+#define TEST(name_)                                                        \
+ static void name_(void);                                                  \
+ static struct test test_entry_##name_ = { .name = #name_, .run = name_ }; \
+ __attribute__((constructor)) static void test_register_##name_(void)      \
+ {                                                                         \
+  test_add(&test_entry_##name_);                                           \
+ }                                                                         \
+ static void name_(void)
 
 static inline bool test_check(bool good, const char *file, int line, const char *text)
 {
@@ -89,16 +89,16 @@ static inline bool test_check_int(long long a, long long b, const char *file, in
 #define CHECK_STR(a, b) (void)test_check_str((a), (b), __FILE__, __LINE__, #a)
 #define CHECK_INT(a, b) (void)test_check_int((long long)(a), (long long)(b), __FILE__, __LINE__, #a)
 /* for what the rest of the test can't do without */
-#define REQUIRE(cond)                                                                             \
-	do {                                                                                      \
-		if (!test_check((cond), __FILE__, __LINE__, #cond))                               \
-			return;                                                                   \
-	} while (0)
-#define SKIP(reason)                                                                              \
-	do {                                                                                      \
-		test_state.skip_reason = (reason);                                                \
-		return;                                                                           \
-	} while (0)
+#define REQUIRE(cond)                                 \
+ do {                                                 \
+  if (!test_check((cond), __FILE__, __LINE__, #cond)) \
+   return;                                            \
+ } while (0)
+#define SKIP(reason)                 \
+ do {                                \
+  test_state.skip_reason = (reason); \
+  return;                            \
+ } while (0)
 
 int main(int argc, char **argv)
 {

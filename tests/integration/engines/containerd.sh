@@ -52,10 +52,9 @@ check "status 7" status 7 C_run --rm $IMAGE r3 sh -c 'exit 7'
 check "a missing program is named" refuses nosuchprogram C_run --rm $IMAGE r4 nosuchprogram
 check "what cannot be executed is refused" refuses denied C_run --rm $IMAGE r4 /etc/passwd
 check "nothing is left of failed runs" prints "" eval 'C container rm r4 2>/dev/null; C task ls -q; C container ls -q'
-check "standard input" prints abc eval 'echo abc | C_run --rm $IMAGE r5 cat'
+check "standard input" prints abc eval '{ echo abc; sleep 3; } | C_run --rm $IMAGE r5 cat' # ctr forgets an end of input that comes early
 check "output and errors apart" prints out eval 'C_run --rm $IMAGE r5 sh -c "echo out; echo err >&2" 2>/dev/null'
 check "environment and folder" prints "v /tmp" C_run --rm --env K=v --cwd /tmp $IMAGE r5 sh -c 'echo $K $(pwd)'
-check "user" prints 1000:1000 C_run --rm --user 1000:1000 $IMAGE r5 sh -c 'echo $(id -u):$(id -g)'
 check "read-only" fails C_run --rm --read-only $IMAGE r6 touch /x
 echo data >"$T/f"
 check "a bind mount" prints data C_run --rm --mount "type=bind,src=$T,dst=/v,options=rbind:ro" $IMAGE r6 cat /v/f
@@ -64,10 +63,10 @@ check "seccomp" prints 2 C_run --rm --seccomp $IMAGE r6 awk '/^Seccomp:/ { print
 check "a capability more" prints 0000000000200000 eval 'a=$(C_run --rm $IMAGE r6 awk "/CapEff/ { print \$2 }" /proc/self/status)
 	b=$(C_run --rm --cap-add CAP_SYS_ADMIN $IMAGE r6 awk "/CapEff/ { print \$2 }" /proc/self/status)
 	printf "%016x" $((0x$a ^ 0x$b))'
-check "a device" shows "1, 3" C_run --rm --device /dev/null $IMAGE r6 ls -l /dev/null
+check "a device" prints "1 3" C_run --rm --device /dev/null $IMAGE r6 stat -c "%t %T" /dev/null
 check "privileged" prints b C_run --rm --privileged --device /dev/vda $IMAGE r6 sh -c 'test -b /dev/vda && head -c 1 /dev/vda >/dev/null && echo b'
 check "the host's network" prints "$(readlink /proc/self/ns/net)" C_run --rm --net-host $IMAGE r6 readlink /proc/self/ns/net
-check "a network namespace by path" eval 'ip netns add n1 && prints "$(ip netns exec n1 readlink /proc/self/ns/net)" C_run --rm --with-ns network:/run/netns/n1 $IMAGE r6 readlink /proc/self/ns/net; s=$?; ip netns del n1; exit $s'
+check "a network namespace by path" eval 'ip netns add n1 && prints "$(ip netns exec n1 readlink /proc/self/ns/net)" C_run --rm --with-ns network:/run/netns/n1 $IMAGE r6 readlink /proc/self/ns/net; s=$?; ip netns del n1; [ $s = 0 ]'
 check "limits" prints "67108864 50000 100000" C_run --rm --memory-limit 67108864 --cpu-period 100000 --cpu-quota 50000 $IMAGE r7 \
 	sh -c 'cd /sys/fs/cgroup && echo $(cat memory.max cpu.max)'
 check "limits by systemd" prints "67108864 50000 100000" C_run --rm --runc-systemd-cgroup --cgroup system.slice:ctr:r7 --memory-limit 67108864 --cpus 0.5 $IMAGE r7 \
@@ -82,7 +81,7 @@ check "its pid" is "$(<"$T/d1.pid")" "$(C task ls | awk '$1 == "d1" { print $2 }
 check "exec" prints in C task exec --exec-id e1 d1 echo in
 check "exec's status" status 5 C task exec --exec-id e2 d1 sh -c 'exit 5'
 check "exec of a missing program" refuses nosuchprogram C task exec --exec-id e3 d1 nosuchprogram
-check "exec with input" prints abc eval 'echo abc | C task exec --exec-id e4 d1 cat'
+check "exec with input" prints abc eval '{ echo abc; sleep 3; } | C task exec --exec-id e4 d1 cat'
 check "exec with a terminal" shows /dev/pts/ in_terminal ctr task exec -t --exec-id e5 d1 tty
 check "exec as a user elsewhere" prints "1000 /tmp" C task exec --exec-id e6 --user 1000 --cwd /tmp d1 sh -c 'echo $(id -u) $(pwd)'
 check "exec -d" C task exec -d --exec-id e7 d1 sleep 1000

@@ -62,7 +62,8 @@ pod() {
 container() {
 	local name=$1 filter=$2 config
 	shift 2
-	config=$(jq -cn --arg n "$name" --arg i "$IMAGE" '{metadata: {name: $n}, image: {image: $i}, command: $ARGS.positional, log_path: ($n + ".log")} | '"$filter" --args -- "$@")
+	config=$(jq -cn --arg n "$name" --arg i "$IMAGE" '{metadata: {name: $n}, image: {image: $i}, command: $ARGS.positional, log_path: ($n + ".log"),
+		linux: {security_context: {namespace_options: {pid: 1}}}} | '"$filter" --args -- "$@")
 	CONTAINER=$(call CreateContainer '{pod_sandbox_id: $p, config: $c, sandbox_config: $s}' \
 		--arg p "$POD" --argjson c "$config" --argjson s "$POD_JSON" | jq -r .container_id)
 	[ -n "$CONTAINER" ] && call StartContainer '{container_id: $c}' --arg c "$CONTAINER"
@@ -121,7 +122,7 @@ pods() { # NAME-OF-THE-MANAGER
 	check "$1: exec's status" status 5 in_container sh -c 'exit 5'
 	check "$1: exec of a missing program fails" fails in_container nosuchprogram
 	check "$1: exec that takes too long is ended" refuses DEADLINE container_call ExecSync '{cmd: ["sleep", "100"], timeout: 1}'
-	check "$1: nothing of it is left" prints "" eval 'in_container ps | grep "sleep 100"; true'
+	check "$1: nothing of it is left" prints "" eval 'in_container ps | grep "sleep 100\$"; true'
 	check "$1: the pod's network" prints "$(pod_call PodSandboxStatus | jq -r .status.network.ip)" \
 		in_container sh -c 'ip -4 -o addr show eth0 | sed "s/.*inet \([0-9.]*\).*/\1/"'
 	check "$1: the host is in reach" in_container ping -c 1 -W 5 10.213.0.1
@@ -149,8 +150,8 @@ pods() { # NAME-OF-THE-MANAGER
 	check "$1: oom score" prints 500 with "l3-$1" '.linux.resources.oom_score_adj = 500' cat /proc/self/oom_score_adj
 	now "$1: out of memory" container "o1-$1" '.linux.resources = {memory_limit_in_bytes: 16777216, memory_swap_limit_in_bytes: 16777216}' sh -c 'x=a; while :; do x=$x$x; done'
 	check "$1: ends it" within 30 container_is 2
-	check "$1: and is told" prints OOMKilled within 10 field .status.reason
-	check "$1: user, groups, no new privileges" prints "1000 1000 1000 7 1" with "s1-$1" '.linux.security_context = {run_as_user: {value: 1000}, run_as_group: {value: 1000}, supplemental_groups: [7], no_new_privs: true}' \
+	check "$1: and is told" within 10 prints OOMKilled field .status.reason
+	check "$1: user, groups, no new privileges" prints "1000 1000 1000 7 1" with "s1-$1" '.linux.security_context += {run_as_user: {value: 1000}, run_as_group: {value: 1000}, supplemental_groups: [7], no_new_privs: true}' \
 		sh -c 'echo $(id -u) $(id -g) $(id -G) $(awk "/NoNewPrivs/ { print \$2 }" /proc/self/status)'
 	check "$1: seccomp" prints 2 with "s2-$1" '.linux.security_context.seccomp.profile_type = 0' awk '/^Seccomp:/ { print $2 }' /proc/self/status
 	check "$1: no capability" prints 0000000000000000 with "s3-$1" '.linux.security_context.capabilities.drop_capabilities = ["ALL"]' awk '/CapEff/ { print $2 }' /proc/self/status

@@ -116,7 +116,7 @@ check "rm -f of a running one" eval 'D run -d --name c3 "${N[@]}" bb:1 sleep 100
 check "create, start -a" eval 'D create --name c4 "${N[@]}" bb:1 echo attached && prints attached D start -a c4 && D rm c4'
 check "restart on failure" eval 'D run -d --name r1 --restart on-failure:2 "${N[@]}" bb:1 sh -c "exit 4" && within 30 prints "2 exited" D inspect --format "{{.RestartCount}} {{.State.Status}}" r1; D rm -f r1'
 check "build" eval 'printf "FROM bb:1\nRUN echo built >/built\nCMD cat /built\n" >"$T/vol/Dockerfile" && DOCKER_BUILDKIT=0 D build -q --network none -t built "$T/vol" && prints built D run --rm "${N[@]}" built'
-check "the network of another" eval 'D run -d --name n1 "${N[@]}" bb:1 sleep 1000 && prints "$(readlink /proc/$(D inspect --format "{{.State.Pid}}" n1)/ns/net)" D run --rm --network container:n1 bb:1 readlink /proc/self/ns/net; s=$?; D rm -f n1; exit $s'
+check "the network of another" eval 'D run -d --name n1 "${N[@]}" bb:1 sleep 1000 && prints "$(readlink /proc/$(D inspect --format "{{.State.Pid}}" n1)/ns/net)" D run --rm --network container:n1 bb:1 readlink /proc/self/ns/net; s=$?; D rm -f n1; [ $s = 0 ]'
 check "many at once" prints "1 2 3 4 5 6" eval 'for i in 1 2 3 4 5 6; do D run --rm "${N[@]}" bb:1 echo $i >$T/m$i & done; wait; echo $(cat $T/m?)'
 check "nothing is left" prints "" D ps -aq
 

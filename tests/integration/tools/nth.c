@@ -8,7 +8,8 @@
  *         kill      SIGKILL to the process that makes the call
  *         killtree  SIGKILL to every process of the tree
  *         stop      hold the call while $NTH_HOOK runs in a shell
- *         NUMBER    the call is not made and fails with this errno
+ *         NUMBER    the call is not made and fails with this errno, unless it is
+ *                   one that can't fail or that the C library starts with
  *
  * Counts entries into system calls of all processes from COMMAND's exec on;
  * strace counts each process apart and so can't address them.  Ends with the
@@ -24,6 +25,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ptrace.h>
+#include <sys/syscall.h>
 #include <sys/user.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -65,6 +67,23 @@ static void kill_one(pid_t pid)
 		(void)kill(pid, SIGKILL);
 }
 
+/* Calls whose failure no program outlives: the ends of processes and signal
+ * handlers, and what the C library does before main(). */
+static int may_fail(long nr)
+{
+	switch (nr) {
+	case SYS_exit:
+	case SYS_exit_group:
+	case SYS_rt_sigreturn:
+	case SYS_arch_prctl:
+	case SYS_set_tid_address:
+	case SYS_brk:
+		return 0;
+	default:
+		return 1;
+	}
+}
+
 static void act(struct sweep *s, struct process *p, struct user_regs_struct *regs)
 {
 	const char *hook = getenv("NTH_HOOK");
@@ -79,7 +98,7 @@ static void act(struct sweep *s, struct process *p, struct user_regs_struct *reg
 	} else if (strcmp(s->action, "stop") == 0) {
 		if (hook)
 			(void)!system(hook);
-	} else {
+	} else if (may_fail(s->nr)) {
 		regs->orig_rax = (unsigned long)-1;
 		(void)ptrace(PTRACE_SETREGS, p->pid, 0, regs);
 		p->injected = 1;

@@ -245,9 +245,21 @@ TEST(the_document_itself_must_be_an_object)
 TEST(what_is_no_json_is_refused_with_line_and_column)
 {
 	static const char *const texts[] = {
-		"",		 "{",		"{'text':'a'}}", "{'text':'a',}", "{'text' 'a'}",
-		"{'u32':01}",	 "{'u32':+1}",	"{'u32':0x1}",	 "{'text':'\t'}", "{'flag':True}",
-		"{'text':'\\x'}", "{'ids':[1", "{'text':\"a}",	 "// c\n{}",	  "{} {}",
+		"",
+		"{",
+		"{'text':'a'}}",
+		"{'text':'a',}",
+		"{'text' 'a'}",
+		"{'u32':01}",
+		"{'u32':+1}",
+		"{'u32':0x1}",
+		"{'text':'\t'}",
+		"{'flag':True}",
+		"{'text':'\\x'}",
+		"{'ids':[1",
+		"{'text':\"a}",
+		"// c\n{}",
+		"{} {}",
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(texts); i++)
@@ -281,8 +293,7 @@ TEST(a_key_may_appear_only_once)
 {
 	CHECK_STR(refuse("{'u32':1,'u32':1}"), "doc: /u32: appears twice");
 	CHECK_STR(refuse("{'u32':null,'u32':1}"), "doc: /u32: appears twice");
-	CHECK_STR(refuse("{'labels':{'a':'1','b':'2','a':'3'}}"),
-		  "doc: /labels/a: appears twice");
+	CHECK_STR(refuse("{'labels':{'a':'1','b':'2','a':'3'}}"), "doc: /labels/a: appears twice");
 	CHECK_STR(refuse("{'map':{'a':{},'a':{}}}"), "doc: /map/a: appears twice");
 }
 

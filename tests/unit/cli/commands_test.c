@@ -27,12 +27,12 @@ static size_t size_of(enum option_kind kind)
 static void check_table(const char *command, const struct option_table *table, size_t size)
 {
 	const struct option *a, *b;
-	for (size_t i = 0; (a = command_option(table, i)); i++) {
+	for (size_t i = 0; (a = option_at(table, i)); i++) {
 		bool good = a->offset + size_of(a->kind) <= size || size_of(a->kind) == 0;
 		good = good && (option_takes_value(a->kind) == (a->value != NULL));
 		good = good && strcmp(a->name, "help") != 0 && strcmp(a->name, "usage") != 0 &&
 		       a->letter != 'h' && a->letter != '?';
-		for (size_t j = 0; j < i && (b = command_option(table, j)); j++) {
+		for (size_t j = 0; j < i && (b = option_at(table, j)); j++) {
 			bool same_value = a->offset == b->offset && size_of(a->kind) > 0 &&
 					  size_of(b->kind) > 0 && a->help && b->help;
 			good = good && strcmp(a->name, b->name) != 0 && !same_value;
@@ -70,8 +70,8 @@ TEST(every_command_can_be_run_and_found)
 TEST(the_commands_of_the_peers_are_there)
 {
 	static const char *const names[] = {
-		"create", "start", "run", "exec", "state", "kill", "delete", "list", "ps", "pause",
-		"resume", "update", "events", "spec", "features", "mounts", "help",
+		"create", "start",  "run",    "exec",	"state", "kill",     "delete", "list", "ps",
+		"pause",  "resume", "update", "events", "spec",	 "features", "mounts", "help",
 	};
 	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
 		CHECK(command_find(names[i]));

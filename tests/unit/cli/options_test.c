@@ -16,20 +16,19 @@ struct values {
 };
 
 #define ROW(name_, letter_, kind_, member) \
-	{ .name = (name_), .letter = (letter_), .kind = (kind_), \
-	  .offset = offsetof(struct values, member) }
+ .name = (name_), .letter = (letter_), .kind = (kind_), .offset = offsetof(struct values, member)
 
 static const struct option shared_rows[] = {
-	ROW("bundle", 'b', OPTION_STRING, bundle),
-	ROW("no-pivot", 0, OPTION_FLAG, no_pivot),
-	ROW("no-new-keyring", 0, OPTION_FLAG, no_keyring),
+	{ ROW("bundle", 'b', OPTION_STRING, bundle) },
+	{ ROW("no-pivot", 0, OPTION_FLAG, no_pivot) },
+	{ ROW("no-new-keyring", 0, OPTION_FLAG, no_keyring) },
 };
 static const struct option_table shared = { shared_rows, ARRAY_SIZE(shared_rows), NULL };
 static const struct option rows[] = {
-	ROW("detach", 'd', OPTION_FLAG, detach),
-	ROW("tty", 't', OPTION_SWITCH, tty),
-	ROW("env", 'e', OPTION_STRINGS, env),
-	ROW("preserve-fds", 0, OPTION_NUMBER, fds),
+	{ ROW("detach", 'd', OPTION_FLAG, detach) },
+	{ ROW("tty", 't', OPTION_SWITCH, tty) },
+	{ ROW("env", 'e', OPTION_STRINGS, env) },
+	{ ROW("preserve-fds", 0, OPTION_NUMBER, fds) },
 	{ .name = "criu", .kind = OPTION_IGNORED },
 	{ .name = "quick", .letter = 'q', .kind = OPTION_IGNORED_FLAG },
 };
@@ -243,8 +242,8 @@ TEST(ignored_options_are_accepted)
 
 TEST(help_is_part_of_every_table)
 {
-	static const char *const forms[] = { "--help", "-h", "-?", "--usage", "-help", "--help x",
-					     "-dh", "--hel" };
+	static const char *const forms[] = { "--help", "-h",	   "-?",  "--usage",
+					     "-help",  "--help x", "-dh", "--hel" };
 	for (size_t i = 0; i < ARRAY_SIZE(forms); i++) {
 		CHECK_INT(parse(true, forms[i]), 0);
 		CHECK(t.args.help);

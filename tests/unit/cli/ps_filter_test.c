@@ -58,7 +58,8 @@ TEST(words_that_are_no_pid_match_nothing)
 {
 	AUTO_BUF out;
 	struct err err = { 0 };
-	CHECK_INT(filter("PID\n12x\n-12\n999999999999999999999999999999\n4294967308\n12", &out, &err),
-		  0);
+	CHECK_INT(
+		filter("PID\n12x\n-12\n999999999999999999999999999999\n4294967308\n12", &out, &err),
+		0);
 	CHECK_STR(out.s, "PID\n12\n");
 }

@@ -36,16 +36,26 @@ TEST(nothing_given_is_an_empty_object)
 TEST(limits_go_where_the_runtime_spec_wants_them)
 {
 	const struct resource_options o = {
-		.memory = "512m", .memory_reservation = "1k", .memory_swap = "1g",
-		.cpu_shares = "100", .cpu_quota = "-1", .cpu_period = "100000", .cpu_burst = "5",
-		.cpu_idle = "1", .cpu_rt_runtime = "7", .cpu_rt_period = "8",
-		.cpuset_cpus = "0-3,7", .cpuset_mems = "0", .pids_limit = "-1",
+		.memory = "512m",
+		.memory_reservation = "1k",
+		.memory_swap = "1g",
+		.cpu_shares = "100",
+		.cpu_quota = "-1",
+		.cpu_period = "100000",
+		.cpu_burst = "5",
+		.cpu_idle = "1",
+		.cpu_rt_runtime = "7",
+		.cpu_rt_period = "8",
+		.cpuset_cpus = "0-3,7",
+		.cpuset_mems = "0",
+		.pids_limit = "-1",
 		.blkio_weight = "500",
 	};
-	check_json(&o, "{\"memory\":{\"limit\":536870912,\"reservation\":1024,\"swap\":1073741824},"
-		       "\"cpu\":{\"shares\":100,\"quota\":-1,\"burst\":5,\"period\":100000,"
-		       "\"realtimeRuntime\":7,\"realtimePeriod\":8,\"cpus\":\"0-3,7\",\"mems\":\"0\","
-		       "\"idle\":1},\"pids\":{\"limit\":-1},\"blockIO\":{\"weight\":500}}");
+	check_json(&o,
+		   "{\"memory\":{\"limit\":536870912,\"reservation\":1024,\"swap\":1073741824},"
+		   "\"cpu\":{\"shares\":100,\"quota\":-1,\"burst\":5,\"period\":100000,"
+		   "\"realtimeRuntime\":7,\"realtimePeriod\":8,\"cpus\":\"0-3,7\",\"mems\":\"0\","
+		   "\"idle\":1},\"pids\":{\"limit\":-1},\"blockIO\":{\"weight\":500}}");
 	CHECK(resources_given(&o));
 }
 
@@ -61,14 +71,19 @@ TEST(what_the_spec_has_no_field_for_is_unified)
 {
 	char *pairs[] = { (char[]){ "io.max=8:0 rbps=1" }, (char[]){ "a=b=c" }, NULL };
 	const struct resource_options o = {
-		.cpu_weight = "50", .io_weight = "200", .memory_high = "max", .memory_low = "1k",
-		.memory_min = "-1", .memory_zswap = "0",
+		.cpu_weight = "50",
+		.io_weight = "200",
+		.memory_high = "max",
+		.memory_low = "1k",
+		.memory_min = "-1",
+		.memory_zswap = "0",
 		.unified = { .v = pairs, .n = 2 },
 	};
 	check_json(&o, "{\"unified\":{\"cpu.weight\":\"50\",\"io.weight\":\"200\","
 		       "\"memory.high\":\"max\",\"memory.low\":\"1024\",\"memory.min\":\"max\","
 		       "\"memory.zswap.max\":\"0\",\"io.max\":\"8:0 rbps=1\",\"a\":\"b=c\"}}");
-	const struct resource_options only = { .memory = "1", .unified = { .v = pairs + 1, .n = 1 } };
+	const struct resource_options only = { .memory = "1",
+					       .unified = { .v = pairs + 1, .n = 1 } };
 	check_json(&only, "{\"memory\":{\"limit\":1},\"unified\":{\"a\":\"b=c\"}}");
 }
 

@@ -14,8 +14,8 @@ TEST(ids_of_letters_digits_and_four_signs_are_allowed)
 
 TEST(ids_that_could_be_paths_or_options_are_refused)
 {
-	static const char *const bad[] = { "",	  ".",	 "..",	"../x", "a/b", "-x", "a b",
-					   "a\nb", "%s", "/abs", "\x01", "á", ".x", "a\xff" };
+	static const char *const bad[] = { "",	   ".",	 "..",	 "../x", "a/b", "-x", "a b",
+					   "a\nb", "%s", "/abs", "\x01", "á",	".x", "a\xff" };
 	struct err err;
 
 	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {

@@ -45,9 +45,9 @@ static inline const char *wrong_config(const char *text)
 	return good ? NULL : field;
 }
 
-#define CONFIG_START                                                                               \
-	"{'ociVersion':'1.0.2','root':{'path':'rootfs'},"                                          \
-	"'process':{'args':['sh'],'cwd':'/'"
+#define CONFIG_START                               \
+ "{'ociVersion':'1.0.2','root':{'path':'rootfs'}," \
+ "'process':{'args':['sh'],'cwd':'/'"
 #define CONFIG_PROCESS(members) CONFIG_START "," members "}}"
 #define CONFIG_WITH(members)	CONFIG_START "}," members "}"
 #define CONFIG_LINUX(members)	CONFIG_START "},'linux':{" members "}}"

@@ -1,0 +1,118 @@
+# SPDX-License-Identifier: Apache-2.0
+# shellcheck shell=bash
+# completion.bash - what "skerry completion bash" prints
+_skerry()
+{
+	local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]}
+	local i word command='' options='' valued='' ids='' root=()
+	COMPREPLY=()
+	for ((i = 1; i < COMP_CWORD; i++)); do
+		word=${COMP_WORDS[i]}
+		case $word in
+		--root|-r|--log|-l|--log-format|--log-level|--cgroup-manager|--rootless|--criu)
+			((i++))
+			[[ ${COMP_WORDS[i]} != = ]] || ((i++))
+			[[ $word != --root && $word != -r ]] ||
+				root=(--root "${COMP_WORDS[i]}") ;;
+		-*) ;;
+		*)
+			command=$word
+			break ;;
+		esac
+	done
+	case $command in
+	'')
+		options='--root --log --log-format --log-level --debug --cgroup-manager --systemd-cgroup --rootless --criu --version --help'
+		ids='create start run exec state kill delete list ps pause resume update events wait mounts device spec check features doctor help'
+		valued='--root|-r|--log|-l|--log-format|--log-level|--cgroup-manager|--rootless|--criu' ;;
+	create)
+		options='--bundle --config --console-socket --pidfd-socket --pid-file --preserve-fds --no-pivot --no-new-keyring --no-subreaper --help'
+		valued='--bundle|-b|--config|-f|--console-socket|--pidfd-socket|--pid-file|--preserve-fds'
+		ids=$("${COMP_WORDS[0]}" "${root[@]}" list --quiet 2>/dev/null) ;;
+	start)
+		options='--help'
+		valued=''''
+		ids=$("${COMP_WORDS[0]}" "${root[@]}" list --quiet 2>/dev/null) ;;
+	run)
+		options='--detach --keep --plan --bundle --config --console-socket --pidfd-socket --pid-file --preserve-fds --no-pivot --no-new-keyring --no-subreaper --help'
+		valued='--bundle|-b|--config|-f|--console-socket|--pidfd-socket|--pid-file|--preserve-fds'
+		ids=$("${COMP_WORDS[0]}" "${root[@]}" list --quiet 2>/dev/null) ;;
+	exec)
+		options='--process --detach --tty --cwd --env --user --additional-gids --cap --no-new-privs --apparmor --process-label --cgroup --console-socket --pidfd-socket --pid-file --preserve-fds --ignore-paused --help'
+		valued='--process|-p|--cwd|--env|-e|--user|-u|--additional-gids|-g|--cap|-c|--apparmor|--process-label|--cgroup|--console-socket|--pidfd-socket|--pid-file|--preserve-fds'
+		ids=$("${COMP_WORDS[0]}" "${root[@]}" list --quiet 2>/dev/null) ;;
+	state)
+		options='--help'
+		valued=''''
+		ids=$("${COMP_WORDS[0]}" "${root[@]}" list --quiet 2>/dev/null) ;;
+	kill)
+		options='--all --regex --help'
+		valued=''''
+		ids=$("${COMP_WORDS[0]}" "${root[@]}" list --quiet 2>/dev/null) ;;
+	delete)
+		options='--force --regex --help'
+		valued=''''
+		ids=$("${COMP_WORDS[0]}" "${root[@]}" list --quiet 2>/dev/null) ;;
+	list)
+		options='--format --quiet --help'
+		valued='--format|-f' ;;
+	ps)
+		options='--format --help'
+		valued='--format|-f'
+		ids=$("${COMP_WORDS[0]}" "${root[@]}" list --quiet 2>/dev/null) ;;
+	pause)
+		options='--help'
+		valued=''''
+		ids=$("${COMP_WORDS[0]}" "${root[@]}" list --quiet 2>/dev/null) ;;
+	resume)
+		options='--help'
+		valued=''''
+		ids=$("${COMP_WORDS[0]}" "${root[@]}" list --quiet 2>/dev/null) ;;
+	update)
+		options='--resources --l3-cache-schema --mem-bw-schema --blkio-weight --cpu-share --cpu-quota --cpu-period --cpu-burst --cpu-idle --cpu-rt-runtime --cpu-rt-period --cpuset-cpus --cpuset-mems --memory --memory-reservation --memory-swap --kernel-memory --kernel-memory-tcp --pids-limit --cpu-weight --io-weight --memory-high --memory-low --memory-min --memory-swap-high --memory-zswap --unified --help'
+		valued='--resources|-r|--l3-cache-schema|--mem-bw-schema|--blkio-weight|--cpu-share|--cpu-quota|--cpu-period|--cpu-burst|--cpu-idle|--cpu-rt-runtime|--cpu-rt-period|--cpuset-cpus|--cpuset-mems|--memory|--memory-reservation|--memory-swap|--kernel-memory|--kernel-memory-tcp|--pids-limit|--cpu-weight|--io-weight|--memory-high|--memory-low|--memory-min|--memory-swap-high|--memory-zswap|--unified'
+		ids=$("${COMP_WORDS[0]}" "${root[@]}" list --quiet 2>/dev/null) ;;
+	events)
+		options='--interval --stats --help'
+		valued='--interval'
+		ids=$("${COMP_WORDS[0]}" "${root[@]}" list --quiet 2>/dev/null) ;;
+	wait)
+		options='--timeout --print --help'
+		valued='--timeout|-t'
+		ids=$("${COMP_WORDS[0]}" "${root[@]}" list --quiet 2>/dev/null) ;;
+	mounts)
+		options='--help'
+		valued=''''
+		ids="add remove $("${COMP_WORDS[0]}" "${root[@]}" list --quiet 2>/dev/null)" ;;
+	device)
+		options='--help'
+		valued=''''
+		ids="add remove $("${COMP_WORDS[0]}" "${root[@]}" list --quiet 2>/dev/null)" ;;
+	spec)
+		options='--bundle --file --rootless --help'
+		valued='--bundle|-b|--file|-f' ;;
+	check)
+		options='--bundle --config --json --help'
+		valued='--bundle|-b|--config|-f' ;;
+	features)
+		options='--help'
+		valued='''' ;;
+	doctor)
+		options='--json --strict --help'
+		valued='''' ;;
+	completion)
+		options='--help'
+		valued='''' ;;
+	help)
+		options='--help'
+		valued='''' ;;
+	esac
+	if [[ "|$valued|" == *"|$prev|"* || $prev == = ]]; then
+		return
+	fi
+	case $cur in
+	-*) mapfile -t COMPREPLY < <(compgen -W "$options" -- "$cur") ;;
+	*) mapfile -t COMPREPLY < <(compgen -W "$ids" -- "$cur") ;;
+	esac
+}
+complete -o default -F _skerry skerry

@@ -19,6 +19,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -319,6 +320,9 @@ int cgroup_open(const struct cgroup_host *h, const struct cgroup_place *place, s
 
 void cgroup_started(struct cgroup *g)
 {
+	/* not by the close alone: an init that waits for its start has a copy */
+	if (g->hold >= 0)
+		(void)shutdown(g->hold, SHUT_RDWR);
 	g->hold = fd_close(g->hold);
 }
 

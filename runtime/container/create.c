@@ -279,7 +279,10 @@ static int spawn_init(struct create *c, struct err *err)
 
 	c->init = (struct init_args){ .plan = &c->plan, .fifo = c->fifo,
 				      .console_socket = c->console_socket,
-				      .pidfd_socket = c->pidfd_socket, .bundle = c->bundle };
+				      .pidfd_socket = c->pidfd_socket, .bundle = c->bundle,
+				      .host_fds = { c->c->entry.dir, c->rt->store.root, c->cache,
+						    c->c->cgroup.fd, c->rt->host.root,
+						    c->c->notify } };
 	if (handshake_open(s.sock, err) < 0)
 		return -1;
 	pid = spawn_process(&s, &c->c->pidfd, err);

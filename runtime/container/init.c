@@ -347,6 +347,8 @@ void init_main(void *arg, int sock)
 			   .proc_sys = -1, .target = { .proc = -1, .sock = sock } };
 
 	(void)prctl(PR_SET_NAME, "skerry:init", 0, 0, 0);
+	for (size_t i = 0; i < ARRAY_SIZE(args->host_fds); i++)
+		(void)fd_close(args->host_fds[i]);
 	for (size_t i = 0; i < ARRAY_SIZE(steps); i++) {
 		if (steps[i].run(&in, &err) == 0)
 			continue;

@@ -340,6 +340,10 @@ static int apply_fallback(const struct job *j, struct err *err)
 	struct mount_entry e = *j->e;
 	struct job other = { .e = &e, .m = j->m, .root = j->root, .owner = -1 };
 
+	if (faccessat(AT_FDCWD, e.fallback, F_OK, 0) < 0) {
+		errno = EPERM; /* what the mount itself met */
+		return fail(j, err, "mount");
+	}
 	e.kind = MOUNT_BIND;
 	e.source = e.fallback;
 	e.recursive = true;

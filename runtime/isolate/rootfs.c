@@ -109,10 +109,10 @@ static void unescape(char *s)
 
 /* chroot(2) leaves the host's tree beneath; a process that gets out of it must not find a procfs or
  * sysfs without masks there. */
-static int hide_one(char *line, const char *rootfs, struct err *err)
+static int hide_one(char *line, const struct mounts *m, struct err *err)
 {
 	char *path = line, *end, *type = strstr(line, " - ");
-	size_t len = strlen(rootfs);
+	size_t len = strlen(m->rootfs);
 
 	for (int i = 0; i < 4 && path; i++) {
 		path = strchr(path, ' ');
@@ -124,18 +124,24 @@ static int hide_one(char *line, const char *rootfs, struct err *err)
 		return 0;
 	*end = '\0';
 	unescape(path);
-	if (strncmp(path, rootfs, len) == 0 && (path[len] == '/' || path[len] == '\0'))
+	if (strncmp(path, m->rootfs, len) == 0 && (path[len] == '/' || path[len] == '\0'))
 		return 0;
-	if (umount2(path, MNT_DETACH) == 0 || errno == ENOENT)
+	/* From a shared parent it would be unmounted on the host as well: cover it instead. */
+	if (m->root_maybe_shared) {
+		if (mount(NULL, path, NULL, MS_PRIVATE, NULL) < 0)
+			return err_sys(err, "make \"%s\" of the host private", path);
+		errno = EPERM;
+	} else if (umount2(path, MNT_DETACH) == 0 || errno == ENOENT) {
 		return 0;
-	/* Locked, because the namespace is of a less privileged user: cover it. */
+	}
+	/* Locked, because the namespace is of a less privileged user: the same. */
 	if ((errno == EINVAL || errno == EPERM) &&
 	    mount("tmpfs", path, "tmpfs", MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL) == 0)
 		return 0;
 	return err_sys(err, "hide \"%s\" of the host", path);
 }
 
-static int hide_host(const char *rootfs, struct err *err)
+static int hide_host(const struct mounts *m, struct err *err)
 {
 	AUTO_FD fd = open("/proc/self/mountinfo", O_RDONLY | O_CLOEXEC);
 	char buf[MOUNTINFO_LINE];
@@ -151,7 +157,7 @@ static int hide_host(const char *rootfs, struct err *err)
 		buf[len] = '\0';
 		while ((newline = strchr(line, '\n'))) {
 			*newline = '\0';
-			if (hide_one(line, rootfs, err) < 0)
+			if (hide_one(line, m, err) < 0)
 				return -1;
 			line = newline + 1;
 		}
@@ -165,7 +171,10 @@ static int hide_host(const char *rootfs, struct err *err)
 
 static int move_root(const struct mounts *m, struct err *err)
 {
-	if (hide_host(m->rootfs, err) < 0)
+	/* What is moved onto a shared mount appears on the host. */
+	if (m->root_maybe_shared && mount(NULL, "/", NULL, MS_PRIVATE, NULL) < 0)
+		return err_sys(err, "make \"/\" private");
+	if (hide_host(m, err) < 0)
 		return -1;
 	if (mount(".", "/", NULL, MS_MOVE, NULL) < 0 || chroot(".") < 0)
 		return err_sys(err, "move root file system \"%s\" to \"/\"", m->rootfs);

@@ -371,7 +371,11 @@ mk() {
 	# files a container may change must not be shared
 	rm "$B/rootfs/etc/passwd" "$B/rootfs/etc/group"
 	cp "$T/rootfs/etc/passwd" "$T/rootfs/etc/group" "$B/rootfs/etc/"
-	jq "${1:-.}" "$T/base.json" >"$B/config.json"
+	# a filter that fails would leave a configuration that is refused for the wrong reason
+	jq "${1:-.}" "$T/base.json" >"$B/config.json" || {
+		echo "Bail out! mk: jq refuses the filter: ${1:0:200}"
+		exit 1
+	}
 }
 
 # conf FILTER: change the configuration of the present bundle.

@@ -128,7 +128,7 @@ check 'create fails without config.json and names it' refuses config.json R crea
 check 'create fails with a bundle that is not there' refuses "$T/none" R create -b "$T/none" bad
 mk "$(args true)"
 check 'create takes --bundle=DIR' R create --bundle="$B" b1
-check 'create takes -b DIR' eval 'cd / && R create -b "$B" b2'
+check 'create takes -b DIR' eval '(cd / && R create -b "$B" b2)'
 except crun 'no single-dash long options' check 'create takes -bundle DIR' R create -bundle "$B" b3
 except crun 'no single-dash long options' check 'create takes -bundle=DIR' R create -bundle="$B" b4
 RD b1 b2 b3 b4

@@ -202,8 +202,8 @@ check 'an unknown rootfsPropagation is refused' fails R run c1
 # --- tmpcopyup ----------------------------------------------------------------------------
 mk "$(args sh -c 'cat /data/a /data/d/b; stat -c "%a %u" /data/a; readlink /data/l; touch /data/new') |
 	.mounts += [{destination: \"/data\", type: \"tmpfs\", source: \"tmpfs\", options: [\"tmpcopyup\"]}]"
-mkdir -p rootfs/data/d && echo A >rootfs/data/a && echo B >rootfs/data/d/b && chmod 640 rootfs/data/a && chown 3:4 rootfs/data/a && ln -s a rootfs/data/l
-check 'tmpcopyup copies the content' prints $'A\nB\n640 3\na' R run c1
+mkdir -p rootfs/data/d && echo A >rootfs/data/a && echo B >rootfs/data/d/b && chmod 604 rootfs/data/a && chown 3:4 rootfs/data/a && ln -s a rootfs/data/l
+check 'tmpcopyup copies the content' prints $'A\nB\n604 3\na' R run c1
 check 'and the root stays as it was' test ! -e rootfs/data/new
 
 # --- types ----------------------------------------------------------------------------------

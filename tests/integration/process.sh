@@ -70,7 +70,7 @@ mk "$(args true) | .process.capabilities.bounding += [\"CAP_NO_SUCH\"]"
 check 'an unknown capability is refused, or named in a warning' eval 'R run c1 >"$T/o" 2>&1; s=$?; [ "$KIND" != skerry ] || has "$(cat "$T/o")" CAP_NO_SUCH'
 check 'securebits and keepcaps are off' eval 'o=$(self) && has "$o" "securebits 0" && has "$o" "keepcaps 0"'
 if command -v setcap >/dev/null; then
-	mk "$(args /capped/grep CapPrm /proc/self/status) | .process.user.uid = 1000"
+	mk "$(args /capped/grep CapPrm /proc/self/status) | .process.user.uid = 1000 | .process.capabilities = {bounding: [\"CAP_KILL\"]}"
 	mkdir rootfs/capped && cp "$(command -v busybox)" rootfs/capped/grep
 	if setcap cap_kill+ep rootfs/capped/grep 2>/dev/null; then
 		conf '.process.noNewPrivileges = true'

@@ -446,8 +446,8 @@ check 'R17.a as working folder' long_links "$(args true) | .process.cwd = \"/l0/
 check 'R17.a as masked path' long_links "$(args true) | .linux.maskedPaths = [\"/l0/x\"]"
 check 'R17.a as device path' long_links "$(args true) | .linux.devices = [{path: \"/l0/x\", type: \"c\", major: 1, minor: 3}]"
 check 'R17.a as root' eval 'mk "$(args true) | .root.path = \"$(printf "d/%.0s" $(seq 3000))\""; TMO=10 fails R run r17'
-maps=$(jq -cn '[range(0; 3000) | {containerID: ., hostID: (100000 + . * 2), size: 1}]')
-mk "$(args true) | .linux.namespaces += [{type: \"user\"}, {type: \"network\"}] | .linux.uidMappings = $maps | .linux.gidMappings = $maps"
+mk "$(args true) | .linux.namespaces += [{type: \"user\"}, {type: \"network\"}] |
+	.linux.uidMappings = [range(0; 3000) | {containerID: ., hostID: (100000 + . * 2), size: 1}] | .linux.gidMappings = .linux.uidMappings"
 check 'CVE-2021-43784 id maps over 64 KiB are refused, not cut' fails R run r17
 RD r17
 

@@ -499,13 +499,17 @@ static const struct {
 	int args;
 	int (*run)(char **v);
 } modes[] = {
-	{ "abi", 0, abi },	   { "affinity", 0, affinity }, { "call", 1, call },
-	{ "clocks", 0, clocks },   { "dev", 3, dev },		{ "env", 0, env },
-	{ "fds", 0, fds },	   { "handle", 0, handle },	{ "keyring", 0, keyring },
-	{ "mempolicy", 0, mempolicy }, { "notify", 1, notify }, { "open", 2, try_open },
-	{ "rlimit", 1, rlimit },   { "self", 0, self },		{ "serve", 0, serve },
-	{ "signals", 0, signals }, { "sock", 1, sock },		{ "swap", 3, swap },
-	{ "tiocsti", 0, tiocsti }, { "tty", 0, tty },		{ "watch", 3, watch },
+	{ "abi", 0, abi },	   { "affinity", 0, affinity },
+	{ "call", 1, call },	   { "clocks", 0, clocks },
+	{ "dev", 3, dev },	   { "env", 0, env },
+	{ "fds", 0, fds },	   { "handle", 0, handle },
+	{ "keyring", 0, keyring }, { "mempolicy", 0, mempolicy },
+	{ "notify", 1, notify },   { "open", 2, try_open },
+	{ "rlimit", 1, rlimit },   { "self", 0, self },
+	{ "serve", 0, serve },	   { "signals", 0, signals },
+	{ "sock", 1, sock },	   { "swap", 3, swap },
+	{ "tiocsti", 0, tiocsti }, { "tty", 0, tty },
+	{ "watch", 3, watch },
 };
 
 int main(int argc, char **argv)

@@ -31,14 +31,14 @@
 #include <unistd.h>
 
 #ifndef __x86_64__
-#error "nth.c rewrites registers and knows only those of x86-64"
+# error "nth.c rewrites registers and knows only those of x86-64"
 #endif
 
 enum { PROCESSES_MAX = 4096 };
 
 static struct process {
 	pid_t pid;
-	char inside;   /* between entry and exit of a call */
+	char inside; /* between entry and exit of a call */
 	char injected; /* the exit must report our errno */
 } processes[PROCESSES_MAX];
 static int count;
@@ -161,7 +161,8 @@ static void let_go(void)
 
 	for (int i = 0; i < count; i++) {
 		(void)ptrace(PTRACE_INTERRUPT, processes[i].pid, 0, 0);
-		for (int k = 0; k < 50 && waitpid(processes[i].pid, &st, __WALL | WNOHANG) == 0; k++)
+		for (int k = 0; k < 50 && waitpid(processes[i].pid, &st, __WALL | WNOHANG) == 0;
+		     k++)
 			(void)usleep(1000);
 		(void)ptrace(PTRACE_DETACH, processes[i].pid, 0, 0);
 	}

@@ -345,44 +345,39 @@ TEST(nesting_has_a_limit_also_where_it_is_skipped)
 	CHECK_INT(decode(text, &d), 0);
 }
 
+/* Decodes { key: [first, item, item, ...] } of n elements in an arena of so much memory. */
+static int decode_list(const char *key, const char *item, size_t n, size_t memory)
+{
+	AUTO_BUF b;
+	struct doc d;
+	int ret;
+
+	buf_init(&b);
+	buf_printf(&b, "{\"%s\":[%s", key, item);
+	for (size_t i = 1; i < n; i++)
+		buf_printf(&b, ",%s", item);
+	buf_puts(&b, "]}");
+	arena_release(&arena);
+	arena_init(&arena, memory);
+	err_clear(&err);
+	ret = json_decode("doc", b.s, b.len, &doc_table, &d, &arena, &err);
+	arena_release(&arena);
+	arena_init(&arena, ARENA_MAX_DEFAULT);
+	return ret;
+}
+
 TEST(a_document_that_needs_too_much_memory_is_refused)
 {
-	const size_t items = 100000;
-	char *text = malloc(items * 3 + 32);
-	size_t n = 0;
-	struct doc d;
-
-	REQUIRE(text);
-	n += (size_t)snprintf(text, 32, "{\"words\":[\"\"");
-	for (size_t i = 0; i < items; i++, n += 3)
-		memcpy(text + n, ",\"\"", 3);
-	memcpy(text + n, "]}", 3);
-	arena_release(&arena);
-	arena_init(&arena, 1 << 20);
-	err_clear(&err);
-	CHECK_INT(json_decode("doc", text, n + 2, &doc_table, &d, &arena, &err), -1);
+	CHECK_INT(decode_list("words", "\"\"", 100000, 1 << 20), -1);
 	CHECK_INT(err.code, ENOMEM);
-	arena_release(&arena);
-	free(text);
+	CHECK_INT(decode_list("words", "\"\"", 100000, ARENA_MAX_DEFAULT), 0);
 }
 
 TEST(a_list_has_a_limit)
 {
-	size_t n = 0, items = JSON_ITEMS_MAX + 1;
-	char *text = malloc(items * 2 + 32);
-	struct doc d;
-
-	REQUIRE(text);
-	n += (size_t)snprintf(text, 32, "{\"ids\":[0");
-	for (size_t i = 1; i < items; i++, n += 2)
-		memcpy(text + n, ",0", 2);
-	memcpy(text + n, "]}", 3);
-	arena_release(&arena);
-	arena_init(&arena, ARENA_MAX_DEFAULT);
-	err_clear(&err);
-	CHECK_INT(json_decode("doc", text, n + 2, &doc_table, &d, &arena, &err), -1);
+	CHECK_INT(decode_list("ids", "0", JSON_ITEMS_MAX, ARENA_MAX_DEFAULT), 0);
+	CHECK_INT(decode_list("ids", "0", JSON_ITEMS_MAX + 1, ARENA_MAX_DEFAULT), -1);
 	CHECK_STR(err.msg, "doc: /ids/131071: more than 131072 elements");
-	free(text);
 }
 
 TEST(a_document_may_be_an_array_of_objects)

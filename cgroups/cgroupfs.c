@@ -257,7 +257,7 @@ static int create_systemd(const struct cgroup_host *h, const struct cgroup_place
 	g.top = group_open(h->root, g.place.path);
 	if (g.top < 0)
 		(void)err_sys(err, "open cgroup \"%s%s\" of unit \"%s\"", h->mount, g.place.path,
-			place->scope);
+			      place->scope);
 	if (g.top < 0 || restrict_group(h, &g, resources_of(spec), err) < 0 ||
 	    make_subgroup(&g, err) < 0) {
 		cgroup_close(&g);
@@ -286,10 +286,11 @@ int cgroup_create(const struct cgroup_host *h, const struct cgroup_place *place,
 		return 0;
 	}
 	if (h->root < 0)
-		return err_set(err, ENOTSUP,
-			       "no cgroup v2 tree at /sys/fs/cgroup or /sys/fs/cgroup/unified: mount one "
-			       "(mount -t cgroup2 cgroup2 /sys/fs/cgroup/unified), or use "
-			       "--cgroup-manager=disabled");
+		return err_set(
+			err, ENOTSUP,
+			"no cgroup v2 tree at /sys/fs/cgroup or /sys/fs/cgroup/unified: mount one "
+			"(mount -t cgroup2 cgroup2 /sys/fs/cgroup/unified), or use "
+			"--cgroup-manager=disabled");
 	if (place->manager == CGROUP_SYSTEMD)
 		return create_systemd(h, place, spec, ret, err);
 	return create_cgroupfs(h, place, spec, ret, err);
@@ -354,7 +355,8 @@ int cgroup_open_sub(const struct cgroup *g, const char *sub, struct err *err)
 	int fd;
 
 	if (g->fd < 0)
-		return err_set(err, ENOENT, "the container has no cgroup of its own for \"%s\"", sub);
+		return err_set(err, ENOENT, "the container has no cgroup of its own for \"%s\"",
+			       sub);
 	/* the walk below the descriptor stops at its top: ".." would silently mean another group */
 	for (const char *p = path; *p; p += strcspn(p, "/"), p += *p == '/')
 		if (strncmp(p, "..", 2) == 0 && (p[2] == '/' || p[2] == '\0'))
@@ -406,17 +408,19 @@ int group_remove_below(int dir, const char *path, struct err *err)
 		if (found <= 0 && depth == 0)
 			return found < 0 ? err_sys(err, "read cgroup \"%s\"", path) : 0;
 		if (now_ms() > deadline)
-			return err_set(err, EBUSY, "remove cgroup \"%s\": groups below it are in use",
-				       path);
+			return err_set(err, EBUSY,
+				       "remove cgroup \"%s\": groups below it are in use", path);
 		if (found > 0) {
 			if (unlinkat(at, name, AT_REMOVEDIR) == 0 || errno == ENOENT)
 				continue;
 			if (errno != EBUSY)
-				return err_sys(err, "remove cgroup \"%s\" below \"%s\"", name, path);
+				return err_sys(err, "remove cgroup \"%s\" below \"%s\"", name,
+					       path);
 			next = group_open(at, name);
 			depth++;
 		} else {
-			next = depth > 1 ? openat(at, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
+			next = depth > 1 ? openat(at, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+					 : -1;
 			depth--;
 			sleep_ms(depth ? 0 : RETRY_MS);
 		}
@@ -467,7 +471,8 @@ int group_kill_and_wait(int dir, const char *path, struct err *err)
 	if (empty < 0)
 		return err_sys(err, "read \"cgroup.events\" of cgroup \"%s\"", path);
 	if (empty == 0)
-		return err_set(err, EBUSY, "processes in cgroup \"%s\" do not end though killed", path);
+		return err_set(err, EBUSY, "processes in cgroup \"%s\" do not end though killed",
+			       path);
 	return 0;
 }
 
@@ -519,6 +524,8 @@ int cgroup_remove(const struct cgroup_host *h, const struct cgroup_place *place,
 		return err_sys(err, "remove cgroup \"%s%s\"", h->mount, place->path);
 	dir = group_open(h->root, place->path);
 	if (dir < 0)
-		return errno == ENOENT ? 0 : err_sys(err, "open cgroup \"%s%s\"", h->mount, place->path);
+		return errno == ENOENT
+			       ? 0
+			       : err_sys(err, "open cgroup \"%s%s\"", h->mount, place->path);
 	return remove_patiently(h->root, dir, place->path, err);
 }

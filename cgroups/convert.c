@@ -124,10 +124,12 @@ static int add_swap(struct cgroup_writes *w, int64_t limit, int64_t swap, struct
 		return add_number(w, "memory.swap.max", -1, field, err);
 	if (limit <= 0)
 		return err_field(err, EINVAL, field,
-				 "memory.swap is memory plus swap: it needs memory.limit (%s)", field);
+				 "memory.swap is memory plus swap: it needs memory.limit (%s)",
+				 field);
 	if (swap < limit)
 		return err_field(err, EINVAL, field,
-				 "memory.swap %" PRId64 " is memory plus swap: it can't be lower than "
+				 "memory.swap %" PRId64
+				 " is memory plus swap: it can't be lower than "
 				 "memory.limit %" PRId64 " (%s)",
 				 swap, limit, field);
 	if (add_number(w, "memory.swap.max", swap - limit, field, err) < 0)
@@ -156,7 +158,8 @@ static int make_memory(const struct spec_memory *m, struct cgroup_writes *w, str
 	if ((m->swap.has || limit < 0) && add_swap(w, limit, m->swap.has ? m->swap.v : 0, err) < 0)
 		return -1;
 	if (m->reservation.has && m->reservation.v != 0)
-		return add_number(w, "memory.low", m->reservation.v, RES "/memory/reservation", err);
+		return add_number(w, "memory.low", m->reservation.v, RES "/memory/reservation",
+				  err);
 	return 0;
 }
 
@@ -232,10 +235,12 @@ static int add_io_weight(struct cgroup_writes *w, const char *device, uint64_t w
 	uint64_t v2;
 
 	if (weight < BFQ_WEIGHT_MIN || weight > BFQ_WEIGHT_MAX)
-		return err_field(err, ERANGE, field, "block I/O weight %" PRIu64 " is not %d..%d (%s)",
-				 weight, BFQ_WEIGHT_MIN, BFQ_WEIGHT_MAX, field);
+		return err_field(err, ERANGE, field,
+				 "block I/O weight %" PRIu64 " is not %d..%d (%s)", weight,
+				 BFQ_WEIGHT_MIN, BFQ_WEIGHT_MAX, field);
 	v2 = 1 + (weight - BFQ_WEIGHT_MIN) * (WEIGHT_MAX - 1) / (BFQ_WEIGHT_MAX - BFQ_WEIGHT_MIN);
-	write = add(w, "io.bfq.weight", arena_printf(w->arena, "%s%" PRIu64, device, weight), field);
+	write = add(w, "io.bfq.weight", arena_printf(w->arena, "%s%" PRIu64, device, weight),
+		    field);
 	if (!write)
 		return out_of_memory(err);
 	write->else_file = "io.weight";
@@ -289,10 +294,11 @@ static int make_block_io(const struct spec_block_io *b, struct cgroup_writes *w,
 
 			if (d->rate && str_format(rate, sizeof(rate), "%" PRIu64, d->rate) < 0)
 				return err_set(err, ERANGE, "block I/O rate is out of range");
-			write = add(w, "io.max",
-				    arena_printf(w->arena, "%" PRId64 ":%" PRId64 " %s=%s", d->major,
-						 d->minor, kinds[k].key, rate),
-				    arena_printf(w->arena, RES "/blockIO/%s/%zu", kinds[k].field, i));
+			write = add(
+				w, "io.max",
+				arena_printf(w->arena, "%" PRId64 ":%" PRId64 " %s=%s", d->major,
+					     d->minor, kinds[k].key, rate),
+				arena_printf(w->arena, RES "/blockIO/%s/%zu", kinds[k].field, i));
 			if (!write)
 				return out_of_memory(err);
 			write->may_lack = d->rate == 0;
@@ -337,12 +343,13 @@ static int make_rdma(const struct spec_resources *r, struct cgroup_writes *w, st
 		char handles[48] = "", objects[48] = "";
 
 		if (strpbrk(d->key, " \n"))
-			return err_field(err, EINVAL, RES "/rdma", "rdma device \"%s\" is not a name",
-					 d->key);
-		if ((d->hcaHandles.has && str_format(handles, sizeof(handles), " hca_handle=%" PRIu64,
-						     d->hcaHandles.v) < 0) ||
-		    (d->hcaObjects.has && str_format(objects, sizeof(objects), " hca_object=%" PRIu64,
-						     d->hcaObjects.v) < 0))
+			return err_field(err, EINVAL, RES "/rdma",
+					 "rdma device \"%s\" is not a name", d->key);
+		if ((d->hcaHandles.has &&
+		     str_format(handles, sizeof(handles), " hca_handle=%" PRIu64, d->hcaHandles.v) <
+			     0) ||
+		    (d->hcaObjects.has && str_format(objects, sizeof(objects),
+						     " hca_object=%" PRIu64, d->hcaObjects.v) < 0))
 			return err_set(err, ERANGE, "rdma limit is out of range");
 		if (!handles[0] && !objects[0])
 			continue;
@@ -385,14 +392,15 @@ static int make_unified(const struct spec_resources *r, struct cgroup_writes *w,
 			return out_of_memory(err);
 		if (!is_unified_key(key))
 			return err_field(err, EINVAL, RES "/unified",
-					 "unified: \"%s\" is not the name of a controller's file", key);
+					 "unified: \"%s\" is not the name of a controller's file",
+					 key);
 		do { /* one line is one write: the kernel looks at no more */
 			size_t len = strcspn(value, "\n");
 			const char *text = len ? arena_strndup(w->arena, value, len) : "\n";
 
 			if (++lines > LINES_MAX)
-				return err_field(err, E2BIG, field, "unified: \"%s\" has too many lines",
-						 key);
+				return err_field(err, E2BIG, field,
+						 "unified: \"%s\" has too many lines", key);
 			if (!add(w, key, text, field))
 				return out_of_memory(err);
 			value += len;

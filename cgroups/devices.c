@@ -33,9 +33,9 @@
 #define ACCESS_ALL   (BPF_DEVCG_ACC_MKNOD | BPF_DEVCG_ACC_READ | BPF_DEVCG_ACC_WRITE)
 #define PROGRAM_NAME "skerry_devices"
 #define PROGRAM_MAX  65536 /* instructions */
-#define RULE_INSNS   10	   /* at most, of one rule */
+#define RULE_INSNS   10 /* at most, of one rule */
 #define JUMP_END     0x7fff /* an offset to be filled in */
-#define ATTACHED_MAX 64	   /* BPF_CGROUP_MAX_PROGS */
+#define ATTACHED_MAX 64 /* BPF_CGROUP_MAX_PROGS */
 
 /* --- make ------------------------------------------------------------------ */
 
@@ -57,14 +57,16 @@ static int rule_make(const struct spec_device_rule *s, size_t index, struct rule
 	else if (strcmp(type, "c") == 0)
 		r.type = BPF_DEVCG_DEV_CHAR;
 	else if (strcmp(type, "a") != 0)
-		return err_set(err, EINVAL, "device rule %zu: type \"%s\" is not \"a\", \"b\" or \"c\"",
-			       index, type);
+		return err_set(err, EINVAL,
+			       "device rule %zu: type \"%s\" is not \"a\", \"b\" or \"c\"", index,
+			       type);
 	if (s->major.has && s->major.v >= 0)
 		r.major = s->major.v;
 	if (s->minor.has && s->minor.v >= 0)
 		r.minor = s->minor.v;
 	if (r.major > INT32_MAX || r.minor > INT32_MAX)
-		return err_set(err, ERANGE, "device rule %zu: device number is out of range", index);
+		return err_set(err, ERANGE, "device rule %zu: device number is out of range",
+			       index);
 	for (const char *a = s->access ? s->access : ""; *a; a++) {
 		if (*a == 'r')
 			r.access |= BPF_DEVCG_ACC_READ;
@@ -73,8 +75,9 @@ static int rule_make(const struct spec_device_rule *s, size_t index, struct rule
 		else if (*a == 'm')
 			r.access |= BPF_DEVCG_ACC_MKNOD;
 		else
-			return err_set(err, EINVAL, "device rule %zu: access \"%s\" is not of \"rwm\"",
-				       index, s->access);
+			return err_set(err, EINVAL,
+				       "device rule %zu: access \"%s\" is not of \"rwm\"", index,
+				       s->access);
 	}
 	if (r.access == 0) /* like absent numbers: all */
 		r.access = ACCESS_ALL;
@@ -98,7 +101,8 @@ static void emit_exit(struct bpf_insn *out, size_t *n, bool allow)
 
 static void emit_load(struct bpf_insn *out, size_t *n, int reg, size_t offset)
 {
-	emit(out, n, BPF_LDX | BPF_MEM | BPF_W, (uint8_t)(reg | BPF_REG_1 << 4), (int16_t)offset, 0);
+	emit(out, n, BPF_LDX | BPF_MEM | BPF_W, (uint8_t)(reg | BPF_REG_1 << 4), (int16_t)offset,
+	     0);
 }
 
 /* Goes to the rule's end (the offset is filled in there) unless the number is `value`.  It is loaded
@@ -176,7 +180,7 @@ int cgroup_devices_rules(const struct spec_resources *r, struct arena *arena,
 		int64_t major, minor;
 		const char *access;
 	} always[] = {
-		{ "c", -1, -1, "m" },	{ "b", -1, -1, "m" },	{ "c", 1, 3, "rwm" }, /* null */
+		{ "c", -1, -1, "m" },	 { "b", -1, -1, "m" }, { "c", 1, 3, "rwm" }, /* null */
 		{ "c", 1, 8, "rwm" }, /* random */
 		{ "c", 1, 7, "rwm" }, /* full */
 		{ "c", 5, 0, "rwm" }, /* tty */

@@ -31,7 +31,8 @@ int cgroup_events_open(const struct cgroup *g, struct err *err)
 		if (str_format(path, sizeof(path), "/proc/self/fd/%d/%s", g->top, files[i]) < 0)
 			return err_sys(err, "events of cgroup \"%s\"", g->place.path);
 		if (inotify_add_watch(fd, path, IN_MODIFY) < 0 && (i == 0 || errno != ENOENT))
-			return err_sys(err, "watch \"%s\" of cgroup \"%s\"", files[i], g->place.path);
+			return err_sys(err, "watch \"%s\" of cgroup \"%s\"", files[i],
+				       g->place.path);
 	}
 	return fd_take(&fd);
 }

@@ -21,7 +21,7 @@
 
 /* files.c.  -1 and errno on failure. */
 #define GROUP_FILE_MAX	((size_t)1 << 20) /* of a file that is read whole */
-#define GROUP_LINE_SIZE 4096		  /* for the files with a few short lines */
+#define GROUP_LINE_SIZE 4096 /* for the files with a few short lines */
 /* A group's directory by its place below the tree's root: "/a/b". */
 int group_open(int root, const char *path);
 /* At most size - 1 bytes, NUL-terminated; newlines stay; the length. */
@@ -60,8 +60,8 @@ struct limits_undo {
 	struct arena *arena;
 };
 /* Writes; what is in undo (may be NULL) afterwards takes it all back. */
-int limits_write(const struct cgroup_host *h, const struct cgroup *g,
-		 const struct cgroup_writes *w, struct limits_undo *undo, struct err *err);
+int limits_write(const struct cgroup_host *h, const struct cgroup *g, const struct cgroup_writes *w,
+		 struct limits_undo *undo, struct err *err);
 void limits_take_back(const struct cgroup *g, const struct limits_undo *undo);
 /* The text that gives `file` the value that `old` had for what `text` changed; in the arena. */
 const char *limits_old_text(struct arena *arena, const char *file, const char *text,
@@ -88,8 +88,8 @@ int properties_of_annotations(const struct pairs *annotations, struct properties
 			      struct err *err);
 /* One GVariant text ("'x'", "true", "uint64 5", "['a', 'b']") as a property. */
 int property_parse(const char *name, const char *text, struct properties *ret, struct err *err);
-int property_add(struct properties *p, const char *name, const char *type, const char *const *values,
-		 size_t n);
+int property_add(struct properties *p, const char *name, const char *type,
+		 const char *const *values, size_t n);
 
 /* systemd.c: the helper program's document, and running it. */
 #define SYSTEMD_DOC_MAX ((size_t)1 << 20)
@@ -101,8 +101,8 @@ struct systemd_doc {
 		size_t n;
 	} properties;
 };
-int systemd_doc_parse(const char *text, size_t len, struct arena *arena,
-		      struct systemd_doc **ret, struct err *err);
+int systemd_doc_parse(const char *text, size_t len, struct arena *arena, struct systemd_doc **ret,
+		      struct err *err);
 /* Makes the unit; *ret_hold keeps it alive while it has no process; path is where it is. */
 int systemd_start(const struct cgroup_place *place, const struct spec *spec, int *ret_hold,
 		  char *path, size_t size, struct err *err);

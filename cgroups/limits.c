@@ -33,20 +33,23 @@ static int missing_controller(const struct cgroup_host *h, const struct cgroup_w
 			      const char *name, const char *path, struct err *err)
 {
 	if (h->hybrid)
-		return err_field(err, ENOTSUP, w->field,
-				 "controller \"%s\" is not in the cgroup v2 tree, needed for %s: this "
-				 "host uses it with cgroup v1; boot with "
-				 "systemd.unified_cgroup_hierarchy=1 or cgroup_no_v1=%s",
-				 name, w->field, name);
+		return err_field(
+			err, ENOTSUP, w->field,
+			"controller \"%s\" is not in the cgroup v2 tree, needed for %s: this "
+			"host uses it with cgroup v1; boot with "
+			"systemd.unified_cgroup_hierarchy=1 or cgroup_no_v1=%s",
+			name, w->field, name);
 	if (h->rootless)
-		return err_field(err, ENOTSUP, w->field,
-				 "controller \"%s\" was not delegated to cgroup \"%s\", needed for %s: "
-				 "set Delegate=%s for user@.service",
-				 name, *path ? path : "/", w->field, name);
-	return err_field(err, ENOTSUP, w->field,
-			 "controller \"%s\" is not available in cgroup \"%s\", needed for %s: enable it "
-			 "in \"%s/cgroup.subtree_control\" of its parent or in the kernel",
-			 name, *path ? path : "/", w->field, h->mount);
+		return err_field(
+			err, ENOTSUP, w->field,
+			"controller \"%s\" was not delegated to cgroup \"%s\", needed for %s: "
+			"set Delegate=%s for user@.service",
+			name, *path ? path : "/", w->field, name);
+	return err_field(
+		err, ENOTSUP, w->field,
+		"controller \"%s\" is not available in cgroup \"%s\", needed for %s: enable it "
+		"in \"%s/cgroup.subtree_control\" of its parent or in the kernel",
+		name, *path ? path : "/", w->field, h->mount);
 }
 
 /* Makes the controllers of `mask` available to the children of the group at path. */
@@ -54,6 +57,7 @@ static int enable_at(const struct cgroup_host *h, const char *path, unsigned int
 		     const struct cgroup_write *w, struct err *err)
 {
 	char have[GROUP_LINE_SIZE], want[256] = "";
+	const char *lacking = NULL;
 	AUTO_FD dir = group_open(h->root, path);
 
 	if (dir < 0 || group_read(dir, "cgroup.subtree_control", have, sizeof(have)) < 0)
@@ -62,16 +66,19 @@ static int enable_at(const struct cgroup_host *h, const char *path, unsigned int
 		if ((mask & 1U << i) && !group_parse_word(have, controllers[i])) {
 			size_t used = strlen(want);
 
-			if (str_format(want + used, sizeof(want) - used, "+%s ", controllers[i]) < 0)
+			lacking = controllers[i];
+			if (str_format(want + used, sizeof(want) - used, "+%s ", controllers[i]) <
+			    0)
 				return err_set(err, ENAMETOOLONG, "too many controllers");
 		}
 	if (!want[0] || group_write(dir, "cgroup.subtree_control", want) == 0)
 		return 0;
 	if (errno == EBUSY)
-		return err_field(err, EBUSY, w->field,
-				 "enable %sin cgroup \"%s\", needed for %s: there are processes in it; "
-				 "move them to a group below it",
-				 want, *path ? path : "/", w->field);
+		return err_field(
+			err, EBUSY, w->field,
+			"enable %sin cgroup \"%s\", needed for %s: there are processes in it; "
+			"move them to a group below it",
+			want, *path ? path : "/", w->field);
 	if (errno != ENOENT && errno != EACCES && errno != EPERM && errno != EROFS)
 		return err_sys(err, "enable %sin cgroup \"%s\"", want, *path ? path : "/");
 	if (group_read(dir, "cgroup.controllers", have, sizeof(have)) < 0)
@@ -79,9 +86,11 @@ static int enable_at(const struct cgroup_host *h, const char *path, unsigned int
 	for (size_t i = 0; i < ARRAY_SIZE(controllers); i++)
 		if ((mask & 1U << i) && !group_parse_word(have, controllers[i]))
 			return missing_controller(h, w, controllers[i], path, err);
-	errno = EACCES;
-	return err_sys(err, "enable %sin cgroup \"%s\", needed for %s", want, *path ? path : "/",
-		       w->field);
+	if (h->rootless)
+		return missing_controller(h, w, lacking, path, err);
+	return err_field(err, EACCES, w->field,
+			 "enable %sin cgroup \"%s\", needed for %s: not permitted", want,
+			 *path ? path : "/", w->field);
 }
 
 /* From the top down to the group's parent. */
@@ -138,8 +147,8 @@ const char *limits_old_text(struct arena *arena, const char *file, const char *t
 		if (!word)
 			return NULL;
 		n = group_parse_line(old, word, &line);
-		return n ? arena_strndup(arena, line, n) :
-			   arena_printf(arena, "%s %s", word, keyed[i].forget);
+		return n ? arena_strndup(arena, line, n)
+			 : arena_printf(arena, "%s %s", word, keyed[i].forget);
 	}
 	return n ? arena_strndup(arena, old, n) : "\n"; /* an empty cpuset.cpus */
 }
@@ -207,13 +216,14 @@ static int write_failed(const struct cgroup *g, const struct cgroup_write *w, st
 	int code = errno;
 
 	if (code == ENOENT)
-		return err_field(err, ENOENT, w->field,
-				 "write \"%s\" to \"%s\" of cgroup \"%s\" for %s: this kernel has no such "
-				 "file",
-				 w->text, w->file, g->place.path, w->field);
+		return err_field(
+			err, ENOENT, w->field,
+			"write \"%s\" to \"%s\" of cgroup \"%s\" for %s: this kernel has no such "
+			"file",
+			w->text, w->file, g->place.path, w->field);
 	errno = code;
 	(void)err_sys(err, "write \"%s\" to \"%s\" of cgroup \"%s\" for %s", w->text, w->file,
-		g->place.path, w->field);
+		      g->place.path, w->field);
 	return err_at(err, w->field);
 }
 
@@ -227,8 +237,8 @@ static unsigned int controllers_of(const struct cgroup_writes *w)
 	return mask;
 }
 
-int limits_write(const struct cgroup_host *h, const struct cgroup *g,
-		 const struct cgroup_writes *w, struct limits_undo *undo, struct err *err)
+int limits_write(const struct cgroup_host *h, const struct cgroup *g, const struct cgroup_writes *w,
+		 struct limits_undo *undo, struct err *err)
 {
 	bool enabled = false;
 	size_t late = SIZE_MAX; /* one that waits for the one behind it */

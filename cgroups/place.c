@@ -93,8 +93,8 @@ static int place_cgroupfs(const struct cgroup_host *h, const char *id, const cha
 	if (append_path(p->path, sizeof(p->path), path && *path ? path : id, err) < 0)
 		return -1;
 	if (p->path[0] == '\0')
-		return err_field(err, EINVAL, POINTER,
-				 "cgroup path \"%s\" is the top of the tree", path ? path : id);
+		return err_field(err, EINVAL, POINTER, "cgroup path \"%s\" is the top of the tree",
+				 path ? path : id);
 	return 0;
 }
 
@@ -135,9 +135,10 @@ static int place_unit(const char *id, const char *path, struct cgroup_place *p, 
 	char name[sizeof(p->scope)] = "";
 
 	if (path && strchr(path, '/'))
-		return err_field(err, EINVAL, POINTER,
-				 "cgroup path \"%s\": the systemd manager wants \"slice:prefix:name\"",
-				 path);
+		return err_field(
+			err, EINVAL, POINTER,
+			"cgroup path \"%s\": the systemd manager wants \"slice:prefix:name\"",
+			path);
 	if (!path || !*path) {
 		(void)str_copy(name, sizeof(name), "skerry-");
 		if (append_unit(name, sizeof(name), id, err) < 0)
@@ -180,7 +181,8 @@ static int place_slice(const char *path, struct cgroup_place *p, struct err *err
 	if (len == 1 && path[0] == '-')
 		return str_copy(p->slice, sizeof(p->slice), "-.slice");
 	if (len >= sizeof(p->slice) - sizeof(".slice"))
-		return err_field(err, ENAMETOOLONG, POINTER, "slice name in \"%s\" is too long", path);
+		return err_field(err, ENAMETOOLONG, POINTER, "slice name in \"%s\" is too long",
+				 path);
 	memcpy(p->slice, path, len);
 	p->slice[len] = '\0';
 	for (const char *c = p->slice; *c; c++)
@@ -203,8 +205,8 @@ static int append_slice(char *dst, size_t size, const char *slice, struct err *e
 		return err_field(err, EINVAL, POINTER, "slice name \"%s\" is not valid", slice);
 	for (const char *dash = slice; (dash = strchr(dash, '-')) != NULL; dash++) {
 		if (str_format(part, sizeof(part), "%.*s.slice", (int)(dash - slice), slice) < 0)
-			return err_field(err, ENAMETOOLONG, POINTER, "slice name \"%s\" is too long",
-					 slice);
+			return err_field(err, ENAMETOOLONG, POINTER,
+					 "slice name \"%s\" is too long", slice);
 		if (append_path(dst, size, part, err) < 0)
 			return -1;
 	}
@@ -234,7 +236,8 @@ static int append_user_manager(const struct cgroup_host *h, char *dst, size_t si
 		memcpy(uid, slice + 6, digits);
 		uid[digits] = '\0';
 	}
-	if (str_format(text, sizeof(text), "/user.slice/user-%s.slice/user@%s.service", uid, uid) < 0)
+	if (str_format(text, sizeof(text), "/user.slice/user-%s.slice/user@%s.service", uid, uid) <
+	    0)
 		return err_set(err, ENAMETOOLONG, "user id is too long");
 	return append_path(dst, size, text, err);
 }
@@ -265,7 +268,8 @@ static int place_subgroup(const struct spec *spec, struct cgroup_place *p, struc
 	if (!name || !*name)
 		return 0;
 	if (strchr(name, '/') || strcmp(name, ".") == 0 || strcmp(name, "..") == 0 ||
-	    strncmp(name, "cgroup.", 7) == 0 || str_copy(p->subgroup, sizeof(p->subgroup), name) < 0)
+	    strncmp(name, "cgroup.", 7) == 0 ||
+	    str_copy(p->subgroup, sizeof(p->subgroup), name) < 0)
 		return err_field(err, EINVAL, "/annotations",
 				 "\"%s\" is not a name for a sub-group of the container", name);
 	return check_component(name, strlen(name), name, err);

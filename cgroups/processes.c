@@ -26,7 +26,7 @@
 #include "base/units.h"
 
 #define FREEZE_TIMEOUT_MS 10000
-#define KILL_ROUNDS	  100	/* of the fallback: each round sees the forks of the one before */
+#define KILL_ROUNDS	  100 /* of the fallback: each round sees the forks of the one before */
 #define DIRS_MAX	  65536 /* groups looked at in one walk */
 
 struct pids {

@@ -28,8 +28,8 @@ static int out_of_memory(struct err *err)
 	return err_set(err, ENOMEM, "systemd properties: out of memory");
 }
 
-int property_add(struct properties *p, const char *name, const char *type, const char *const *values,
-		 size_t n)
+int property_add(struct properties *p, const char *name, const char *type,
+		 const char *const *values, size_t n)
 {
 	struct property *v = arena_grow(p->arena, p->v, p->n, &p->cap, sizeof(*v));
 	struct property one = { 0 };
@@ -136,8 +136,7 @@ static int of_cpu(const struct spec_cpu *c, struct properties *p, struct err *er
 	if (!idle && c->shares.has && c->shares.v &&
 	    add_number(p, "CPUWeight", limits_cpu_weight(c->shares.v), err) < 0)
 		return -1;
-	if ((quota || period) &&
-	    add_quota(p, quota, period ? period : 100000, err) < 0)
+	if ((quota || period) && add_quota(p, quota, period ? period : 100000, err) < 0)
 		return -1;
 	if (c->cpus && *c->cpus && add_mask(p, "AllowedCPUs", c->cpus, err) < 0)
 		return -1;
@@ -187,8 +186,8 @@ static int of_unified_one(const char *key, const char *value, struct properties 
 	static const struct {
 		const char *file, *property;
 	} numbers[] = {
-		{ "memory.max", "MemoryMax" },	 { "memory.high", "MemoryHigh" },
-		{ "memory.low", "MemoryLow" },	 { "memory.min", "MemoryMin" },
+		{ "memory.max", "MemoryMax" },		{ "memory.high", "MemoryHigh" },
+		{ "memory.low", "MemoryLow" },		{ "memory.min", "MemoryMin" },
 		{ "memory.swap.max", "MemorySwapMax" }, { "pids.max", "TasksMax" },
 		{ "cpu.weight", "CPUWeight" },
 	};
@@ -385,7 +384,8 @@ int property_parse(const char *name, const char *text, struct properties *ret, s
 	return property_add(ret, name, type, values, n) < 0 ? out_of_memory(err) : 0;
 invalid:
 	return err_field(err, EINVAL, "/annotations",
-			 "annotation \"" ANNOTATION "%s\": \"%s\" is not a value in GVariant text that "
+			 "annotation \"" ANNOTATION
+			 "%s\": \"%s\" is not a value in GVariant text that "
 			 "can be passed on",
 			 name, text);
 }
@@ -403,7 +403,8 @@ static int seconds_to_usec(struct properties *p, char *name, struct err *err)
 	if (last->values.n != 1 || strlen(last->type) != 1 || !strchr("iutx", *last->type) ||
 	    units_u64(last->values.v[0], UINT64_MAX / SECOND_USEC, &seconds) < 0)
 		return err_field(err, EINVAL, "/annotations",
-				 "annotation \"" ANNOTATION "%s\" is not a number of seconds", name);
+				 "annotation \"" ANNOTATION "%s\" is not a number of seconds",
+				 name);
 	last->name = arena_printf(p->arena, "%.*sUSec", (int)(len - 3), name);
 	last->type = arena_strdup(p->arena, "t");
 	last->values.v[0] = arena_printf(p->arena, "%" PRIu64, seconds * SECOND_USEC);
@@ -421,14 +422,15 @@ int properties_of_annotations(const struct pairs *annotations, struct properties
 		name += sizeof(ANNOTATION) - 1;
 		/* the names of systemd's properties; also what keeps a name from being anything else */
 		for (const char *c = name; *c; c++)
-			if ((*c < 'A' || *c > 'Z') && (*c < 'a' || *c > 'z') && (*c < '0' || *c > '9'))
+			if ((*c < 'A' || *c > 'Z') && (*c < 'a' || *c > 'z') &&
+			    (*c < '0' || *c > '9'))
 				return err_field(err, EINVAL, "/annotations",
 						 "annotation \"%s\" names no property of systemd",
 						 annotations->v[i].key);
 		if (!*name || property_parse(name, annotations->v[i].value, ret, err) < 0 ||
 		    seconds_to_usec(ret, name, err) < 0)
-			return *name ? -1 :
-				       err_field(err, EINVAL, "/annotations",
+			return *name ? -1
+				     : err_field(err, EINVAL, "/annotations",
 						 "annotation \"%s\" names no property",
 						 annotations->v[i].key);
 	}

@@ -172,8 +172,8 @@ static void write_list(struct json_out *o, const char *key, int dir, const char 
 static void write_cpuset(struct json_out *o, int dir)
 {
 	/* switches of cgroup v1, which v2 has not */
-	static const char *const zero[] = { "mem_hardwall",	 "mem_exclusive",
-					    "memory_migrate",	 "memory_spread_page",
+	static const char *const zero[] = { "mem_hardwall",	  "mem_exclusive",
+					    "memory_migrate",	  "memory_spread_page",
 					    "memory_spread_slab", "memory_pressure",
 					    "sched_load_balance", "sched_relax_domain_level" };
 
@@ -381,9 +381,10 @@ static void write_interface(struct json_out *o, const char *line)
 	static const struct {
 		const char *key;
 		int column;
-	} keys[] = { { "RxBytes", 0 },	 { "RxPackets", 1 }, { "RxErrors", 2 },
-		     { "RxDropped", 3 }, { "TxBytes", 8 },   { "TxPackets", 9 },
-		     { "TxErrors", 10 }, { "TxDropped", 11 } };
+	} keys[] = {
+		{ "RxBytes", 0 }, { "RxPackets", 1 }, { "RxErrors", 2 },  { "RxDropped", 3 },
+		{ "TxBytes", 8 }, { "TxPackets", 9 }, { "TxErrors", 10 }, { "TxDropped", 11 }
+	};
 	const char *colon = strchr(line, ':'), *p;
 	uint64_t columns[16] = { 0 };
 	char name[KEY_MAX];

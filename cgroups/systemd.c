@@ -94,7 +94,8 @@ static int helper_find(char *dst, size_t size, struct err *err)
 	}
 	if (str_format(dst, size, SKERRY_LIBEXECDIR "/" HELPER) == 0 && access(dst, X_OK) == 0)
 		return 0;
-	return err_sys(err, "the systemd cgroup manager needs the program \"" SKERRY_LIBEXECDIR "/" HELPER "\"");
+	return err_sys(err, "the systemd cgroup manager needs the program \"" SKERRY_LIBEXECDIR
+			    "/" HELPER "\"");
 }
 
 /* The few variables that say where the bus is; name=value texts in the arena. */
@@ -204,8 +205,7 @@ static int reply_parse(const char *text, struct arena *arena, char *path, size_t
 	if (reply.error)
 		return err_set(err, EIO, "%s", reply.error);
 	if (!reply.controlGroup || reply.controlGroup[0] != '/' || !reply.controlGroup[1] ||
-	    strstr(reply.controlGroup, "/../") ||
-	    str_copy(path, size, reply.controlGroup) < 0)
+	    strstr(reply.controlGroup, "/../") || str_copy(path, size, reply.controlGroup) < 0)
 		return err_set(err, EIO, HELPER " gave no cgroup");
 	return 0;
 }
@@ -225,8 +225,8 @@ static int start_properties(const struct cgroup_place *place, const struct spec 
 {
 	static const char *const yes[] = { "1" }, *const no[] = { "0" };
 	static const char *const collect[] = { "inactive-or-failed" };
-	static const char *const accounting[] = { "CPUAccounting", "MemoryAccounting", "IOAccounting",
-						  "TasksAccounting" };
+	static const char *const accounting[] = { "CPUAccounting", "MemoryAccounting",
+						  "IOAccounting", "TasksAccounting" };
 	bool scope = !is_slice(place->scope);
 	int r = 0;
 

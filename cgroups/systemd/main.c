@@ -29,11 +29,11 @@
 #include "base/units.h"
 #include "cgroups/internal.h"
 
-#define SERVICE	   "org.freedesktop.systemd1"
-#define OBJECT	   "/org/freedesktop/systemd1"
-#define MANAGER	   "org.freedesktop.systemd1.Manager"
-#define PRIVATE	   "unix:path=/run/systemd/private"
-#define JOB_USEC   (50ULL * 1000000) /* below the patience of whoever started us */
+#define SERVICE	 "org.freedesktop.systemd1"
+#define OBJECT	 "/org/freedesktop/systemd1"
+#define MANAGER	 "org.freedesktop.systemd1.Manager"
+#define PRIVATE	 "unix:path=/run/systemd/private"
+#define JOB_USEC (50ULL * 1000000) /* below the patience of whoever started us */
 
 /* A job whose end is waited for. */
 struct job {
@@ -44,7 +44,8 @@ struct job {
 static int bus_error(struct err *err, const char *what, const char *unit, int r,
 		     const sd_bus_error *e)
 {
-	const char *why = e && e->message ? e->message : strerror(-r); /* NOLINT(concurrency-mt-unsafe) */
+	const char *why =
+		e && e->message ? e->message : strerror(-r); /* NOLINT(concurrency-mt-unsafe) */
 
 	return err_set(err, -r, "systemd: %s unit \"%s\": %s", what, unit, why);
 }
@@ -65,7 +66,8 @@ static int bus_open(bool user, sd_bus **ret, struct err *err)
 		sd_bus_unref(direct);
 	}
 	if (r < 0)
-		return err_set(err, -r, "systemd: connect to the %s bus: %s", user ? "user" : "system",
+		return err_set(err, -r, "systemd: connect to the %s bus: %s",
+			       user ? "user" : "system",
 			       strerror(-r)); /* NOLINT(concurrency-mt-unsafe) */
 	*ret = bus;
 	return 0;
@@ -85,29 +87,30 @@ static int append_basic(sd_bus_message *m, char type, const char *text)
 	case 'b':
 		return sd_bus_message_append(m, "b", strcmp(text, "1") == 0);
 	case 'y':
-		return units_u64(text, UINT8_MAX, &u) < 0 ? -EINVAL :
-							    sd_bus_message_append(m, "y", (int)u);
+		return units_u64(text, UINT8_MAX, &u) < 0 ? -EINVAL
+							  : sd_bus_message_append(m, "y", (int)u);
 	case 'q':
-		return units_u64(text, UINT16_MAX, &u) < 0 ? -EINVAL :
-							     sd_bus_message_append(m, "q", (int)u);
+		return units_u64(text, UINT16_MAX, &u) < 0 ? -EINVAL
+							   : sd_bus_message_append(m, "q", (int)u);
 	case 'u':
-		return units_u64(text, UINT32_MAX, &u) < 0 ?
-			       -EINVAL :
-			       sd_bus_message_append(m, "u", (uint32_t)u);
+		return units_u64(text, UINT32_MAX, &u) < 0
+			       ? -EINVAL
+			       : sd_bus_message_append(m, "u", (uint32_t)u);
 	case 't':
-		return units_u64(text, UINT64_MAX, &u) < 0 ? -EINVAL :
-							     sd_bus_message_append(m, "t", u);
+		return units_u64(text, UINT64_MAX, &u) < 0 ? -EINVAL
+							   : sd_bus_message_append(m, "t", u);
 	case 'n':
-		return units_i64(text, INT16_MIN, INT16_MAX, &i) < 0 ?
-			       -EINVAL :
-			       sd_bus_message_append(m, "n", (int)i);
+		return units_i64(text, INT16_MIN, INT16_MAX, &i) < 0
+			       ? -EINVAL
+			       : sd_bus_message_append(m, "n", (int)i);
 	case 'i':
-		return units_i64(text, INT32_MIN, INT32_MAX, &i) < 0 ?
-			       -EINVAL :
-			       sd_bus_message_append(m, "i", (int32_t)i);
+		return units_i64(text, INT32_MIN, INT32_MAX, &i) < 0
+			       ? -EINVAL
+			       : sd_bus_message_append(m, "i", (int32_t)i);
 	case 'x':
-		return units_i64(text, INT64_MIN, INT64_MAX, &i) < 0 ? -EINVAL :
-								       sd_bus_message_append(m, "x", i);
+		return units_i64(text, INT64_MIN, INT64_MAX, &i) < 0
+			       ? -EINVAL
+			       : sd_bus_message_append(m, "x", i);
 	case 'd':
 		d = strtod(text, NULL);
 		return sd_bus_message_append_basic(m, 'd', &d);
@@ -232,7 +235,8 @@ static int job_wait(sd_bus *bus, struct job *job, const char *what, const char *
 		now = (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
 	}
 	if (strcmp(job->result, "done") != 0 && strcmp(job->result, "skipped") != 0)
-		return err_set(err, EIO, "systemd: %s unit \"%s\": job %s", what, unit, job->result);
+		return err_set(err, EIO, "systemd: %s unit \"%s\": job %s", what, unit,
+			       job->result);
 	return 0;
 }
 
@@ -283,7 +287,8 @@ static int control_group(sd_bus *bus, const char *unit, char **ret, struct err *
 	int r = sd_bus_path_encode(OBJECT "/unit", unit, &path);
 
 	if (r >= 0)
-		r = sd_bus_get_property_string(bus, SERVICE, path, interface, "ControlGroup", &e, ret);
+		r = sd_bus_get_property_string(bus, SERVICE, path, interface, "ControlGroup", &e,
+					       ret);
 	if (r < 0)
 		(void)bus_error(err, "look at", unit, r, &e);
 	sd_bus_error_free(&e);

@@ -59,8 +59,7 @@ static uint64_t caps_bounding(int last)
 	if (file_read_line(AT_FDCWD, "/proc/self/status", status, sizeof(status)) > 0) {
 		line = strstr(status, "\nCapBnd:\t");
 		if (line != NULL)
-			return strtoull(line + strlen("\nCapBnd:\t"), NULL, 16) &
-			       caps_up_to(last);
+			return strtoull(line + strlen("\nCapBnd:\t"), NULL, 16) & caps_up_to(last);
 	}
 	for (int cap = 0; cap <= last; cap++) {
 		if (prctl(PR_CAPBSET_READ, cap, 0, 0, 0) == 1)
@@ -114,9 +113,10 @@ static int caps_check(const struct caps *c, const char *pointer, struct err *err
 	uint64_t bad = c->effective & ~c->permitted;
 
 	if (bad != 0)
-		return err_field(err, EINVAL, pointer,
-				 "capability \"%s\" is in the effective but not in the permitted set",
-				 caps_first(bad));
+		return err_field(
+			err, EINVAL, pointer,
+			"capability \"%s\" is in the effective but not in the permitted set",
+			caps_first(bad));
 	bad = c->ambient & ~(c->permitted & c->inheritable);
 	if (bad != 0)
 		return err_field(err, EINVAL, pointer,

@@ -16,13 +16,13 @@
 
 /* What the kernel knows and this process may still give away. */
 struct caps_host {
-	int last;	   /* highest capability of the kernel */
+	int last; /* highest capability of the kernel */
 	uint64_t bounding; /* what the process that will be init begins with */
 };
 
 struct caps {
 	uint64_t bounding, effective, permitted, inheritable, ambient;
-	uint64_t drop;	      /* bounding capabilities to drop; caps_limit() finds it */
+	uint64_t drop; /* bounding capabilities to drop; caps_limit() finds it */
 	uint64_t unavailable; /* asked for, but the host can't grant them: worth a warning */
 };
 

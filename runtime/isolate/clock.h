@@ -12,7 +12,9 @@
 #include "base/err.h"
 #include "runtime/spec/spec.h"
 
-struct clock_offsets { const char *text; /* for /proc/PID/timens_offsets; NULL: none asked for */ };
+struct clock_offsets {
+	const char *text; /* for /proc/PID/timens_offsets; NULL: none asked for */
+};
 
 /* has_namespace: the container has a *new* time namespace; offsets without one are an error.  Pure. */
 int clock_make(const struct spec *spec, bool has_namespace, struct arena *arena,

@@ -18,10 +18,10 @@
 
 struct filter {
 	struct sock_filter *insn; /* belongs to the arena */
-	size_t n;	    /* 0: no filter */
+	size_t n; /* 0: no filter */
 	unsigned int flags; /* SECCOMP_FILTER_FLAG_* */
-	bool notify;	    /* a listener descriptor comes out of filter_apply() */
-	bool cached;	    /* came from the cache */
+	bool notify; /* a listener descriptor comes out of filter_apply() */
+	bool cached; /* came from the cache */
 };
 
 /* The program for a profile.  seccomp NULL and no run.oci.seccomp_bpf_data annotation: an empty
@@ -47,8 +47,8 @@ uint32_t filter_eval(const struct filter *f, const struct seccomp_data *data);
 
 /* For `features`: words of config.json, NULL-ended; the names of the flags the running kernel
  * takes are those for which filter_flag_works(). */
-extern const char *const filter_action_names[], *const filter_operator_names[],
-	*const filter_arch_names[], *const filter_flag_names[];
+extern const char *const filter_action_names[],
+	*const filter_operator_names[], *const filter_arch_names[], *const filter_flag_names[];
 bool filter_flag_works(const char *name);
 /* "2.5.4" */
 void filter_library_version(char *dst, size_t size);

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* filter_code.c - BPF instructions for the conditions of a seccomp rule
+/* filter_code.c - BPF instructions for seccomp rules
  *
- * BPF compares 32 bits, an argument has 64: the upper half decides unless it
+ * Numbers are looked for by bisection over segments of equal treatment: an
+ * allow list of a few hundred calls has only some dozen.
+ * Conditions: BPF compares 32 bits, an argument has 64: the upper half decides unless it
  * is equal.  A condition is a few instructions that end with the next one
  * where it holds and jump away where it doesn't; those jumps are marked with
  * FAIL and get their distance when the end of the rule is known.
@@ -39,16 +41,66 @@ static void jump(struct filter_code *c, unsigned int op, uint32_t k, uint8_t jt,
 	filter_code_add(c, (struct sock_filter){ (uint16_t)(BPF_JMP | BPF_K | op), jt, jf, k });
 }
 
-size_t filter_code_jump(struct filter_code *c)
+/* The jumps to one place are a list through their distances until it is known. */
+size_t filter_code_jump(struct filter_code *c, size_t others)
 {
-	statement(c, BPF_JMP | BPF_JA, 0);
+	statement(c, BPF_JMP | BPF_JA, (uint32_t)others);
 	return c->n - 1;
 }
 
-void filter_code_land(struct filter_code *c, size_t at)
+void filter_code_land(struct filter_code *c, size_t jumps)
 {
-	if (!c->failed)
-		c->v[at].k = (uint32_t)(c->n - at - 1);
+	while (!c->failed && jumps != 0) {
+		size_t next = c->v[jumps].k;
+
+		c->v[jumps].k = (uint32_t)(c->n - jumps - 1);
+		jumps = next;
+	}
+}
+
+void filter_segments_add(struct filter_code *c, struct filter_segments *s,
+			 const struct filter_segment *one)
+{
+	const struct filter_segment *last;
+
+	if (s->n > 0 && s->v[s->n - 1].from == one->from)
+		s->n--;
+	last = s->n > 0 ? &s->v[s->n - 1] : NULL;
+	if (c->failed || (last != NULL && last->action == one->action && last->rules == one->rules))
+		return;
+	s->v = arena_grow(c->arena, s->v, s->n, &s->cap, sizeof(*s->v));
+	if (s->v == NULL) {
+		c->failed = true;
+		return;
+	}
+	s->v[s->n++] = *one;
+}
+
+static void search(struct filter_code *c, const struct filter_segments *s, filter_leaf *leaf,
+		   void *arg)
+{
+	struct filter_segments lower = { s->v, s->n / 2, 0 };
+	struct filter_segments upper = { s->v + lower.n, s->n - lower.n, 0 };
+	size_t up;
+
+	if (c->failed)
+		return;
+	if (s->n == 1) {
+		leaf(c, s->v, arg);
+		return;
+	}
+	jump(c, BPF_JGE, upper.v[0].from, 0, 1);
+	up = filter_code_jump(c, 0);
+	search(c, &lower, leaf, arg);
+	filter_code_land(c, up);
+	search(c, &upper, leaf, arg);
+}
+
+void filter_code_search(struct filter_code *c, const struct filter_segments *s, filter_leaf *leaf,
+			void *arg)
+{
+	if (s->n > 0)
+		search(c, s, leaf, arg);
 }
 
 static void load(struct filter_code *c, unsigned int index, bool upper)

@@ -20,9 +20,9 @@
 #include "base/proc.h"
 #include "base/units.h"
 
-#define IDMAP_NONE	  UINT32_MAX
-#define IDMAP_FILE_MAX	  ((size_t)4 << 20)
-#define IDMAP_HELPER_MS	  30000
+#define IDMAP_NONE	 UINT32_MAX
+#define IDMAP_FILE_MAX	 ((size_t)4 << 20)
+#define IDMAP_HELPER_MS	 30000
 #define IDMAP_OWN_RANGES 64
 
 /* --- pure ------------------------------------------------------------------ */
@@ -44,7 +44,8 @@ static bool ranges_meet(uint32_t a, uint32_t a_size, uint32_t b, uint32_t b_size
 static int idmap_check(const struct spec_id_maps *maps, const char *pointer, struct err *err)
 {
 	if (maps->n > IDMAP_LINES_MAX)
-		return idmap_bad(pointer, IDMAP_LINES_MAX, "is one more than the kernel takes", err);
+		return idmap_bad(pointer, IDMAP_LINES_MAX, "is one more than the kernel takes",
+				 err);
 	for (size_t i = 0; i < maps->n; i++) {
 		const struct spec_id_map *m = &maps->v[i];
 
@@ -216,11 +217,17 @@ static const char *idmap_helper(const char *const *places)
 }
 
 static const char *const newuidmap_places[] = {
-	"/usr/bin/newuidmap", "/bin/newuidmap", "/usr/sbin/newuidmap", "/usr/local/bin/newuidmap",
+	"/usr/bin/newuidmap",
+	"/bin/newuidmap",
+	"/usr/sbin/newuidmap",
+	"/usr/local/bin/newuidmap",
 	NULL,
 };
 static const char *const newgidmap_places[] = {
-	"/usr/bin/newgidmap", "/bin/newgidmap", "/usr/sbin/newgidmap", "/usr/local/bin/newgidmap",
+	"/usr/bin/newgidmap",
+	"/bin/newgidmap",
+	"/usr/sbin/newgidmap",
+	"/usr/local/bin/newgidmap",
 	NULL,
 };
 
@@ -280,15 +287,18 @@ static int idmap_run(const char *const *places, const struct spec_id_maps *maps,
 
 	buf_init(&output);
 	if (path == NULL)
-		return err_set(err, ENOENT, "\"%s\" is not installed; without it and without "
-			       "privileges only the caller's own id can be mapped", places[0]);
+		return err_set(err, ENOENT,
+			       "\"%s\" is not installed; without it and without "
+			       "privileges only the caller's own id can be mapped",
+			       places[0]);
 	name = strdup(path);
 	if (name == NULL)
 		return err_sys(err, "run \"%s\"", path);
 	if (str_format(numbers[n++], sizeof(numbers[0]), "%d", (int)pid) < 0)
 		return err_sys(err, "format pid");
 	for (size_t i = 0; i < maps->n; i++) {
-		if (str_format(numbers[n++], sizeof(numbers[0]), "%u", maps->v[i].containerID) < 0 ||
+		if (str_format(numbers[n++], sizeof(numbers[0]), "%u", maps->v[i].containerID) <
+			    0 ||
 		    str_format(numbers[n++], sizeof(numbers[0]), "%u", maps->v[i].hostID) < 0 ||
 		    str_format(numbers[n++], sizeof(numbers[0]), "%u", maps->v[i].size) < 0)
 			return err_sys(err, "format id mappings");

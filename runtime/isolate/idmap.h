@@ -18,11 +18,13 @@
 #define IDMAP_LINES_MAX 340 /* user_namespaces(7) */
 
 struct idmap {
-	const char *uid_text, *gid_text; /* for /proc/PID/uid_map and gid_map; NULL: no maps given */
+	const char *uid_text,
+		*gid_text; /* for /proc/PID/uid_map and gid_map; NULL: no maps given */
 	const struct spec_id_maps *uids, *gids;
-	uint32_t root_uid, root_gid; /* who the container's root is outside; (uint32_t)-1 unmapped */
-	bool deny_setgroups;	     /* an unprivileged caller maps just its own group */
-	bool helpers;		     /* needs newuidmap(1) and newgidmap(1) */
+	uint32_t root_uid,
+		root_gid; /* who the container's root is outside; (uint32_t)-1 unmapped */
+	bool deny_setgroups; /* an unprivileged caller maps just its own group */
+	bool helpers; /* needs newuidmap(1) and newgidmap(1) */
 };
 
 struct idmap_caller {

@@ -13,7 +13,7 @@
 
 #include "base/buf.h"
 
-#define KEYRING_NAME_MAX   1100	       /* "_ses." and an id */
+#define KEYRING_NAME_MAX  1100 /* "_ses." and an id */
 #define KEYRING_POSSESSOR 0x3f000000U /* all rights to who possesses it, none to others */
 
 int keyring_join(const char *id, struct err *err)
@@ -30,7 +30,8 @@ int keyring_join(const char *id, struct err *err)
 		return err_sys(err, "join session keyring \"%s\"", name);
 	}
 	/* EACCES: an exec as a user who may use but not change the keyring of the container */
-	if (syscall(SYS_keyctl, (long)KEYCTL_SETPERM, serial, (long)KEYRING_POSSESSOR, 0L, 0L) < 0 &&
+	if (syscall(SYS_keyctl, (long)KEYCTL_SETPERM, serial, (long)KEYRING_POSSESSOR, 0L, 0L) <
+		    0 &&
 	    errno != EACCES)
 		return err_sys(err, "close session keyring \"%s\" to others", name);
 	return 0;

@@ -25,31 +25,33 @@
 /* Newer than Debian 12's headers. */
 #define FS_TRUNCATE	    (UINT64_C(1) << 14) /* ABI 3 */
 #define FS_IOCTL_DEV	    (UINT64_C(1) << 15) /* ABI 5 */
-#define NET_BIND_TCP	    (UINT64_C(1) << 0)	/* ABI 4 */
+#define NET_BIND_TCP	    (UINT64_C(1) << 0) /* ABI 4 */
 #define NET_CONNECT_TCP	    (UINT64_C(1) << 1)
-#define SCOPE_ABSTRACT_UNIX (UINT64_C(1) << 0)	/* ABI 6 */
+#define SCOPE_ABSTRACT_UNIX (UINT64_C(1) << 0) /* ABI 6 */
 #define SCOPE_SIGNAL	    (UINT64_C(1) << 1)
 #define RULE_NET_PORT	    2
 
 #define FS_READ (LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR)
-#define FS_ABI_1                                                                                   \
-	(FS_READ | LANDLOCK_ACCESS_FS_EXECUTE | LANDLOCK_ACCESS_FS_WRITE_FILE |                   \
-	 LANDLOCK_ACCESS_FS_REMOVE_DIR | LANDLOCK_ACCESS_FS_REMOVE_FILE |                         \
-	 LANDLOCK_ACCESS_FS_MAKE_CHAR | LANDLOCK_ACCESS_FS_MAKE_DIR |                             \
-	 LANDLOCK_ACCESS_FS_MAKE_REG | LANDLOCK_ACCESS_FS_MAKE_SOCK |                             \
-	 LANDLOCK_ACCESS_FS_MAKE_FIFO | LANDLOCK_ACCESS_FS_MAKE_BLOCK |                           \
-	 LANDLOCK_ACCESS_FS_MAKE_SYM)
+#define FS_ABI_1                                                                                  \
+ (FS_READ | LANDLOCK_ACCESS_FS_EXECUTE | LANDLOCK_ACCESS_FS_WRITE_FILE |                          \
+  LANDLOCK_ACCESS_FS_REMOVE_DIR | LANDLOCK_ACCESS_FS_REMOVE_FILE | LANDLOCK_ACCESS_FS_MAKE_CHAR | \
+  LANDLOCK_ACCESS_FS_MAKE_DIR | LANDLOCK_ACCESS_FS_MAKE_REG | LANDLOCK_ACCESS_FS_MAKE_SOCK |      \
+  LANDLOCK_ACCESS_FS_MAKE_FIFO | LANDLOCK_ACCESS_FS_MAKE_BLOCK | LANDLOCK_ACCESS_FS_MAKE_SYM)
 #define FS_ALL (FS_ABI_1 | LANDLOCK_ACCESS_FS_REFER | FS_TRUNCATE | FS_IOCTL_DEV)
 /* What a rule on something that is no directory may hold. */
-#define FS_FILE                                                                                    \
-	(LANDLOCK_ACCESS_FS_EXECUTE | LANDLOCK_ACCESS_FS_WRITE_FILE |                             \
-	 LANDLOCK_ACCESS_FS_READ_FILE | FS_TRUNCATE | FS_IOCTL_DEV)
+#define FS_FILE                                                                               \
+ (LANDLOCK_ACCESS_FS_EXECUTE | LANDLOCK_ACCESS_FS_WRITE_FILE | LANDLOCK_ACCESS_FS_READ_FILE | \
+  FS_TRUNCATE | FS_IOCTL_DEV)
 
 #define FIELD "/annotations/" LANDLOCK_ANNOTATION
 
 /* struct landlock_ruleset_attr of ABI 6; an older kernel takes it if what it does not know is 0. */
-struct ruleset_attr { uint64_t fs, net, scoped; };
-struct port_attr { uint64_t access, port; };
+struct ruleset_attr {
+	uint64_t fs, net, scoped;
+};
+struct port_attr {
+	uint64_t access, port;
+};
 
 struct document {
 	struct strings ro, rw, exec, scope;
@@ -73,7 +75,9 @@ static const struct json_table document_table = {
 	.strict = true,
 };
 
-struct port_list { struct u32s ports; };
+struct port_list {
+	struct u32s ports;
+};
 static const struct json_field port_fields[] = {
 	JSON_FIELD(struct port_list, ports, JSON_U32S),
 };
@@ -216,11 +220,13 @@ int landlock_limit(struct landlock *l, int abi, struct err *err)
 
 	if (!l->set)
 		return 0;
-	if (!l->best_effort && ((l->handled_fs & ~known_fs) != 0 ||
-				(l->handled_net & ~known_net) != 0 || (l->scoped & ~known_scope) != 0))
+	if (!l->best_effort &&
+	    ((l->handled_fs & ~known_fs) != 0 || (l->handled_net & ~known_net) != 0 ||
+	     (l->scoped & ~known_scope) != 0))
 		return err_field(err, EOPNOTSUPP, FIELD,
 				 "this kernel has landlock ABI %d, the rules need a newer one; "
-				 "\"best_effort\":true takes what there is", abi);
+				 "\"best_effort\":true takes what there is",
+				 abi);
 	l->handled_fs &= known_fs;
 	l->handled_net &= known_net;
 	l->scoped &= known_scope;

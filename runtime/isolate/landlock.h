@@ -22,8 +22,14 @@
 #define LANDLOCK_ANNOTATION "org.skerry.landlock"
 #define LANDLOCK_RULES_MAX  1024
 
-struct landlock_path { const char *path; uint64_t access; };
-struct landlock_port { uint16_t port; uint64_t access; };
+struct landlock_path {
+	const char *path;
+	uint64_t access;
+};
+struct landlock_port {
+	uint16_t port;
+	uint64_t access;
+};
 
 struct landlock {
 	bool set;

@@ -35,7 +35,8 @@ int lsm_make(const struct spec_process *p, struct lsm *ret, struct err *err)
 	if (l.selinux != NULL && l.selinux[0] == '\0')
 		l.selinux = NULL;
 	if (l.apparmor != NULL && strlen(l.apparmor) > LSM_TEXT_MAX - 16)
-		return err_field(err, E2BIG, "/process/apparmorProfile", "profile name is too long");
+		return err_field(err, E2BIG, "/process/apparmorProfile",
+				 "profile name is too long");
 	if (l.selinux != NULL && strlen(l.selinux) > LSM_TEXT_MAX - 16)
 		return err_field(err, E2BIG, "/process/selinuxLabel", "label is too long");
 	*ret = l;

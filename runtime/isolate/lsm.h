@@ -14,7 +14,7 @@
 
 struct lsm {
 	const char *apparmor; /* profile, or NULL */
-	const char *selinux;  /* label, or NULL */
+	const char *selinux; /* label, or NULL */
 };
 
 /* Borrows from p; either text given may be "" for none.  Pure. */

@@ -300,8 +300,7 @@ static void take_address(const struct nlmsghdr *h, void *arg)
 		return;
 	flags = a.head.ifa_flags;
 	left = (int)(h->nlmsg_len - NLMSG_LENGTH(sizeof(a.head)));
-	attr = (const struct rtattr *)(const void *)((const char *)h +
-						     NLMSG_SPACE(sizeof(a.head)));
+	attr = (const struct rtattr *)(const void *)((const char *)h + NLMSG_SPACE(sizeof(a.head)));
 	while (RTA_OK(attr, left)) {
 		address_keep(&a, attr, &flags);
 		left -= (int)RTA_ALIGN(attr->rta_len);

@@ -16,10 +16,13 @@
 #define NETDEVS_MAX 256
 
 struct netdev {
-	const char *host;      /* its name on the host */
+	const char *host; /* its name on the host */
 	const char *container; /* its name inside, maybe with one %d */
 };
-struct netdevs { struct netdev *v; size_t n; };
+struct netdevs {
+	struct netdev *v;
+	size_t n;
+};
 
 /* "lo" up.  Runs in init, in a new network namespace. */
 int network_loopback_up(struct err *err);

@@ -11,7 +11,10 @@
 #include "base/err.h"
 #include "runtime/spec/spec.h"
 
-struct personality { bool set; unsigned long value; };
+struct personality {
+	bool set;
+	unsigned long value;
+};
 
 /* s may be NULL.  Pure. */
 int personality_make(const struct spec_personality *s, struct personality *ret, struct err *err);

@@ -87,8 +87,8 @@ int rdt_make(const struct spec_intel_rdt *s, const char *id, struct arena *arena
 	} else if (strcmp(s->closID, "/") == 0) {
 		r.group = ""; /* since 1.3: the default group */
 	} else if (!rdt_is_name(s->closID)) {
-		return err_field(err, EINVAL, "/linux/intelRdt/closID", "\"%s\" is not a group name",
-				 s->closID);
+		return err_field(err, EINVAL, "/linux/intelRdt/closID",
+				 "\"%s\" is not a group name", s->closID);
 	} else {
 		r.group = s->closID;
 		r.must_exist = r.schemata == NULL;
@@ -122,7 +122,8 @@ static int rdt_dir(int dir, const char *name, bool may_make, bool *ret_made, str
 		else if (errno != EEXIST)
 			return err_sys(err, "make resctrl group \"%s\"", name);
 	}
-	fd = openat(dir, name[0] != '\0' ? name : ".", O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	fd = openat(dir, name[0] != '\0' ? name : ".",
+		    O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (fd < 0)
 		return err_sys(err, "open resctrl group \"%s\"", name);
 	return fd_take(&fd);
@@ -208,8 +209,8 @@ int rdt_remove(const struct rdt *r, const struct rdt_made *made, int root, struc
 		if (unlinkat(root, path, AT_REMOVEDIR) < 0 && errno != ENOENT)
 			return err_sys(err, "remove monitoring group \"%s\"", r->monitor);
 	}
-	if (made->group && r->group[0] != '\0' &&
-	    unlinkat(root, r->group, AT_REMOVEDIR) < 0 && errno != ENOENT)
+	if (made->group && r->group[0] != '\0' && unlinkat(root, r->group, AT_REMOVEDIR) < 0 &&
+	    errno != ENOENT)
 		return err_sys(err, "remove resctrl group \"%s\"", r->group);
 	return 0;
 }

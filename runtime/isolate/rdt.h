@@ -15,14 +15,16 @@
 
 struct rdt {
 	bool set;
-	const char *group;    /* directory below the resctrl root; "" is the root itself */
+	const char *group; /* directory below the resctrl root; "" is the root itself */
 	const char *schemata; /* lines to write, or NULL */
-	bool must_exist;      /* closID without any schema */
-	const char *monitor;  /* directory below the group's mon_groups, or NULL */
+	bool must_exist; /* closID without any schema */
+	const char *monitor; /* directory below the group's mon_groups, or NULL */
 };
 
 /* What rdt_apply() made, for the record that delete works from. */
-struct rdt_made { bool group, monitor; };
+struct rdt_made {
+	bool group, monitor;
+};
 
 /* s may be NULL; id is the container's.  Pure. */
 int rdt_make(const struct spec_intel_rdt *s, const char *id, struct arena *arena, struct rdt *ret,
@@ -33,8 +35,7 @@ int rdt_open(struct err *err);
 
 /* Makes the groups, writes the schemata, puts pid in.  *ret_made says what was made also after a
  * failure.  root: from rdt_open().  Runs in the parent. */
-int rdt_apply(const struct rdt *r, int root, pid_t pid, struct rdt_made *ret_made,
-	      struct err *err);
+int rdt_apply(const struct rdt *r, int root, pid_t pid, struct rdt_made *ret_made, struct err *err);
 
 /* New schemata for a group that is there (update). */
 int rdt_update(const struct rdt *r, int root, struct err *err);

@@ -14,7 +14,9 @@
 #include "runtime/spec/names.h"
 
 /* The kernel's struct rlimit64, whatever the libc's is. */
-struct rlimit_pair { uint64_t cur, max; };
+struct rlimit_pair {
+	uint64_t cur, max;
+};
 
 static int rlimits_bad(const char *pointer, size_t index, const char *type, const char *why,
 		       struct err *err)

@@ -15,7 +15,10 @@
 
 #define RLIMITS_MAX 16 /* RLIM_NLIMITS */
 
-struct rlimit_entry { int resource; uint64_t soft, hard; };
+struct rlimit_entry {
+	int resource;
+	uint64_t soft, hard;
+};
 struct rlimits {
 	struct rlimit_entry v[RLIMITS_MAX];
 	size_t n;

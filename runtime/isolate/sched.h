@@ -19,7 +19,10 @@
 #define SCHED_CPUS_MAX	      8192
 #define SCHED_CORE_ANNOTATION "org.skerry.coresched"
 
-struct sched_cpus { bool set; unsigned char mask[SCHED_CPUS_MAX / 8]; };
+struct sched_cpus {
+	bool set;
+	unsigned char mask[SCHED_CPUS_MAX / 8];
+};
 
 struct sched {
 	bool has_policy;

@@ -25,7 +25,10 @@
 #define SYSCTL_VALUE_MAX 4096
 
 /* A name that ends in '/' stands for all below it.  ipc/ipc_sysctl.c, kernel/utsname_sysctl.c. */
-static const struct { const char *path; enum ns ns; } sysctl_allowed[] = {
+static const struct {
+	const char *path;
+	enum ns ns;
+} sysctl_allowed[] = {
 	{ "fs/mqueue/", NS_IPC },
 	{ "kernel/auto_msgmni", NS_IPC },
 	{ "kernel/domainname", NS_UTS },
@@ -157,8 +160,8 @@ int sysctl_apply(const struct sysctls *s, int proc_sys_fd, struct err *err)
 		if (n < 0)
 			return err_sys(err, "set sysctl \"%s\" to \"%s\"", c->path, c->value);
 		if ((size_t)n != len)
-			return err_set(err, EIO, "set sysctl \"%s\" to \"%s\": short write", c->path,
-				       c->value);
+			return err_set(err, EIO, "set sysctl \"%s\" to \"%s\": short write",
+				       c->path, c->value);
 	}
 	return 0;
 }

@@ -16,8 +16,14 @@
 
 #define SYSCTL_MAX 512
 
-struct sysctl { const char *path; /* below /proc/sys */ const char *value; };
-struct sysctls { struct sysctl *v; size_t n; };
+struct sysctl {
+	const char *path; /* below /proc/sys */
+	const char *value;
+};
+struct sysctls {
+	struct sysctl *v;
+	size_t n;
+};
 
 /* own[ns]: the container has a namespace of that kind that is not the host's.  Keys as sysctl(8)
  * takes them: dots, or slashes when a slash comes first.  Pure. */

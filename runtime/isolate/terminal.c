@@ -107,8 +107,8 @@ int terminal_make_controlling(int slave, struct err *err)
 static int console_target(int dev, struct err *err)
 {
 	struct stat st;
-	AUTO_FD fd = openat(dev, "console", O_RDONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
-			    0600);
+	AUTO_FD fd =
+		openat(dev, "console", O_RDONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 
 	if (fd < 0 && errno != EEXIST)
 		return err_sys(err, "make the container's \"/dev/console\"");

@@ -15,7 +15,7 @@
 
 struct terminal_options {
 	const struct spec_box *size; /* or NULL */
-	uint32_t uid, gid;	     /* owner of the slave in this user namespace; (uint32_t)-1: as
+	uint32_t uid, gid; /* owner of the slave in this user namespace; (uint32_t)-1: as
 				      * devpts made it (its option gid=) */
 };
 

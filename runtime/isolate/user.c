@@ -55,8 +55,9 @@ int user_make(const struct spec_user *s, const struct user_options *options, con
 		return err_field(err, EINVAL, pointer,
 				 "additional groups together with keeping the caller's groups");
 	if (options->setgroups_denied && s->additionalGids.n > 0)
-		return err_field(err, EPERM, pointer,
-				 "additional groups need a group mapping that newgidmap(1) or root made");
+		return err_field(
+			err, EPERM, pointer,
+			"additional groups need a group mapping that newgidmap(1) or root made");
 	u.groups = s->additionalGids.v;
 	u.n_groups = s->additionalGids.n;
 	u.set_groups = !options->setgroups_denied && !options->keep_groups;
@@ -105,7 +106,7 @@ struct user_lines {
 	int fd;
 	off_t left; /* bytes we still read */
 	size_t begin, end;
-	bool skip;  /* inside a line that is too long */
+	bool skip; /* inside a line that is too long */
 	char data[USER_LINE_MAX];
 };
 
@@ -113,7 +114,8 @@ struct user_lines {
 static int lines_open(int root_fd, const char *path, struct user_lines *l, struct err *err)
 {
 	struct stat st;
-	AUTO_FD fd = beneath_open(root_fd, path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC, 0, 0);
+	AUTO_FD fd =
+		beneath_open(root_fd, path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC, 0, 0);
 
 	if (fd < 0) {
 		if (errno == ENOENT || errno == ENOTDIR)
@@ -234,14 +236,17 @@ static int user_by_name(int root_fd, const char *name, uint32_t *ret_uid, uint32
 	if (found < 0)
 		return -1;
 	if (found == 0)
-		return err_set(err, ENOENT, "no user \"%s\": the container has no /etc/passwd", name);
+		return err_set(err, ENOENT, "no user \"%s\": the container has no /etc/passwd",
+			       name);
 	found = entry_find(&lines, 0, name, fields);
 	(void)fd_close(lines.fd);
 	if (found == 0)
 		return err_set(err, ENOENT, "no user \"%s\" in the container's /etc/passwd", name);
 	if (fields[3] == NULL || units_id(fields[2], &uid) < 0 || units_id(fields[3], &gid) < 0)
-		return err_set(err, EINVAL, "user \"%s\" has a bad entry in the container's "
-			       "/etc/passwd", name);
+		return err_set(err, EINVAL,
+			       "user \"%s\" has a bad entry in the container's "
+			       "/etc/passwd",
+			       name);
 	*ret_uid = uid;
 	*ret_gid = gid;
 	return 0;
@@ -256,14 +261,17 @@ static int group_by_name(int root_fd, const char *name, uint32_t *ret_gid, struc
 	if (found < 0)
 		return -1;
 	if (found == 0)
-		return err_set(err, ENOENT, "no group \"%s\": the container has no /etc/group", name);
+		return err_set(err, ENOENT, "no group \"%s\": the container has no /etc/group",
+			       name);
 	found = entry_find(&lines, 0, name, fields);
 	(void)fd_close(lines.fd);
 	if (found == 0)
 		return err_set(err, ENOENT, "no group \"%s\" in the container's /etc/group", name);
 	if (units_id(fields[2], ret_gid) < 0)
-		return err_set(err, EINVAL, "group \"%s\" has a bad entry in the container's "
-			       "/etc/group", name);
+		return err_set(err, EINVAL,
+			       "group \"%s\" has a bad entry in the container's "
+			       "/etc/group",
+			       name);
 	return 0;
 }
 
@@ -274,7 +282,8 @@ static int user_check_name(const char *what, const char *name, struct err *err)
 
 	if (len == 0)
 		return err_set(err, EINVAL, "empty %s", what);
-	if (len > 256 || strpbrk(name, ":\n\r\t ") != NULL || strchr("+-0123456789", name[0]) != NULL)
+	if (len > 256 || strpbrk(name, ":\n\r\t ") != NULL ||
+	    strchr("+-0123456789", name[0]) != NULL)
 		return err_set(err, EINVAL, "\"%s\" is not a %s", name, what);
 	return 0;
 }

@@ -27,7 +27,7 @@ struct user {
 
 struct user_options {
 	bool setgroups_denied; /* the user namespace has setgroups "deny" */
-	bool keep_groups;      /* annotation run.oci.keep_original_groups */
+	bool keep_groups; /* annotation run.oci.keep_original_groups */
 };
 
 /* Checks the ranges and that groups were not asked for where they can't be set.  pointer: JSON
@@ -42,8 +42,7 @@ int user_apply(const struct user *u, struct err *err);
 /* "UID", "UID:GID", "NAME", "NAME:GROUP" and mixtures, names from /etc/passwd and /etc/group
  * beneath root_fd.  Text that is all digits is never looked up as a name.  *ret_gid is left alone
  * when the text says nothing about it: a number without ":GID". */
-int user_find(int root_fd, const char *text, uint32_t *ret_uid, uint32_t *ret_gid,
-	      struct err *err);
+int user_find(int root_fd, const char *text, uint32_t *ret_uid, uint32_t *ret_gid, struct err *err);
 
 /* Home directory of uid from /etc/passwd beneath root_fd; "/" when there is no usable entry or no
  * usable file.  Allocates nothing; may run in init.  -1 only if it is longer than size. */

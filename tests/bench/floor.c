@@ -144,7 +144,8 @@ static NORETURN void contain(const char *bundle)
 	mount_all();
 	make_devices();
 	mask_paths();
-	(void)sethostname("floor", 5);
+	if (sethostname("floor", 5) < 0)
+		die("sethostname");
 	if (syscall(SYS_pivot_root, ".", ".") < 0)
 		die("pivot_root");
 	(void)umount2(".", MNT_DETACH);

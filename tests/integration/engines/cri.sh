@@ -127,7 +127,7 @@ pods() { # NAME-OF-THE-MANAGER
 		in_container sh -c 'ip -4 -o addr show eth0 | sed "s/.*inet \([0-9.]*\).*/\1/"'
 	check "$1: the host is in reach" in_container ping -c 1 -W 5 10.213.0.1
 	check "$1: the pod's host name" prints "p1-$1" in_container hostname
-	check "$1: an own pid namespace" shows 1 in_container sh -c 'ps | grep "trap" | grep -v grep | awk "{ print \$1 }"'
+	check "$1: an own pid namespace" shows trap in_container cat /proc/1/cmdline
 	check "$1: statistics of memory" eval '[ "$(container_call ContainerStats | jq -r .stats.memory.working_set_bytes.value)" -gt 0 ]'
 	check "$1: statistics of processor time" eval '[ "$(container_call ContainerStats | jq -r .stats.cpu.usage_core_nano_seconds.value)" -gt 0 ]'
 	check "$1: below the pod's parent" shows "${PARENT#/}" cat "/proc/$(field '.info.info | fromjson | .pid')/cgroup"
@@ -164,7 +164,7 @@ pods() { # NAME-OF-THE-MANAGER
 	now "$1: a pod in the host's network" pod "p2-$1" '.hostname = "" | .linux.security_context.namespace_options = {network: 2, pid: 0}'
 	check "$1: has the host's network" prints "$(readlink /proc/self/ns/net)" with "n1-$1" '.linux.security_context.namespace_options = {network: 2, pid: 0}' readlink /proc/self/ns/net
 	now "$1: one in the pod's pid namespace" container "n2-$1" '.linux.security_context.namespace_options = {network: 2, pid: 0}' sleep 1000
-	check "$1: is not process 1" prints "" in_container sh -c 'ps | grep "^ *1 .*sleep 1000"; true'
+	check "$1: is not process 1" prints "" in_container sh -c 'ps | grep "^ *1 .*sleep 1000\$"; true'
 	check "$1: removing the pod ends it" eval 'pod_call StopPodSandbox && pod_call RemovePodSandbox && ! container_is 1'
 
 	now "$1: a privileged pod" pod "p3-$1" '.linux.security_context.privileged = true | .linux.sysctls = {"kernel.msgmax": "4096"}'

@@ -43,12 +43,14 @@ TEST(cpu_shares_become_a_weight_by_the_exponent)
 {
 	static const struct {
 		uint64_t shares, weight;
-	} table[] = { { 0, 1 },	      { 1, 1 },		{ 2, 1 },	  { 3, 2 },
-		      { 4, 2 },	      { 10, 4 },	{ 64, 12 },	  { 100, 17 },
-		      { 128, 21 },    { 256, 35 },	{ 500, 58 },	  { 512, 59 },
-		      { 1000, 99 },   { 1023, 100 },	{ 1024, 100 },	  { 1025, 101 },
-		      { 2048, 174 },  { 4096, 303 },	{ 10000, 627 },	  { 65536, 3023 },
-		      { 200000, 7899 }, { 262143, 10000 }, { 262144, 10000 }, { UINT64_MAX, 10000 } };
+	} table[] = {
+		{ 0, 1 },	  { 1, 1 },	     { 2, 1 },		{ 3, 2 },
+		{ 4, 2 },	  { 10, 4 },	     { 64, 12 },	{ 100, 17 },
+		{ 128, 21 },	  { 256, 35 },	     { 500, 58 },	{ 512, 59 },
+		{ 1000, 99 },	  { 1023, 100 },     { 1024, 100 },	{ 1025, 101 },
+		{ 2048, 174 },	  { 4096, 303 },     { 10000, 627 },	{ 65536, 3023 },
+		{ 200000, 7899 }, { 262143, 10000 }, { 262144, 10000 }, { UINT64_MAX, 10000 }
+	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(table); i++)
 		CHECK_INT(limits_cpu_weight(table[i].shares), table[i].weight);
@@ -167,10 +169,18 @@ TEST(huge_pages_and_rdma)
 
 TEST(unified_keys_are_files_of_controllers)
 {
-	static const char *const bad[] = { "../../cgroup.procs", "memory.max/../x", "cgroup.procs",
-					   "cgroup.freeze",	 "cgroup.kill",	    "memory",
-					   ".max",		 "memory.",	    "a..b",
-					   "",			 "memory.max\n",    "cgroup.threads" };
+	static const char *const bad[] = { "../../cgroup.procs",
+					   "memory.max/../x",
+					   "cgroup.procs",
+					   "cgroup.freeze",
+					   "cgroup.kill",
+					   "memory",
+					   ".max",
+					   "memory.",
+					   "a..b",
+					   "",
+					   "memory.max\n",
+					   "cgroup.threads" };
 	struct pair one = { (char[]){ "memory.high" }, (char[]){ "1G" } };
 	struct spec_resources r = { .unified = { .v = &one, .n = 1 } };
 

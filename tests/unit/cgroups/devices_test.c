@@ -86,8 +86,8 @@ static bool all_reachable(const struct bpf_insn *insn, size_t n)
 		}
 		if (jump && insn[i].code != (BPF_JMP | BPF_EXIT))
 			seen[i + 1 + (size_t)insn[i].off] = 1;
-		if (!jump || (insn[i].code != (BPF_JMP | BPF_EXIT) &&
-			      insn[i].code != (BPF_JMP | BPF_JA))) {
+		if (!jump ||
+		    (insn[i].code != (BPF_JMP | BPF_EXIT) && insn[i].code != (BPF_JMP | BPF_JA))) {
 			if (i + 1 < n)
 				seen[i + 1] = 1;
 			else
@@ -102,9 +102,9 @@ static int model(const struct spec_device_rule *rules, size_t n, char type, int6
 		 int64_t minor, unsigned int access)
 {
 	for (unsigned int bit = 1; bit <= 4; bit <<= 1) {
-		char letter = bit == BPF_DEVCG_ACC_MKNOD ? 'm' :
-			      bit == BPF_DEVCG_ACC_READ	 ? 'r' :
-							   'w';
+		char letter = bit == BPF_DEVCG_ACC_MKNOD  ? 'm'
+			      : bit == BPF_DEVCG_ACC_READ ? 'r'
+							  : 'w';
 		bool allowed = false;
 
 		if (!(access & bit))
@@ -129,9 +129,14 @@ static int model(const struct spec_device_rule *rules, size_t n, char type, int6
 }
 
 static char *const types[] = { NULL, (char[]){ "a" }, (char[]){ "b" }, (char[]){ "c" } };
-static char *const accesses[] = { NULL,		      (char[]){ "r" },	(char[]){ "w" },
-				  (char[]){ "m" },    (char[]){ "rw" }, (char[]){ "wm" },
-				  (char[]){ "mrw" }, (char[]){ "rm" } };
+static char *const accesses[] = { NULL,
+				  (char[]){ "r" },
+				  (char[]){ "w" },
+				  (char[]){ "m" },
+				  (char[]){ "rw" },
+				  (char[]){ "wm" },
+				  (char[]){ "mrw" },
+				  (char[]){ "rm" } };
 
 static void compare(const struct spec_device_rule *rules, size_t n)
 {
@@ -147,9 +152,9 @@ static void compare(const struct spec_device_rule *rules, size_t n)
 			for (uint32_t minor = 0; minor < 4; minor++)
 				for (uint32_t access = 1; access < 8; access++) {
 					struct bpf_cgroup_dev_ctx ctx = {
-						.access_type = access << 16 |
-							       (type ? BPF_DEVCG_DEV_CHAR :
-								       BPF_DEVCG_DEV_BLOCK),
+						.access_type =
+							access << 16 | (type ? BPF_DEVCG_DEV_CHAR
+									     : BPF_DEVCG_DEV_BLOCK),
 						.major = major,
 						.minor = minor,
 					};

@@ -59,8 +59,10 @@ TEST(cgroupfs_places)
 
 TEST(places_that_would_lead_elsewhere_are_refused)
 {
-	static const char *const bad[] = { "/../../../esc", "../esc", "a/../../esc", "..", "/", "/.",
-					   "/a\nb",	    "/a/..",  "/a\001" };
+	static const char *const bad[] = {
+		"/../../../esc", "../esc", "a/../../esc", "..", "/", "/.",
+		"/a\nb",	 "/a/..",  "/a\001"
+	};
 	char longer[4096];
 
 	for (size_t i = 0; i < ARRAY_SIZE(bad); i++)
@@ -84,12 +86,14 @@ TEST(systemd_places)
 		  "/machine.slice/libpod-abc.scope libpod-abc.scope machine.slice");
 	CHECK_STR(place(&root_host, m, "a-b-c.slice:cri:1"),
 		  "/a.slice/a-b.slice/a-b-c.slice/cri-1.scope cri-1.scope a-b-c.slice");
-	CHECK_STR(place(&root_host, m, ":runc:x"), "/system.slice/runc-x.scope runc-x.scope system.slice");
+	CHECK_STR(place(&root_host, m, ":runc:x"),
+		  "/system.slice/runc-x.scope runc-x.scope system.slice");
 	CHECK_STR(place(&root_host, m, "-:runc:x"), "/runc-x.scope runc-x.scope -.slice");
 	CHECK_STR(place(&root_host, m, "x.slice::y"), "/x.slice/y.scope y.scope x.slice");
 	CHECK_STR(place(&root_host, m, "x.slice:p:pod-y.slice"),
 		  "/pod.slice/pod-y.slice pod-y.slice x.slice");
-	CHECK_STR(place(&root_host, m, "whole"), "/system.slice/whole.scope whole.scope system.slice");
+	CHECK_STR(place(&root_host, m, "whole"),
+		  "/system.slice/whole.scope whole.scope system.slice");
 	CHECK_STR(place(&root_host, m, "/a/b"), "error");
 	CHECK_STR(place(&root_host, m, "a:b:c:d"), "error");
 	CHECK_STR(place(&root_host, m, "a:b:"), "error");

@@ -67,8 +67,9 @@ TEST(resources_become_properties)
 	n.limit.v = -1;
 	r.cpu = NULL;
 	REQUIRE(properties_of_resources(&r, &p, NULL) == 0);
-	CHECK_STR(text_of(&p), "MemoryMax:t=18446744073709551615;MemorySwapMax:t=18446744073709551615;"
-			       "TasksMax:t=18446744073709551615;");
+	CHECK_STR(text_of(&p),
+		  "MemoryMax:t=18446744073709551615;MemorySwapMax:t=18446744073709551615;"
+		  "TasksMax:t=18446744073709551615;");
 }
 
 TEST(unified_values_become_properties_where_there_are_some)
@@ -99,16 +100,17 @@ TEST(annotations_are_gvariant_text)
 	CHECK_STR(annotation("TimeoutStopSec", "uint64 10"), "TimeoutStopUSec:t=10000000;");
 	CHECK_STR(annotation("TimeoutStopSec", "123"), "TimeoutStopUSec:t=123000000;");
 	CHECK_STR(annotation("TimeoutStopUSec", "uint64 7"), "TimeoutStopUSec:t=7;");
-	CHECK_STR(annotation("After", "['a.service', 'b.service']"), "After:as=a.service,b.service;");
+	CHECK_STR(annotation("After", "['a.service', 'b.service']"),
+		  "After:as=a.service,b.service;");
 	CHECK_STR(annotation("After", "@as []"), "After:as=;");
 	CHECK_STR(annotation("X", "[byte 1, byte 2]"), "X:ay=1,2;");
 }
 
 TEST(annotations_that_cannot_be_passed_on_are_refused)
 {
-	static const char *const bad[] = { "",	  "'open",  "yes",	"[1, 'a']", "[1",    "1 2",
-					   "[,]", "uint32", "uint64 'a'", "(1, 2)", "{1: 2}", "@as 'x'",
-					   "[]",  "-" };
+	static const char *const bad[] = { "",	     "'open",	"yes",	  "[1, 'a']",	"[1",
+					   "1 2",    "[,]",	"uint32", "uint64 'a'", "(1, 2)",
+					   "{1: 2}", "@as 'x'", "[]",	  "-" };
 
 	for (size_t i = 0; i < ARRAY_SIZE(bad); i++)
 		CHECK_STR(annotation("X", bad[i]), "error");
@@ -120,11 +122,13 @@ TEST(annotations_that_cannot_be_passed_on_are_refused)
 
 TEST(the_document_is_strict)
 {
-	static const char good[] =
-		"{\"unit\":\"a.scope\",\"user\":true,\"properties\":"
-		"[{\"name\":\"X\",\"type\":\"as\",\"values\":[\"1\",\"2\"]}]}";
+	static const char good[] = "{\"unit\":\"a.scope\",\"user\":true,\"properties\":"
+				   "[{\"name\":\"X\",\"type\":\"as\",\"values\":[\"1\",\"2\"]}]}";
 	static const char *const bad[] = {
-		"{}", "[]", "{\"unit\":\"a\",\"other\":1}", "{\"unit\":3}",
+		"{}",
+		"[]",
+		"{\"unit\":\"a\",\"other\":1}",
+		"{\"unit\":3}",
 		"{\"unit\":\"a\",\"properties\":[{\"name\":\"X\",\"type\":\"s\"}]}",
 	};
 	struct systemd_doc *doc = NULL;

@@ -30,15 +30,21 @@
 # error "name the audit architecture here"
 #endif
 
-static const struct { const char *name; int number; } calls[] = {
-	{ "read", SYS_read },	      { "write", SYS_write },	  { "openat", SYS_openat },
-	{ "close", SYS_close },	      { "mmap", SYS_mmap },	  { "mprotect", SYS_mprotect },
-	{ "ioctl", SYS_ioctl },	      { "socket", SYS_socket },	  { "connect", SYS_connect },
-	{ "clone", SYS_clone },	      { "execve", SYS_execve },	  { "kill", SYS_kill },
-	{ "ptrace", SYS_ptrace },     { "prctl", SYS_prctl },	  { "mount", SYS_mount },
-	{ "keyctl", SYS_keyctl },     { "unshare", SYS_unshare }, { "setns", SYS_setns },
-	{ "seccomp", SYS_seccomp },   { "bpf", SYS_bpf },	  { "statx", SYS_statx },
-	{ "personality", SYS_personality },
+static const struct {
+	const char *name;
+	int number;
+} calls[] = {
+	{ "read", SYS_read },	    { "write", SYS_write },
+	{ "openat", SYS_openat },   { "close", SYS_close },
+	{ "mmap", SYS_mmap },	    { "mprotect", SYS_mprotect },
+	{ "ioctl", SYS_ioctl },	    { "socket", SYS_socket },
+	{ "connect", SYS_connect }, { "clone", SYS_clone },
+	{ "execve", SYS_execve },   { "kill", SYS_kill },
+	{ "ptrace", SYS_ptrace },   { "prctl", SYS_prctl },
+	{ "mount", SYS_mount },	    { "keyctl", SYS_keyctl },
+	{ "unshare", SYS_unshare }, { "setns", SYS_setns },
+	{ "seccomp", SYS_seccomp }, { "bpf", SYS_bpf },
+	{ "statx", SYS_statx },	    { "personality", SYS_personality },
 	{ "clone3", SYS_clone3 },
 };
 
@@ -61,8 +67,20 @@ static size_t random_below(size_t n)
 static uint64_t random_value(void)
 {
 	static const uint64_t edges[] = {
-		0, 1, 2, 38, 40, 0x7fffffff, 0x80000000, 0xffffffff, 0x100000000, 0x100000001,
-		0x7fffffffffffffff, 0x8000000000000000, 0xffffffff00000000, 0xffffffffffffffff,
+		0,
+		1,
+		2,
+		38,
+		40,
+		0x7fffffff,
+		0x80000000,
+		0xffffffff,
+		0x100000000,
+		0x100000001,
+		0x7fffffffffffffff,
+		0x8000000000000000,
+		0xffffffff00000000,
+		0xffffffffffffffff,
 	};
 
 	if (random_below(4) == 0)
@@ -166,8 +184,8 @@ static uint32_t interpret(const struct spec_seccomp *s, const struct seccomp_dat
 static char *random_action(struct opt_u64 *code)
 {
 	static char actions[][32] = {
-		"SCMP_ACT_ALLOW", "SCMP_ACT_ERRNO", "SCMP_ACT_LOG", "SCMP_ACT_TRAP",
-		"SCMP_ACT_TRACE", "SCMP_ACT_KILL", "SCMP_ACT_KILL_PROCESS", "SCMP_ACT_NOTIFY",
+		"SCMP_ACT_ALLOW", "SCMP_ACT_ERRNO", "SCMP_ACT_LOG",	     "SCMP_ACT_TRAP",
+		"SCMP_ACT_TRACE", "SCMP_ACT_KILL",  "SCMP_ACT_KILL_PROCESS", "SCMP_ACT_NOTIFY",
 	};
 	size_t i = random_below(ARRAY_SIZE(actions));
 
@@ -268,8 +286,8 @@ TEST(random_profiles_do_what_their_rules_say)
 			random_input(&s, &d);
 			if (filter_eval(&f, &d) != interpret(&s, &d)) {
 				if (differences++ == 0)
-					printf("# profile %zu input %zu nr %d: %#x, not %#x\n", p, i,
-					       d.nr, filter_eval(&f, &d), interpret(&s, &d));
+					printf("# profile %zu input %zu nr %d: %#x, not %#x\n", p,
+					       i, d.nr, filter_eval(&f, &d), interpret(&s, &d));
 			}
 		}
 		CHECK_INT(differences, 0);

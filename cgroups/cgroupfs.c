@@ -383,6 +383,7 @@ static int first_child(int dir, char *name)
 		(void)fd_close(fd);
 		return -1;
 	}
+	/* NOLINTNEXTLINE(concurrency-mt-unsafe): one thread, and glibc's is safe on its own DIR */
 	while ((entry = readdir(d)) != NULL)
 		if (entry->d_type == DT_DIR && strcmp(entry->d_name, ".") != 0 &&
 		    strcmp(entry->d_name, "..") != 0) {
@@ -393,8 +394,31 @@ static int first_child(int dir, char *name)
 	return entry ? 1 : 0;
 }
 
-/* Goes where there still is a child, removes leaves, goes up by ".." (cgroupfs has no links, and a
- * child that is gone has no parent: then we begin again at the top). */
+/* One step of the removal, at the group `at` (the top when depth is 0), which has a child `name` or,
+ * when that is "", none left.  *ret_next is where to go on, -1: at the top; 1 to stay, 0 to go, -1. */
+static int remove_step(int at, size_t *depth, const char *name, int *ret_next)
+{
+	*ret_next = -1;
+	if (name[0]) {
+		if (unlinkat(at, name, AT_REMOVEDIR) == 0 || errno == ENOENT)
+			return 1;
+		if (errno != EBUSY)
+			return -1;
+		*ret_next = group_open(at, name);
+		++*depth;
+	} else {
+		/* cgroupfs has no links: ".." is where we came from */
+		if (*depth > 1)
+			*ret_next = openat(at, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		if (--*depth == 0) /* busy though it has no child: a process in it is just ending */
+			sleep_ms(RETRY_MS);
+	}
+	if (*ret_next < 0) /* at the top, or it is gone meanwhile and we begin there again */
+		*depth = 0;
+	return 0;
+}
+
+/* Goes down where there still is a child, removes leaves, goes up. */
 int group_remove_below(int dir, const char *path, struct err *err)
 {
 	int64_t deadline = now_ms() + EMPTY_TIMEOUT_MS;
@@ -403,31 +427,23 @@ int group_remove_below(int dir, const char *path, struct err *err)
 	size_t depth = 0;
 
 	for (;;) {
-		int at = depth ? cur : dir, next, found = first_child(at, name);
+		int at = depth ? cur : dir, next, r;
+		int found = first_child(at, name);
 
 		if (found <= 0 && depth == 0)
 			return found < 0 ? err_sys(err, "read cgroup \"%s\"", path) : 0;
 		if (now_ms() > deadline)
 			return err_set(err, EBUSY,
 				       "remove cgroup \"%s\": groups below it are in use", path);
-		if (found > 0) {
-			if (unlinkat(at, name, AT_REMOVEDIR) == 0 || errno == ENOENT)
-				continue;
-			if (errno != EBUSY)
-				return err_sys(err, "remove cgroup \"%s\" below \"%s\"", name,
-					       path);
-			next = group_open(at, name);
-			depth++;
-		} else {
-			next = depth > 1 ? openat(at, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC)
-					 : -1;
-			depth--;
-			sleep_ms(depth ? 0 : RETRY_MS);
-		}
+		if (found <= 0)
+			name[0] = '\0';
+		r = remove_step(at, &depth, name, &next);
+		if (r < 0)
+			return err_sys(err, "remove cgroup \"%s\" below \"%s\"", name, path);
+		if (r > 0)
+			continue;
 		(void)fd_close(cur);
 		cur = next;
-		if (next < 0)
-			depth = 0;
 	}
 }
 

@@ -169,7 +169,7 @@ static int make_cpu_max(const struct spec_cpu *c, struct cgroup_writes *w, struc
 	bool limited = quota && c->quota.v > 0;
 	struct cgroup_write *write;
 	char number[24] = "max";
-	const char *text = number;
+	const char *text;
 
 	if (c->burst.has) {
 		write = add(w, "cpu.max.burst", arena_printf(w->arena, "%" PRIu64, c->burst.v),
@@ -199,14 +199,13 @@ static int make_cpu_max(const struct spec_cpu *c, struct cgroup_writes *w, struc
 static int make_cpu(const struct spec_cpu *c, struct cgroup_writes *w, struct err *err)
 {
 	bool idle = c->idle.has && c->idle.v != 0;
-	struct cgroup_write *write;
 
 	if (c->realtimeRuntime.has && c->realtimeRuntime.v > 0)
 		return no_v2(RES "/cpu/realtimeRuntime", "real-time CPU time", err);
 	if (c->realtimePeriod.has && c->realtimePeriod.v > 0)
 		return no_v2(RES "/cpu/realtimePeriod", "a real-time CPU period", err);
 	if (c->idle.has) {
-		write = add(w, "cpu.idle", idle ? "1" : "0", RES "/cpu/idle");
+		struct cgroup_write *write = add(w, "cpu.idle", idle ? "1" : "0", RES "/cpu/idle");
 		if (!write)
 			return out_of_memory(err);
 		write->may_lack = !idle;

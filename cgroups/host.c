@@ -64,7 +64,6 @@ int cgroup_host_find(struct cgroup_host *ret, struct err *err)
 {
 	struct cgroup_host h = { .root = -1, .own = "/" };
 	const char *mount = TREE;
-	char text[GROUP_LINE_SIZE];
 	AUTO_FD root = tree_open(TREE);
 
 	if (root < 0) {
@@ -81,6 +80,8 @@ int cgroup_host_find(struct cgroup_host *ret, struct err *err)
 	 * top?  If not, only below what was delegated to us. */
 	h.rootless = faccessat(root, ".", W_OK, AT_EACCESS) < 0;
 	if (h.rootless) {
+		char text[GROUP_LINE_SIZE];
+
 		if (file_read_line(AT_FDCWD, "/proc/self/cgroup", text, sizeof(text)) < 0)
 			return err_sys(err, "read \"/proc/self/cgroup\"");
 		if (own_parse(text, h.own, sizeof(h.own)) < 0)

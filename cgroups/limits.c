@@ -52,45 +52,57 @@ static int missing_controller(const struct cgroup_host *h, const struct cgroup_w
 		name, *path ? path : "/", w->field, h->mount);
 }
 
+/* Why a write of `want` to cgroup.subtree_control failed. */
+static int enable_failed(const struct cgroup_host *h, int dir, const char *path, const char *want,
+			 const struct cgroup_write *w, struct err *err)
+{
+	const char *group = *path ? path : "/", *lacking = NULL;
+	char have[GROUP_LINE_SIZE], word[16];
+
+	if (errno == EBUSY)
+		return err_field(err, EBUSY, w->field,
+				 "enable %sin cgroup \"%s\", needed for %s: there are processes in "
+				 "it; move them to a group below it",
+				 want, group, w->field);
+	if (errno != ENOENT && errno != EACCES && errno != EPERM && errno != EROFS)
+		return err_sys(err, "enable %sin cgroup \"%s\"", want, group);
+	if (group_read(dir, "cgroup.controllers", have, sizeof(have)) < 0)
+		have[0] = '\0';
+	for (size_t i = 0; i < ARRAY_SIZE(controllers); i++) {
+		if (str_format(word, sizeof(word), "+%s", controllers[i]) < 0 ||
+		    !group_parse_word(want, word))
+			continue;
+		/* one that is there could have been enabled but for the rights */
+		if (h->rootless || !group_parse_word(have, controllers[i]))
+			lacking = controllers[i];
+	}
+	if (lacking)
+		return missing_controller(h, w, lacking, path, err);
+	return err_field(err, EACCES, w->field,
+			 "enable %sin cgroup \"%s\", needed for %s: not permitted", want, group,
+			 w->field);
+}
+
 /* Makes the controllers of `mask` available to the children of the group at path. */
 static int enable_at(const struct cgroup_host *h, const char *path, unsigned int mask,
 		     const struct cgroup_write *w, struct err *err)
 {
 	char have[GROUP_LINE_SIZE], want[256] = "";
-	const char *lacking = NULL;
 	AUTO_FD dir = group_open(h->root, path);
 
 	if (dir < 0 || group_read(dir, "cgroup.subtree_control", have, sizeof(have)) < 0)
 		return err_sys(err, "read \"cgroup.subtree_control\" of cgroup \"%s\"", path);
-	for (size_t i = 0; i < ARRAY_SIZE(controllers); i++)
-		if ((mask & 1U << i) && !group_parse_word(have, controllers[i])) {
-			size_t used = strlen(want);
+	for (size_t i = 0; i < ARRAY_SIZE(controllers); i++) {
+		size_t used = strlen(want);
 
-			lacking = controllers[i];
-			if (str_format(want + used, sizeof(want) - used, "+%s ", controllers[i]) <
-			    0)
-				return err_set(err, ENAMETOOLONG, "too many controllers");
-		}
+		if (!(mask & 1U << i) || group_parse_word(have, controllers[i]))
+			continue;
+		if (str_format(want + used, sizeof(want) - used, "+%s ", controllers[i]) < 0)
+			return err_set(err, ENAMETOOLONG, "too many controllers");
+	}
 	if (!want[0] || group_write(dir, "cgroup.subtree_control", want) == 0)
 		return 0;
-	if (errno == EBUSY)
-		return err_field(
-			err, EBUSY, w->field,
-			"enable %sin cgroup \"%s\", needed for %s: there are processes in it; "
-			"move them to a group below it",
-			want, *path ? path : "/", w->field);
-	if (errno != ENOENT && errno != EACCES && errno != EPERM && errno != EROFS)
-		return err_sys(err, "enable %sin cgroup \"%s\"", want, *path ? path : "/");
-	if (group_read(dir, "cgroup.controllers", have, sizeof(have)) < 0)
-		have[0] = '\0';
-	for (size_t i = 0; i < ARRAY_SIZE(controllers); i++)
-		if ((mask & 1U << i) && !group_parse_word(have, controllers[i]))
-			return missing_controller(h, w, controllers[i], path, err);
-	if (h->rootless)
-		return missing_controller(h, w, lacking, path, err);
-	return err_field(err, EACCES, w->field,
-			 "enable %sin cgroup \"%s\", needed for %s: not permitted", want,
-			 *path ? path : "/", w->field);
+	return enable_failed(h, dir, path, want, w, err);
 }
 
 /* From the top down to the group's parent. */

@@ -128,42 +128,46 @@ static int unit_check(const char *unit, struct err *err)
 	return 0;
 }
 
+/* The name of slice:prefix:name, without ".scope". */
+static int triple_name(const char *path, char *dst, size_t size, struct err *err)
+{
+	const char *prefix = strchr(path, ':') + 1, *name = strchr(prefix, ':') + 1;
+	size_t len = (size_t)(name - prefix) - 1;
+	char text[UNIT_NAME_MAX + 1];
+
+	if (len >= sizeof(text) || strchr(name, ':') || !*name)
+		return err_field(err, EINVAL, POINTER,
+				 "cgroup path \"%s\" is not \"slice:prefix:name\"", path);
+	memcpy(text, prefix, len);
+	text[len] = '\0';
+	/* a slice's name says where it lies: no prefix */
+	if (len && !ends_with(name, ".slice") &&
+	    (append_unit(dst, size, text, err) < 0 || append_unit(dst, size, "-", err) < 0))
+		return -1;
+	return append_unit(dst, size, name, err);
+}
+
 static int place_unit(const char *id, const char *path, struct cgroup_place *p, struct err *err)
 {
 	const char *colon = path ? strchr(path, ':') : NULL;
-	const char *second = colon ? strchr(colon + 1, ':') : NULL;
 	char name[sizeof(p->scope)] = "";
+	int r;
 
 	if (path && strchr(path, '/'))
-		return err_field(
-			err, EINVAL, POINTER,
-			"cgroup path \"%s\": the systemd manager wants \"slice:prefix:name\"",
-			path);
+		return err_field(err, EINVAL, POINTER,
+				 "cgroup path \"%s\": the systemd manager wants "
+				 "\"slice:prefix:name\"",
+				 path);
 	if (!path || !*path) {
 		(void)str_copy(name, sizeof(name), "skerry-");
-		if (append_unit(name, sizeof(name), id, err) < 0)
-			return -1;
-	} else if (!second) {
-		if (append_unit(name, sizeof(name), path, err) < 0)
-			return -1;
+		r = append_unit(name, sizeof(name), id, err);
+	} else if (colon && strchr(colon + 1, ':')) {
+		r = triple_name(path, name, sizeof(name), err);
 	} else {
-		char prefix[sizeof(p->scope)] = "";
-		size_t len = (size_t)(second - colon - 1);
-
-		if (len >= sizeof(prefix) || strchr(second + 1, ':') || !second[1])
-			return err_field(err, EINVAL, POINTER,
-					 "cgroup path \"%s\" is not \"slice:prefix:name\"", path);
-		memcpy(prefix, colon + 1, len);
-		prefix[len] = '\0';
-		if (append_unit(name, sizeof(name), prefix, err) < 0 ||
-		    (len && !ends_with(second + 1, ".slice") &&
-		     append_unit(name, sizeof(name), "-", err) < 0))
-			return -1;
-		if (ends_with(second + 1, ".slice"))
-			name[0] = '\0'; /* a slice's name says where it lies: no prefix */
-		if (append_unit(name, sizeof(name), second + 1, err) < 0)
-			return -1;
+		r = append_unit(name, sizeof(name), path, err);
 	}
+	if (r < 0)
+		return -1;
 	if (str_format(p->scope, sizeof(p->scope), "%s%s", name,
 		       ends_with(name, ".slice") || ends_with(name, ".scope") ? "" : ".scope") < 0)
 		return err_field(err, ENAMETOOLONG, POINTER, "unit name \"%s\" is too long", name);

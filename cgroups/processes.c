@@ -101,6 +101,7 @@ static int push_children(int dir, struct buf *names)
 		(void)fd_close(fd);
 		return -1;
 	}
+	/* NOLINTNEXTLINE(concurrency-mt-unsafe): one thread, and glibc's is safe on its own DIR */
 	while ((entry = readdir(d)) != NULL)
 		if (entry->d_type == DT_DIR && strcmp(entry->d_name, ".") != 0 &&
 		    strcmp(entry->d_name, "..") != 0)

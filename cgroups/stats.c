@@ -354,6 +354,7 @@ static void write_hugetlb(struct json_out *o, int dir)
 
 	json_key(o, "hugetlb");
 	json_begin_object(o);
+	/* NOLINTNEXTLINE(concurrency-mt-unsafe): one thread, and glibc's is safe on its own DIR */
 	while (d && (entry = readdir(d)) != NULL) {
 		size_t len = strlen(entry->d_name), at = sizeof(prefix) - 1;
 		char size[16];

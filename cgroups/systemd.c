@@ -81,9 +81,10 @@ static int helper_find(char *dst, size_t size, struct err *err)
 {
 	char exe[PATH_MAX];
 	ssize_t len = readlink("/proc/self/exe", exe, sizeof(exe) - 1);
-	char *slash;
 
 	if (len > 0) {
+		char *slash;
+
 		exe[len] = '\0';
 		slash = strrchr(exe, '/');
 		if (slash && exe[0] == '/') {

@@ -88,8 +88,8 @@ static int make_one(const struct spec_device *d, size_t index, struct arena *are
 	if (ret->path[1] == '\0')
 		return err_field(err, EINVAL, pointer, "\"%s\" can't be a device", d->path);
 	if (device_type(d->type, &ret->mode) < 0)
-		return err_field(err, EINVAL, pointer, "device \"%s\": unknown type \"%s\"", d->path,
-				 d->type ? d->type : "");
+		return err_field(err, EINVAL, pointer, "device \"%s\": unknown type \"%s\"",
+				 d->path, d->type ? d->type : "");
 	if (ret->mode != S_IFIFO) {
 		if (!d->major.has || !d->minor.has || d->major.v < 0 || d->minor.v < 0 ||
 		    d->major.v > UINT_MAX || d->minor.v > UINT_MAX)
@@ -135,7 +135,7 @@ int devices_make(const struct spec *spec, struct arena *arena, struct mounts *m,
 struct place {
 	const struct mounts *m;
 	int root;
-	int dev;    /* O_PATH descriptor of /dev */
+	int dev; /* O_PATH descriptor of /dev */
 	bool fresh; /* nobody else has written to it */
 };
 
@@ -158,7 +158,8 @@ static int check_existing(int dir, const char *name, const struct device *d)
 
 	if (fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
 		return errno == ENOENT ? 0 : -1;
-	if (is_device(&st, d) && st.st_mode == d->mode && st.st_uid == d->uid && st.st_gid == d->gid)
+	if (is_device(&st, d) && st.st_mode == d->mode && st.st_uid == d->uid &&
+	    st.st_gid == d->gid)
 		return 1;
 	if (unlinkat(dir, name, 0) == 0 || errno == ENOENT)
 		return 0;
@@ -244,7 +245,8 @@ static int make_device(const struct place *p, const struct device *d, struct err
 	int dir = p->dev, status = 1;
 
 	if (!name) {
-		dir = parent = beneath_parent(p->root, d->path, true, other);
+		parent = beneath_parent(p->root, d->path, true, other);
+		dir = parent;
 		name = other;
 		if (dir < 0)
 			return fail(d, err);
@@ -290,7 +292,8 @@ int devices_apply(const struct mounts *m, int root_fd, struct err *err)
 		p.dev = m->state->fds[m->dev];
 	p.fresh = p.dev >= 0;
 	if (!p.fresh) {
-		p.dev = dev = beneath_make_dir(root_fd, "/dev", 0755);
+		dev = beneath_make_dir(root_fd, "/dev", 0755);
+		p.dev = dev;
 		if (dev < 0)
 			return err_sys(err, "open \"/dev\" of the container");
 	}

@@ -28,14 +28,16 @@
 
 #define NULL_PATH   "/dev/null"
 #define EMPTY_FLAGS (MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC)
-#define EMPTY_ATTRS \
-	(MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC)
-#define EMPTY_DATA "size=4k,nr_inodes=1,mode=0555"
-#define LABEL_MAX  1024
+#define EMPTY_ATTRS (MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC)
+#define EMPTY_DATA  "size=4k,nr_inodes=1,mode=0555"
+#define LABEL_MAX   1024
 
 /* Those that save the attempt as a file. */
 static const char *const directories[] = {
-	"/proc/acpi", "/proc/asound", "/proc/scsi", "/sys/firmware",
+	"/proc/acpi",
+	"/proc/asound",
+	"/proc/scsi",
+	"/sys/firmware",
 	"/sys/devices/virtual/powercap",
 };
 
@@ -71,7 +73,8 @@ static int make_list(const struct strings *list, const char *pointer, struct are
 			return err_set(err, ENOMEM, "out of memory");
 		while (k < n && strcmp(v[k].path, path) != 0)
 			k++;
-		v[k] = (struct masked){ .path = path, .owner = -1,
+		v[k] = (struct masked){ .path = path,
+					.owner = -1,
 					.directory = known_directory(path) };
 		n += k == n;
 	}
@@ -194,7 +197,8 @@ static int set_label(int fs, const char *label)
 /* The same file system as mount_empty()'s, detached. */
 static int open_empty(const struct mounts *m)
 {
-	static const char *const options[][2] = { { "size", "4k" }, { "nr_inodes", "1" },
+	static const char *const options[][2] = { { "size", "4k" },
+						  { "nr_inodes", "1" },
 						  { "mode", "0555" } };
 	AUTO_FD fs = fsopen("tmpfs", FSOPEN_CLOEXEC);
 
@@ -304,8 +308,10 @@ static int make_late(const struct mounts *m, int root, size_t i, struct err *err
 	AUTO_FD opened = -1;
 	int fd = m->state->fds[i];
 
-	if (fd < 0)
-		fd = opened = beneath_open(root, m->v[i].dest, O_PATH, 0, 0);
+	if (fd < 0) {
+		opened = beneath_open(root, m->v[i].dest, O_PATH, 0, 0);
+		fd = opened;
+	}
 	m->state->cwd = -1;
 	if (fd < 0 || mountfd_change(fd, &a) < 0)
 		return fail_readonly(m->v[i].dest, err);

@@ -167,8 +167,9 @@ static int change_mount(const struct job *j, int fd, bool foreign,
 {
 	const struct mount_entry *e = j->e;
 	struct mountfd_attr own = { .keep = true };
-	struct mountfd_attr all = { .set = e->rec_set, .clr = e->rec_clr, .recursive = true,
-				    .keep = true };
+	struct mountfd_attr all = {
+		.set = e->rec_set, .clr = e->rec_clr, .recursive = true, .keep = true
+	};
 
 	if (e->kind == MOUNT_BIND) {
 		own.set = e->attr_set;
@@ -367,8 +368,10 @@ static int finish_fs(const struct job *j, int fd, struct err *err)
 
 	if (!e->rec_set && !e->rec_clr && (!e->n_propagation || is_private_already(j, false)))
 		return 0;
-	if (fd < 0)
-		fd = opened = beneath_open(j->root, e->dest, O_PATH, 0, RESOLVE_NO_SYMLINKS);
+	if (fd < 0) {
+		opened = beneath_open(j->root, e->dest, O_PATH, 0, RESOLVE_NO_SYMLINKS);
+		fd = opened;
+	}
 	forget_cwd(j);
 	if (fd < 0 || change_mount(j, fd, false, mountfd_change) < 0)
 		return fail(j, err, "set options of");
@@ -424,8 +427,8 @@ static int apply_fs(const struct job *j, struct err *err)
 	char data[DATA_MAX];
 	bool made = false;
 	AUTO_FD fd = -1;
-	AUTO_FD target = is_root(e) ? fcntl(j->root, F_DUPFD_CLOEXEC, 0)
-				    : open_target(j, -1, &made);
+	AUTO_FD target =
+		is_root(e) ? fcntl(j->root, F_DUPFD_CLOEXEC, 0) : open_target(j, -1, &made);
 
 	if (target < 0 || fchdir(target) < 0)
 		return fail(j, err, "open the target of");
@@ -480,7 +483,8 @@ static int apply_remount(const struct job *j, struct err *err)
 			return fail(j, err, "remount");
 		forget_cwd(j);
 		for (size_t i = 0; i < ARRAY_SIZE(keep); i++)
-			if (((unsigned long)fs.f_flags & keep[i].st) && !(e->attr_clr & keep[i].attr))
+			if (((unsigned long)fs.f_flags & keep[i].st) &&
+			    !(e->attr_clr & keep[i].attr))
 				flags |= keep[i].ms;
 		if (mount(NULL, ".", NULL, flags, e->data) < 0)
 			return fail(j, err, "remount");

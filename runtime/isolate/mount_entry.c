@@ -20,9 +20,9 @@
 #include "runtime/isolate/mounts.h"
 #include "runtime/spec/names.h"
 
-#define DATA_MAX      4095 /* mount(2) takes a page */
-#define IDMAP_MAX     340  /* user_namespaces(7) */
-#define POINTER_MAX   64
+#define DATA_MAX    4095 /* mount(2) takes a page */
+#define IDMAP_MAX   340 /* user_namespaces(7) */
+#define POINTER_MAX 64
 
 static const struct {
 	unsigned long flag;
@@ -35,11 +35,16 @@ static const struct {
 
 /* What lxcfs(7) emulates; nothing else may be mounted below /proc. */
 static const char *const proc_overmounts[] = {
-	"/proc/cpuinfo",     "/proc/diskstats",
-	"/proc/loadavg",     "/proc/meminfo",
-	"/proc/net/dev",     "/proc/slabinfo",
-	"/proc/stat",	     "/proc/swaps",
-	"/proc/uptime",	     "/proc/sys/kernel/ns_last_pid",
+	"/proc/cpuinfo",
+	"/proc/diskstats",
+	"/proc/loadavg",
+	"/proc/meminfo",
+	"/proc/net/dev",
+	"/proc/slabinfo",
+	"/proc/stat",
+	"/proc/swaps",
+	"/proc/uptime",
+	"/proc/sys/kernel/ns_last_pid",
 	"/proc/sys/crypto/fips_enabled",
 };
 
@@ -191,9 +196,8 @@ static int parse_ranges(struct parse *p, char *text, const struct spec_id_maps *
 		for (int i = 0; i < 3; i++)
 			part[i] = strsep(&range, "-");
 		if (range || !part[1] || !part[2] || maps->n == IDMAP_MAX ||
-		    units_id(part[0], &m->containerID) < 0 ||
-		    units_id(part[1], &m->hostID) < 0 || units_id(part[2], &m->size) < 0 ||
-		    m->size == 0)
+		    units_id(part[0], &m->containerID) < 0 || units_id(part[1], &m->hostID) < 0 ||
+		    units_id(part[2], &m->size) < 0 || m->size == 0)
 			return -1;
 		if (relative)
 			m->hostID = id_on_host(own, m->hostID);
@@ -217,7 +221,9 @@ static int parse_idmap_value(struct parse *p, const char *value, struct err *err
 
 		if ((!uids && !str_starts(part, "gids=")) ||
 		    parse_ranges(p, part + 5,
-				 !l ? NULL : uids ? &l->uidMappings : &l->gidMappings,
+				 !l	? NULL
+				 : uids ? &l->uidMappings
+					: &l->gidMappings,
 				 uids ? &p->e->uid_map : &p->e->gid_map) < 0)
 			return err_field(err, EINVAL, p->pointer,
 					 "mount \"%s\": invalid id mapping \"%s\"", p->e->dest,
@@ -442,13 +448,17 @@ static int decide(struct parse *p, const struct spec_mount *sm, struct err *err)
 int mount_entry_make(const struct spec_mount *sm, const struct mounts_env *env, struct arena *arena,
 		     struct mount_entry *ret, struct err *err)
 {
-	struct mount_entry e = { .index = MOUNT_NOT_IN_SPEC, .owner = -1, .source_fd = -1,
-				 .type = sm->type, .source = sm->source,
+	struct mount_entry e = { .index = MOUNT_NOT_IN_SPEC,
+				 .owner = -1,
+				 .source_fd = -1,
+				 .type = sm->type,
+				 .source = sm->source,
 				 .keep_mode = str_eq(sm->type, "tmpfs") };
 	struct parse p = { .env = env, .arena = arena, .e = &e, .pointer = "/mounts" };
 	int status;
 
-	if (env->spec && sm >= env->spec->mounts.v && sm < env->spec->mounts.v + env->spec->mounts.n) {
+	if (env->spec && sm >= env->spec->mounts.v &&
+	    sm < env->spec->mounts.v + env->spec->mounts.n) {
 		e.index = (size_t)(sm - env->spec->mounts.v);
 		(void)snprintf(p.pointer, sizeof(p.pointer), "/mounts/%zu", e.index);
 	}

@@ -12,7 +12,6 @@
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <stdlib.h>
 #include <sys/fsuid.h>
 #include <sys/mount.h>
 #include <unistd.h>
@@ -82,31 +81,25 @@ static bool can_reach(const char *path)
 	return fd >= 0 || errno != EACCES;
 }
 
-static void find_unreachable(const struct mounts *m, bool *root, bool *v)
+/* Marks sources; is the root file system itself out of reach? */
+static bool find_unreachable(struct mounts *m)
 {
 	int gid = setfsgid(m->root_gid), uid = setfsuid(m->root_uid);
+	bool root = !can_reach(m->rootfs);
 
-	*root = !can_reach(m->rootfs);
 	for (size_t i = 0; i < m->n; i++)
-		v[i] = m->v[i].kind == MOUNT_BIND && !can_reach(m->v[i].source);
+		m->v[i].unreachable = m->v[i].kind == MOUNT_BIND && !can_reach(m->v[i].source);
 	(void)setfsuid((uid_t)uid);
 	(void)setfsgid((gid_t)gid);
+	return root;
 }
 
 int mounts_open_sources(struct mounts *m, struct err *err)
 {
-	AUTO_FREE bool *unreachable = NULL;
-	bool root = false;
 	bool foreign = m->privileged && m->user_namespace && m->root_uid != (uint32_t)-1 &&
 		       m->root_gid != (uint32_t)-1;
 
-	if (foreign) {
-		unreachable = calloc(m->n + 1, sizeof(*unreachable));
-		if (!unreachable)
-			return err_set(err, ENOMEM, "out of memory");
-		find_unreachable(m, &root, unreachable);
-	}
-	if (root) {
+	if (foreign && find_unreachable(m)) {
 		m->rootfs_fd = mountfd_clone(AT_FDCWD, m->rootfs, true, false);
 		if (m->rootfs_fd < 0)
 			return err_sys(err, "open root file system \"%s\"", m->rootfs);
@@ -114,7 +107,7 @@ int mounts_open_sources(struct mounts *m, struct err *err)
 	for (size_t i = 0; i < m->n; i++) {
 		struct mount_entry *e = &m->v[i];
 
-		if ((e->idmap || (unreachable && unreachable[i])) && e->source_fd < 0 &&
+		if ((e->idmap || e->unreachable) && e->source_fd < 0 &&
 		    mount_entry_open_source(e, err) < 0)
 			return -1;
 	}

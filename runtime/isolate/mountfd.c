@@ -53,7 +53,8 @@ int mountfd_attach(int mount_fd, int target_fd)
 
 int mountfd_setattr(int dir, const char *path, const struct mountfd_attr *a)
 {
-	struct mount_attr attr = { .attr_set = a->set, .attr_clr = a->clr,
+	struct mount_attr attr = { .attr_set = a->set,
+				   .attr_clr = a->clr,
 				   .propagation = a->propagation & ~(unsigned long)MS_REC };
 	unsigned int how = (path[0] == '\0' ? AT_EMPTY_PATH : 0) | AT_SYMLINK_NOFOLLOW |
 			   (a->recursive ? AT_RECURSIVE : 0);
@@ -67,39 +68,50 @@ int mountfd_setattr(int dir, const char *path, const struct mountfd_attr *a)
 	return mount_setattr(dir, path, how, &attr, sizeof(attr));
 }
 
-int mountfd_setattr_old(int fd, const struct mountfd_attr *a)
+/* What the flags of mount(2) have to be; *ret_safe: with nothing cleared. */
+static unsigned long remount_flags(const struct mountfd_attr *a, unsigned long now,
+				   unsigned long *ret_safe)
 {
-	unsigned long keep = 0, ms;
+	const uint64_t atime = MOUNT_ATTR__ATIME;
+	unsigned long ms = 0, safe = 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(flags); i++) {
+		bool on = now & flags[i].st, set = a->set & flags[i].attr;
+		bool cleared = flags[i].attr ? a->clr & flags[i].attr : a->clr & atime;
+
+		if (set || (on && !cleared))
+			ms |= flags[i].ms;
+		if (on || (set && !(flags[i].attr & atime)))
+			safe |= flags[i].ms;
+	}
+	*ret_safe = safe;
+	return ms;
+}
+
+static int remount(int fd, const struct mountfd_attr *a)
+{
+	const unsigned long how = MS_REMOUNT | MS_BIND;
+	unsigned long ms, safe;
 	struct statfs fs;
 
+	if (a->recursive) {
+		errno = ENOSYS;
+		return -1;
+	}
+	if (fstatfs(fd, &fs) < 0)
+		return -1;
+	ms = remount_flags(a, (unsigned long)fs.f_flags, &safe);
+	if (mount(NULL, ".", NULL, how | ms, NULL) == 0)
+		return 0;
+	return errno == EPERM && a->keep ? mount(NULL, ".", NULL, how | safe, NULL) : -1;
+}
+
+int mountfd_setattr_old(int fd, const struct mountfd_attr *a)
+{
 	if (fchdir(fd) < 0)
 		return -1;
-	if (a->set || a->clr) {
-		if (a->recursive) {
-			errno = ENOSYS;
-			return -1;
-		}
-		if (fstatfs(fd, &fs) < 0)
-			return -1;
-		for (size_t i = 0; i < ARRAY_SIZE(flags); i++)
-			if ((unsigned long)fs.f_flags & flags[i].st)
-				keep |= flags[i].ms;
-		ms = keep;
-		if (a->clr & MOUNT_ATTR__ATIME)
-			ms &= ~(unsigned long)(MS_NOATIME | MS_RELATIME | MS_STRICTATIME);
-		for (size_t i = 0; i < ARRAY_SIZE(flags); i++) {
-			if (a->clr & flags[i].attr)
-				ms &= ~flags[i].ms;
-			if (a->set & flags[i].attr)
-				ms |= flags[i].ms;
-			if (a->set & flags[i].attr & ~(uint64_t)MOUNT_ATTR__ATIME)
-				keep |= flags[i].ms;
-		}
-		if (mount(NULL, ".", NULL, MS_REMOUNT | MS_BIND | ms, NULL) < 0 &&
-		    (errno != EPERM || !a->keep ||
-		     mount(NULL, ".", NULL, MS_REMOUNT | MS_BIND | keep, NULL) < 0))
-			return -1;
-	}
+	if ((a->set || a->clr) && remount(fd, a) < 0)
+		return -1;
 	return a->propagation ? mount(NULL, ".", NULL, a->propagation, NULL) : 0;
 }
 

@@ -21,7 +21,7 @@ int mountfd_clone(int dir, const char *path, bool recursive, bool nofollow);
 int mountfd_attach(int mount_fd, int target_fd);
 
 struct mountfd_attr {
-	uint64_t set, clr;	   /* MOUNT_ATTR_* */
+	uint64_t set, clr; /* MOUNT_ATTR_* */
 	unsigned long propagation; /* MS_SHARED, ... or 0 */
 	bool recursive;
 	bool keep; /* clr is a wish: flags that the kernel has locked stay (mount_namespaces(7)) */

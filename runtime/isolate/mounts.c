@@ -30,10 +30,10 @@
 #include "runtime/isolate/masks.h"
 #include "runtime/spec/names.h"
 
-#define NOTIFY_TARGET	  "/run/notify"
-#define LABEL_ANNOTATION  "run.oci.mount_context_type"
-#define PRIVATE_ALL	  ((unsigned long)(MS_PRIVATE | MS_REC))
-#define SLAVE_ALL	  ((unsigned long)(MS_SLAVE | MS_REC))
+#define NOTIFY_TARGET	 "/run/notify"
+#define LABEL_ANNOTATION "run.oci.mount_context_type"
+#define PRIVATE_ALL	 ((unsigned long)(MS_PRIVATE | MS_REC))
+#define SLAVE_ALL	 ((unsigned long)(MS_SLAVE | MS_REC))
 
 static int out_of_memory(struct err *err)
 {

@@ -119,8 +119,8 @@ static int hide_one(char *line, const struct mounts *m, struct err *err)
 		path += path != NULL;
 	}
 	end = path ? strchr(path, ' ') : NULL;
-	if (!type || !end || (strncmp(type + 3, "proc ", 5) != 0 &&
-			      strncmp(type + 3, "sysfs ", 6) != 0))
+	if (!type || !end ||
+	    (strncmp(type + 3, "proc ", 5) != 0 && strncmp(type + 3, "sysfs ", 6) != 0))
 		return 0;
 	*end = '\0';
 	unescape(path);

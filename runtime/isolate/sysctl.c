@@ -56,6 +56,12 @@ static int sysctl_bad(const char *key, const char *why, struct err *err)
 	return err_field(err, EINVAL, field, "sysctl \"%.200s\" %s", key, why);
 }
 
+static bool sysctl_is_letter(char c)
+{
+	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+	       c == '_' || c == '-' || c == '@' || c == '.' || c == '/';
+}
+
 /* The path of a key, in place; false if it isn't one. */
 static bool sysctl_path(char *key)
 {
@@ -66,15 +72,12 @@ static bool sysctl_path(char *key)
 	if (key[first] == '\0' || strlen(key) >= SYSCTL_KEY_MAX)
 		return false;
 	for (char *c = key; *c != '\0'; c++) {
-		bool letter = (*c >= 'a' && *c <= 'z') || (*c >= 'A' && *c <= 'Z') ||
-			      (*c >= '0' && *c <= '9') || *c == '_' || *c == '-' || *c == '@';
-
-		if (*c == '.' && dots)
-			*c = '/';
-		else if (*c == '/' && dots)
-			*c = '.';
-		else if (!letter && *c != '.' && *c != '/')
+		if (!sysctl_is_letter(*c))
 			return false;
+		if (dots && *c == '.')
+			*c = '/';
+		else if (dots && *c == '/')
+			*c = '.';
 		/* no empty component and none that begins with a dot: no "." and "..", whichever
 		 * way they were spelled */
 		if (last == '/' && (*c == '/' || *c == '.'))

@@ -28,7 +28,7 @@
 
 #define DEPTH_MAX  100
 #define CHUNK	   ((size_t)1 << 30)
-#define ENTRIES    4096
+#define ENTRIES	   4096
 #define XATTR_LIST 4096
 #define XATTR_MAX  4096
 

@@ -72,11 +72,11 @@ except crun "as above" check "goes too" S delete -f c3
 sleeper x 'del(.linux.cgroupsPath)'
 check "without a path" eval 'S run -d c4 && shows "/sys/fs/cgroup/system.slice/'"$KIND"'-c4.scope" group c4'
 check "and that" S delete -f c4
+sleeper "solo"
 case $KIND in
-runc | crun) sleeper "nocolons" ;;
-*) sleeper "a:b" ;;
+runc) check "a path that is not of three parts is refused" fails S run -d c5 ;;
+*) check "a path without colons is the unit's name" eval 'S run -d c5 && is solo.scope "$(unit_of c5)"' ;;
 esac
-except crun "takes it as the name" check "a path that is not of three parts is refused" fails S run -d c5
 S delete -f c5 >/dev/null 2>&1
 
 sleeper "test.slice:pre:props" '.annotations = {"org.systemd.property.TimeoutStopUSec": "uint64 5000000",

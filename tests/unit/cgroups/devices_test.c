@@ -98,31 +98,31 @@ static bool all_reachable(const struct bpf_insn *insn, size_t n)
 	return all;
 }
 
+static bool names(const struct spec_device_rule *r, char type, int64_t major, int64_t minor)
+{
+	return (!r->type || r->type[0] == 'a' || r->type[0] == type) &&
+	       (!r->major.has || r->major.v < 0 || r->major.v == major) &&
+	       (!r->minor.has || r->minor.v < 0 || r->minor.v == minor);
+}
+
 static int model(const struct spec_device_rule *rules, size_t n, char type, int64_t major,
 		 int64_t minor, unsigned int access)
 {
-	for (unsigned int bit = 1; bit <= 4; bit <<= 1) {
-		char letter = bit == BPF_DEVCG_ACC_MKNOD  ? 'm'
-			      : bit == BPF_DEVCG_ACC_READ ? 'r'
-							  : 'w';
+	static const struct {
+		unsigned int bit;
+		char letter;
+	} kinds[] = { { BPF_DEVCG_ACC_MKNOD, 'm' },
+		      { BPF_DEVCG_ACC_READ, 'r' },
+		      { BPF_DEVCG_ACC_WRITE, 'w' } };
+
+	for (size_t k = 0; k < ARRAY_SIZE(kinds); k++) {
 		bool allowed = false;
 
-		if (!(access & bit))
-			continue;
-		for (size_t i = 0; i < n; i++) {
-			const struct spec_device_rule *r = &rules[i];
-
-			if (r->type && r->type[0] != 'a' && r->type[0] != type)
-				continue;
-			if (r->major.has && r->major.v >= 0 && r->major.v != major)
-				continue;
-			if (r->minor.has && r->minor.v >= 0 && r->minor.v != minor)
-				continue;
-			if (r->access && r->access[0] && !strchr(r->access, letter))
-				continue;
-			allowed = r->allow;
-		}
-		if (!allowed)
+		for (size_t i = 0; i < n; i++)
+			if (names(&rules[i], type, major, minor) &&
+			    (!rules[i].access || strchr(rules[i].access, kinds[k].letter)))
+				allowed = rules[i].allow;
+		if ((access & kinds[k].bit) && !allowed)
 			return 0;
 	}
 	return 1;

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <sys/stat.h>
 
+#include "base/buf.h"
 #include "tests/unit/isolate/mount_spec.h"
 #include "tests/unit/test.h"
 
@@ -39,8 +40,9 @@ TEST(a_device_of_the_config_replaces_a_default)
 	const struct device *d;
 
 	fixture_init(&f);
-	REQUIRE(made(&f, "'linux': {'devices': [{'path': '/dev//null', 'type': 'c', 'major': 1, 'minor': 3, "
-			 "'fileMode': 8576, 'uid': 5, 'gid': 6}]}") == 0);
+	REQUIRE(made(&f,
+		     "'linux': {'devices': [{'path': '/dev//null', 'type': 'c', 'major': 1, 'minor': 3, "
+		     "'fileMode': 8576, 'uid': 5, 'gid': 6}]}") == 0);
 	CHECK_INT(f.m.devices.n, 6);
 	d = find(&f, "/dev/null");
 	REQUIRE(d);
@@ -63,9 +65,11 @@ TEST(types_have_their_letters)
 	for (size_t i = 0; i < ARRAY_SIZE(types); i++) {
 		const struct device *d;
 
-		(void)snprintf(text, sizeof(text),
-			       "'linux': {'devices': [{'path': '/dev/a/b', 'type': '%s', 'major': 10, "
-			       "'minor': 200}]}", types[i].type);
+		(void)snprintf(
+			text, sizeof(text),
+			"'linux': {'devices': [{'path': '/dev/a/b', 'type': '%s', 'major': 10, "
+			"'minor': 200}]}",
+			types[i].type);
 		REQUIRE(made(&f, text) == 0);
 		d = find(&f, "/dev/a/b");
 		REQUIRE(d);
@@ -93,7 +97,7 @@ TEST(a_device_that_makes_no_sense_is_refused)
 	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
 		(void)snprintf(text, sizeof(text), "'linux': {'devices': [%s]}", bad[i]);
 		CHECK_INT(made(&f, text), -1);
-		CHECK_STR(f.err.field, "/linux/devices/0");
+		CHECK(str_starts(f.err.field, "/linux/devices/0"));
 	}
 	fixture_release(&f);
 }

@@ -10,8 +10,10 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/audit.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 
 #include "base/buf.h"
 #include "base/fd.h"
@@ -398,6 +400,62 @@ TEST(each_named_architecture_has_its_own_numbers)
 	arena_release(&x.arena);
 }
 #endif
+
+#if defined(__x86_64__)
+TEST(a_call_that_a_tracer_suppressed_is_not_killed)
+{
+	struct fixture x;
+
+	(void)fixture_init(&x, "SCMP_ACT_ALLOW", "mkdir", "SCMP_ACT_ERRNO");
+	CHECK_INT(fixture_make(&x), 0);
+	CHECK_INT(fixture_run(&x, NATIVE, -1), SECCOMP_RET_ALLOW);
+	CHECK_INT(fixture_run(&x, NATIVE, X32_BIT | 83), SECCOMP_RET_KILL_PROCESS);
+	arena_release(&x.arena);
+}
+
+TEST(socketcall_is_no_way_round_a_rule_for_socket)
+{
+	static char x86[] = "SCMP_ARCH_X86";
+	char *list[] = { x86 };
+	struct fixture x;
+	struct seccomp_data d = { .nr = 102, .arch = AUDIT_ARCH_I386, .args = { 1 } };
+
+	(void)fixture_init(&x, "SCMP_ACT_ALLOW", "socket", "SCMP_ACT_ERRNO");
+	x.s.architectures = (struct strings){ list, 1 };
+	CHECK_INT(fixture_make(&x), 0);
+	CHECK_INT(fixture_run(&x, AUDIT_ARCH_I386, 359), SECCOMP_RET_ERRNO | EPERM);
+	CHECK_INT(filter_eval(&x.f, &d), SECCOMP_RET_ERRNO | EPERM);
+	d.args[0] = 2;
+	CHECK_INT(filter_eval(&x.f, &d), SECCOMP_RET_ALLOW);
+	CHECK_INT(fixture_run(&x, AUDIT_ARCH_I386, 5), SECCOMP_RET_ALLOW);
+	CHECK_INT(fixture_run(&x, NATIVE, SYS_socket), SECCOMP_RET_ERRNO | EPERM);
+	arena_release(&x.arena);
+}
+#endif
+
+TEST(the_kernel_takes_and_obeys_the_program)
+{
+	struct fixture x;
+	pid_t pid;
+	int status = 0;
+
+	fixture_init(&x, "SCMP_ACT_ALLOW", "mkdirat", "SCMP_ACT_ERRNO")->errnoRet =
+		(struct opt_u64){ true, 77 };
+	CHECK_INT(fixture_make(&x), 0);
+	pid = fork();
+	REQUIRE(pid >= 0);
+	if (pid == 0) {
+		int listener = 7;
+
+		if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ||
+		    filter_apply(&x.f, &listener, NULL) < 0 || listener != -1)
+			_exit(1);
+		_exit(mkdirat(AT_FDCWD, "/tmp/skerry-never", 0700) < 0 && errno == 77 ? 0 : 2);
+	}
+	CHECK_INT(waitpid(pid, &status, 0), pid);
+	CHECK_INT(status, 0);
+	arena_release(&x.arena);
+}
 
 TEST(an_unknown_call_is_passed_over_unless_told_otherwise)
 {

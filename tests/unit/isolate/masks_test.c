@@ -52,10 +52,11 @@ TEST(paths_in_one_mount_follow_each_other_and_others_come_last)
 	struct fixture f;
 
 	fixture_init(&f);
-	REQUIRE(made(&f, "'mounts': [{'destination': '/proc', 'type': 'proc'}, "
-			 "{'destination': '/sys', 'type': 'sysfs'}], "
-			 "'linux': {'maskedPaths': ['/x', '/sys/firmware', '/proc/kcore', '/y', '/sys/b', "
-			 "'/proc/acpi']}") == 0);
+	REQUIRE(made(&f,
+		     "'mounts': [{'destination': '/proc', 'type': 'proc'}, "
+		     "{'destination': '/sys', 'type': 'sysfs'}], "
+		     "'linux': {'maskedPaths': ['/x', '/sys/firmware', '/proc/kcore', '/y', '/sys/b', "
+		     "'/proc/acpi']}") == 0);
 	REQUIRE(f.m.masked.n == 6);
 	CHECK_STR(f.m.masked.v[0].path, "/proc/kcore");
 	CHECK_STR(f.m.masked.v[1].path, "/proc/acpi");

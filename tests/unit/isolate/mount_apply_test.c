@@ -16,8 +16,12 @@
 TEST(a_link_is_copied_to_a_place_that_is_made)
 {
 	char path[] = "/tmp/skerry-mount-XXXXXX", source[64], text[64];
-	struct mount_entry e = { .kind = MOUNT_BIND, .dest = "/a/b/link", .copy_symlink = true,
-				 .index = MOUNT_NOT_IN_SPEC, .owner = -1, .source_fd = -1 };
+	struct mount_entry e = { .kind = MOUNT_BIND,
+				 .dest = "/a/b/link",
+				 .copy_symlink = true,
+				 .index = MOUNT_NOT_IN_SPEC,
+				 .owner = -1,
+				 .source_fd = -1 };
 	struct mounts m = { .rootfs = path };
 	struct err err = { 0 };
 	ssize_t n;

@@ -18,10 +18,18 @@ static const struct mount_entry *one(struct fixture *f, const char *members)
 TEST(a_destination_is_cleaned)
 {
 	static const char *const paths[][2] = {
-		{ "/", "/" },		{ "", "/" },		{ "a", "/a" },
-		{ "//a///b/", "/a/b" }, { "/a/./b/.", "/a/b" }, { "/a/../b", "/b" },
-		{ "/..", "/" },		{ "/../../a", "/a" },	{ "/a/b/../../..", "/" },
-		{ "/a/..b", "/a/..b" }, { "/a/...", "/a/..." }, { "/.a", "/.a" },
+		{ "/", "/" },
+		{ "", "/" },
+		{ "a", "/a" },
+		{ "//a///b/", "/a/b" },
+		{ "/a/./b/.", "/a/b" },
+		{ "/a/../b", "/b" },
+		{ "/..", "/" },
+		{ "/../../a", "/a" },
+		{ "/a/b/../../..", "/" },
+		{ "/a/..b", "/a/..b" },
+		{ "/a/...", "/a/..." },
+		{ "/.a", "/.a" },
 	};
 	struct fixture f;
 
@@ -160,7 +168,8 @@ TEST(only_lxcfs_may_mount_below_proc)
 		{ "'destination': '/proc/self/attr', 'source': '/s', 'options': ['bind']", false },
 		{ "'destination': '/proc/sys/kernel', 'source': '/s', 'options': ['bind']", false },
 		{ "'destination': '/proc/meminfo', 'source': '/s', 'options': ['bind']", true },
-		{ "'destination': '/proc/net/dev', 'source': '/s', 'options': ['bind', 'ro']", true },
+		{ "'destination': '/proc/net/dev', 'source': '/s', 'options': ['bind', 'ro']",
+		  true },
 		{ "'destination': '/proc/meminfo', 'type': 'tmpfs'", false },
 		{ "'destination': '/proc/meminfo2', 'source': '/s', 'options': ['bind']", false },
 		{ "'destination': '/procfs', 'type': 'tmpfs'", true },
@@ -204,12 +213,13 @@ TEST(an_idmap_is_found_where_it_is_given)
 	CHECK_INT(e->uid_map->v[1].size, 20);
 	CHECK_INT(e->gid_map->v[0].hostID, 7);
 	f.env.user_namespace = true;
-	REQUIRE(made(&f, "'linux': { 'uidMappings': [{'containerID': 0, 'hostID': 0, 'size': 1}, "
-			 "{'containerID': 1, 'hostID': 2, 'size': 1000}], "
-			 "'gidMappings': [{'containerID': 0, 'hostID': 9, 'size': 1}] }, "
-			 "'mounts': [{ 'destination': '/t', 'source': '/s', 'options': ['bind', 'idmap'] }, "
-			 "{ 'destination': '/t', 'source': '/s', "
-			 "'options': ['bind', 'idmap=uids=@1-3-10;gids=1-1-1'] }]") == 0);
+	REQUIRE(made(&f,
+		     "'linux': { 'uidMappings': [{'containerID': 0, 'hostID': 0, 'size': 1}, "
+		     "{'containerID': 1, 'hostID': 2, 'size': 1000}], "
+		     "'gidMappings': [{'containerID': 0, 'hostID': 9, 'size': 1}] }, "
+		     "'mounts': [{ 'destination': '/t', 'source': '/s', 'options': ['bind', 'idmap'] }, "
+		     "{ 'destination': '/t', 'source': '/s', "
+		     "'options': ['bind', 'idmap=uids=@1-3-10;gids=1-1-1'] }]") == 0);
 	CHECK_INT(f.m.v[0].gid_map->v[0].hostID, 9);
 	CHECK_INT(f.m.v[1].uid_map->v[0].containerID, 1);
 	CHECK_INT(f.m.v[1].uid_map->v[0].hostID, 4);
@@ -222,7 +232,8 @@ TEST(cgroup_is_fresh_with_a_namespace_and_bound_without)
 	const struct mount_entry *e;
 
 	fixture_init(&f);
-	e = one(&f, "'destination': '/sys/fs/cgroup', 'type': 'cgroup', 'options': ['ro', 'nosuid']");
+	e = one(&f,
+		"'destination': '/sys/fs/cgroup', 'type': 'cgroup', 'options': ['ro', 'nosuid']");
 	REQUIRE(e);
 	CHECK_INT(e->kind, MOUNT_FS);
 	CHECK_STR(e->type, "cgroup2");

@@ -24,9 +24,13 @@ struct fixture {
 
 static inline void fixture_init(struct fixture *f)
 {
-	*f = (struct fixture){ .env = { .rootfs = "/b/rootfs", .bundle = "/b", .bundle_fd = -1,
-					.cgroup_namespace = true, .network_namespace = true,
-					.pid_namespace = true, .privileged = true } };
+	*f = (struct fixture){ .env = { .rootfs = "/b/rootfs",
+					.bundle = "/b",
+					.bundle_fd = -1,
+					.cgroup_namespace = true,
+					.network_namespace = true,
+					.pid_namespace = true,
+					.privileged = true } };
 	arena_init(&f->arena, ARENA_MAX_DEFAULT);
 }
 
@@ -35,7 +39,8 @@ static inline int made(struct fixture *f, const char *members)
 {
 	char text[CONFIG_MAX];
 	struct spec *spec;
-	int len = snprintf(text, sizeof(text), "{ 'ociVersion': '1.3.0', 'root': { 'path': 'r' }%s%s }",
+	int len = snprintf(text, sizeof(text),
+			   "{ 'ociVersion': '1.3.0', 'root': { 'path': 'r' }%s%s }",
 			   members[0] ? ", " : "", members);
 
 	for (char *s = text; *s; s++)

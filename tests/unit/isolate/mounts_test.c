@@ -56,9 +56,10 @@ TEST(a_filled_or_deep_tmpfs_owns_nothing)
 	struct fixture f;
 
 	fixture_init(&f);
-	REQUIRE(made(&f, "'mounts': [{'destination': '/d', 'type': 'tmpfs', 'options': ['tmpcopyup']},"
-			 "{'destination': '/d/e', 'type': 'tmpfs'},"
-			 "{'destination': '/d/e/f/g', 'type': 'tmpfs'}]") == 0);
+	REQUIRE(made(&f,
+		     "'mounts': [{'destination': '/d', 'type': 'tmpfs', 'options': ['tmpcopyup']},"
+		     "{'destination': '/d/e', 'type': 'tmpfs'},"
+		     "{'destination': '/d/e/f/g', 'type': 'tmpfs'}]") == 0);
 	CHECK_INT(f.m.v[1].owner, -1);
 	CHECK_INT(f.m.v[2].owner, -1);
 	CHECK(f.m.v[0].staged);
@@ -71,8 +72,10 @@ TEST(links_of_proc_are_not_trusted_as_names)
 	struct fixture f;
 
 	fixture_init(&f);
-	REQUIRE(made(&f, "'mounts': [" PROC "], 'linux': { 'maskedPaths': ['/proc/kcore', "
-			 "'/proc/self/environ', '/proc/1/environ', '/proc/thread-self/x', '/etc/x', '/proc'] }") == 0);
+	REQUIRE(made(&f,
+		     "'mounts': [" PROC "], 'linux': { 'maskedPaths': ['/proc/kcore', "
+		     "'/proc/self/environ', '/proc/1/environ', '/proc/thread-self/x', '/etc/x', '/proc'] }") ==
+		0);
 	for (size_t i = 0; i < f.m.masked.n; i++) {
 		const struct masked *p = &f.m.masked.v[i];
 
@@ -95,9 +98,12 @@ TEST(the_namespace_is_private_unless_somebody_listens)
 		{ "'mounts': [{'destination': '/a', 'source': '/s', 'options': ['bind', 'rslave']}]",
 		  MS_SLAVE | MS_REC, 0, false },
 		{ "'linux': {'rootfsPropagation': 'private'}", MS_PRIVATE | MS_REC, 0, false },
-		{ "'linux': {'rootfsPropagation': 'rslave'}", MS_SLAVE | MS_REC, MS_SLAVE | MS_REC, false },
-		{ "'linux': {'rootfsPropagation': 'unbindable'}", MS_PRIVATE | MS_REC, MS_UNBINDABLE, false },
-		{ "'linux': {'rootfsPropagation': 'rshared'}", MS_SHARED | MS_REC, MS_SHARED | MS_REC, true },
+		{ "'linux': {'rootfsPropagation': 'rslave'}", MS_SLAVE | MS_REC, MS_SLAVE | MS_REC,
+		  false },
+		{ "'linux': {'rootfsPropagation': 'unbindable'}", MS_PRIVATE | MS_REC,
+		  MS_UNBINDABLE, false },
+		{ "'linux': {'rootfsPropagation': 'rshared'}", MS_SHARED | MS_REC,
+		  MS_SHARED | MS_REC, true },
 	};
 	struct fixture f;
 
@@ -118,7 +124,8 @@ TEST(nothing_is_staged_while_mounts_are_shared)
 	struct fixture f;
 
 	fixture_init(&f);
-	REQUIRE(made(&f, "'mounts': [" PROC "," DEV "," PTS "], 'linux': {'rootfsPropagation': 'shared', "
+	REQUIRE(made(&f, "'mounts': [" PROC "," DEV "," PTS
+			 "], 'linux': {'rootfsPropagation': 'shared', "
 			 "'maskedPaths': ['/proc/kcore']}") == 0);
 	for (size_t i = 0; i < f.m.n; i++) {
 		CHECK(!f.m.v[i].staged);
@@ -139,11 +146,13 @@ TEST(a_label_is_quoted_and_only_for_those_that_take_it)
 	CHECK(f.m.v[0].data == NULL);
 	CHECK_STR(f.m.v[1].data, "mode=755,context=\"s:o:t:s0:c1,c2\"");
 	CHECK(f.m.v[2].data == NULL);
-	REQUIRE(made(&f, "'mounts': [" DEV "], 'annotations': {'run.oci.mount_context_type': 'rootcontext'}, "
+	REQUIRE(made(&f, "'mounts': [" DEV
+			 "], 'annotations': {'run.oci.mount_context_type': 'rootcontext'}, "
 			 "'linux': {'mountLabel': 'x'}") == 0);
 	CHECK_STR(f.m.v[0].data, "mode=755,rootcontext=\"x\"");
 	CHECK_INT(made(&f, "'annotations': {'run.oci.mount_context_type': 'no'}, "
-			   "'linux': {'mountLabel': 'x'}"), -1);
+			   "'linux': {'mountLabel': 'x'}"),
+		  -1);
 	CHECK_INT(made(&f, "'linux': {'mountLabel': 'x\\\"'}"), -1);
 	fixture_release(&f);
 }

@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* caps_test.c - capability masks */
+#include "runtime/isolate/caps.h"
+
+#include <linux/capability.h>
+
+#include "tests/unit/test.h"
+
+#define BIT(cap) (UINT64_C(1) << (cap))
+
+static char kill_name[] = "CAP_KILL", chown_name[] = "CAP_CHOWN", bad_name[] = "CAP_NONSENSE",
+	    new_name[] = "CAP_CHECKPOINT_RESTORE";
+
+TEST(no_capabilities_means_none)
+{
+	struct caps c = { .effective = 7 };
+
+	CHECK_INT(caps_make(NULL, "/process/capabilities", &c, NULL), 0);
+	CHECK_INT(c.bounding | c.effective | c.permitted | c.inheritable | c.ambient, 0);
+}
+
+TEST(names_become_masks)
+{
+	char *both[] = { kill_name, chown_name };
+	struct spec_caps s = { .bounding = { both, 2 }, .permitted = { both, 1 } };
+	struct caps c;
+
+	CHECK_INT(caps_make(&s, "/process/capabilities", &c, NULL), 0);
+	CHECK_INT(c.bounding, BIT(CAP_KILL) | BIT(CAP_CHOWN));
+	CHECK_INT(c.permitted, BIT(CAP_KILL));
+	CHECK_INT(c.effective, 0);
+}
+
+TEST(an_unknown_name_is_an_error_at_its_place)
+{
+	char *names[] = { kill_name, bad_name };
+	struct spec_caps s = { .inheritable = { names, 2 } };
+	struct caps c = { .bounding = 99 };
+	struct err err = { 0 };
+
+	CHECK_INT(caps_make(&s, "/process/capabilities", &c, &err), -1);
+	CHECK_STR(err.field, "/process/capabilities/inheritable/1");
+	CHECK_INT(c.bounding, 99);
+}
+
+/* All 16 memberships of one capability in the four sets: which does the kernel take? */
+TEST(only_combinations_the_kernel_takes_are_made)
+{
+	char *names[] = { kill_name };
+
+	for (unsigned int i = 0; i < 16; i++) {
+		bool e = i & 1, p = i & 2, inh = i & 4, a = i & 8;
+		struct spec_caps s = {
+			.bounding = { names, 1 },
+			.effective = { names, e },
+			.permitted = { names, p },
+			.inheritable = { names, inh },
+			.ambient = { names, a },
+		};
+		struct caps c;
+
+		CHECK_INT(caps_make(&s, "", &c, NULL), (!e || p) && (!a || (p && inh)) ? 0 : -1);
+	}
+}
+
+TEST(what_the_host_lacks_is_taken_out_and_remembered)
+{
+	struct caps_host host = { .last = 10, .bounding = 0x7ff };
+	struct caps c = { .bounding = BIT(40) | BIT(5), .effective = BIT(40), .permitted = BIT(5) };
+
+	caps_limit(&c, &host);
+	CHECK_INT(c.unavailable, BIT(40));
+	CHECK_INT(c.bounding, BIT(5));
+	CHECK_INT(c.effective, 0);
+	CHECK_INT(c.permitted, BIT(5));
+	CHECK_INT(c.drop, 0x7ff & ~BIT(5));
+}
+
+TEST(exec_adds_one_to_three_sets)
+{
+	struct caps c = { 0 };
+
+	CHECK_INT(caps_add(&c, new_name, false, NULL), 0);
+	CHECK_INT(c.bounding, BIT(CAP_CHECKPOINT_RESTORE));
+	CHECK_INT(c.effective, c.bounding);
+	CHECK_INT(c.permitted, c.bounding);
+	CHECK_INT(c.inheritable | c.ambient, 0);
+	CHECK_INT(caps_add(&c, bad_name, false, NULL), -1);
+}
+
+TEST(the_host_has_a_last_capability)
+{
+	struct caps_host here, fresh;
+
+	CHECK_INT(caps_host_find(false, &here, NULL), 0);
+	CHECK_INT(caps_host_find(true, &fresh, NULL), 0);
+	CHECK(here.last >= CAP_LAST_CAP - 1 && here.last < 64);
+	CHECK_INT(here.bounding & ~fresh.bounding, 0);
+	CHECK_INT(fresh.bounding, BIT(here.last + 1) - 1);
+}
+
+TEST(the_sets_the_process_has_can_be_set_again)
+{
+	struct caps none = { 0 };
+
+	/* giving everything away is always allowed, and is read back */
+	CHECK_INT(caps_apply(&none, NULL), 0);
+}

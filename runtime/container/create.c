@@ -61,10 +61,40 @@ struct create {
 	bool reserved, grouped;
 };
 
+/* sd_listen_fds(3): they count only if LISTEN_PID is this process. */
+static unsigned int listen_fds(void)
+{
+	const char *count = getenv("LISTEN_FDS"); /* NOLINT(concurrency-mt-unsafe) */
+	const char *pid = getenv("LISTEN_PID");	  /* NOLINT(concurrency-mt-unsafe) */
+	uint64_t n, p;
+
+	if (!count || units_u64(count, PRESERVE_MAX, &n) < 0)
+		return 0;
+	if (!pid || units_u64(pid, INT32_MAX, &p) < 0 || (pid_t)p != getpid())
+		return 0;
+	return (unsigned int)n;
+}
+
+static int check_preserved(unsigned int n, struct err *err)
+{
+	if (n > PRESERVE_MAX)
+		return err_set(err, EINVAL, "--preserve-fds: %u is more than %d", n, PRESERVE_MAX);
+	for (unsigned int fd = 3; fd < 3 + n; fd++) {
+		if (fcntl((int)fd, F_GETFD) < 0)
+			return err_sys(err, "--preserve-fds: descriptor %u", fd);
+		if (fd_set_cloexec((int)fd, false) < 0)
+			return err_sys(err, "--preserve-fds: descriptor %u", fd);
+	}
+	return 0;
+}
+
 static int open_bundle(struct create *c, struct err *err)
 {
 	const char *path = c->o->bundle && c->o->bundle[0] ? c->o->bundle : ".";
 
+	/* Before anything is opened: our own descriptors would fill a gap. */
+	if (check_preserved(c->o->preserve_fds + listen_fds(), err) < 0)
+		return -1;
 	if (!realpath(path, c->bundle))
 		return err_sys(err, "bundle \"%s\"", path);
 	c->bundle_fd = open(c->bundle, O_PATH | O_DIRECTORY | O_CLOEXEC);
@@ -100,33 +130,6 @@ static int check_terminal(struct create *c, struct err *err)
 	return 0;
 }
 
-/* sd_listen_fds(3): they count only if LISTEN_PID is this process. */
-static unsigned int listen_fds(void)
-{
-	const char *count = getenv("LISTEN_FDS"); /* NOLINT(concurrency-mt-unsafe) */
-	const char *pid = getenv("LISTEN_PID");	  /* NOLINT(concurrency-mt-unsafe) */
-	uint64_t n, p;
-
-	if (!count || units_u64(count, PRESERVE_MAX, &n) < 0)
-		return 0;
-	if (!pid || units_u64(pid, INT32_MAX, &p) < 0 || (pid_t)p != getpid())
-		return 0;
-	return (unsigned int)n;
-}
-
-static int check_preserved(unsigned int n, struct err *err)
-{
-	if (n > PRESERVE_MAX)
-		return err_set(err, EINVAL, "--preserve-fds: %u is more than %d", n, PRESERVE_MAX);
-	for (unsigned int fd = 3; fd < 3 + n; fd++) {
-		if (fcntl((int)fd, F_GETFD) < 0)
-			return err_sys(err, "--preserve-fds: descriptor %u", fd);
-		if (fd_set_cloexec((int)fd, false) < 0)
-			return err_sys(err, "--preserve-fds: descriptor %u", fd);
-	}
-	return 0;
-}
-
 static int make_plan(struct create *c, struct err *err)
 {
 	const char *notify = getenv("NOTIFY_SOCKET"); /* NOLINT(concurrency-mt-unsafe) */
@@ -142,8 +145,7 @@ static int make_plan(struct create *c, struct err *err)
 		.cgroup_path = "",
 	};
 
-	if (check_preserved(po.preserve_fds + po.listen_fds, err) < 0 ||
-	    runtime_open_store(c->rt, true, err) < 0 || runtime_find_host(c->rt, err) < 0 ||
+	if (runtime_open_store(c->rt, true, err) < 0 || runtime_find_host(c->rt, err) < 0 ||
 	    cgroup_place_make(&c->rt->host, c->rt->manager, c->id, c->c->spec, &c->place, err) < 0)
 		return -1;
 	if (c->place.path[0])
@@ -246,6 +248,11 @@ static int make_cgroup(struct create *c, struct err *err)
 	if (cgroup_create(&c->rt->host, &c->place, c->c->spec, &c->c->cgroup, err) < 0)
 		return -1;
 	c->grouped = true;
+	if (c->c->cgroup.place.manager != c->place.manager) { /* rootless without rights */
+		c->place = c->c->cgroup.place;
+		if (record_set_place(&c->c->entry.rec, &c->place, &c->c->entry.arena) < 0)
+			return err_set(err, ENOMEM, "out of memory");
+	}
 	if (c->plan.own[NS_CGROUP] && c->plan.own[NS_USER] && c->c->cgroup.fd >= 0 &&
 	    c->plan.is_new[NS_USER])
 		return cgroup_delegate(&c->c->cgroup, c->plan.idmap.root_uid,
@@ -291,6 +298,7 @@ static int spawn_init(struct create *c, struct err *err)
 	if (pid < 0)
 		return -1;
 	c->c->pid = pid;
+	cgroup_started(&c->c->cgroup);
 	if (record_set_process(&c->c->entry.rec, pid, c->c->pidfd, err) < 0)
 		return -1;
 	c->c->entry.rec.complete = c->mode == CREATE_AND_START;
@@ -337,7 +345,7 @@ static int open_gate(struct create *c, struct err *err)
 		return -1;
 	if (p->process.rlimits_by_parent && rlimits_apply(&p->process.rlimits, pid, err) < 0)
 		return -1;
-	if (apply_rdt(c, err) < 0 || sched_apply_affinity(&p->process.sched.final, pid, err) < 0)
+	if (apply_rdt(c, err) < 0)
 		return -1;
 	return handshake_send(c->sock, MESSAGE_GO, 0, -1, err);
 }
@@ -496,6 +504,8 @@ int container_create(struct runtime *rt, const char *id, const struct skerry_cre
 			break;
 	}
 	if (i < ARRAY_SIZE(steps)) {
+		if (err && err->field[0] && !strstr(err->msg, err->field))
+			(void)err_wrap(err, "config.json: %s", err->field);
 		if (err && !err->phase[0])
 			(void)str_copy(err->phase, sizeof(err->phase), steps[i].what);
 		for (i++; i-- > 0;)

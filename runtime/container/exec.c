@@ -252,10 +252,6 @@ static pid_t spawn(struct exec *x, int *ret_pidfd, struct err *err)
 	x->join.console_socket = x->console_socket;
 	x->join.has_userns = x->entry.rec.has_userns;
 	x->join.preserve_fds = x->o->preserve_fds;
-	x->join.host_fds[0] = x->entry.dir;
-	x->join.host_fds[1] = x->cgroup.fd;
-	x->join.host_fds[2] = x->cache;
-	x->join.host_fds[3] = x->rt->store.root;
 	if (x->o->pidfd_socket) {
 		x->join.pidfd_socket = fd_connect_unix(x->o->pidfd_socket);
 		if (x->join.pidfd_socket < 0)
@@ -263,6 +259,7 @@ static pid_t spawn(struct exec *x, int *ret_pidfd, struct err *err)
 	}
 	if (handshake_open(s.sock, err) < 0)
 		return -1;
+	x->join.sock = s.sock[1];
 	pid = spawn_process(&s, ret_pidfd, err);
 	x->sock = s.sock[0];
 	(void)fd_close(s.sock[1]);

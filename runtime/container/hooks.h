@@ -7,6 +7,8 @@
 #ifndef SKERRY_CONTAINER_HOOKS_H
 #define SKERRY_CONTAINER_HOOKS_H
 
+#include <sys/types.h>
+
 #include "base/buf.h"
 #include "base/err.h"
 #include "runtime/spec/spec.h"

@@ -82,12 +82,10 @@ int init_stage(void *arg, struct err *err)
 
 static int wait_for_go(struct init *in, struct err *err)
 {
-	const struct process_plan *p = &in->plan->process;
-
 	if (in->plan->gate && handshake_expect(in->sock, MESSAGE_GO, NULL, err) < 0)
 		return -1;
 	(void)prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
-	return sched_apply_affinity(&p->sched.initial, 0, err);
+	return 0;
 }
 
 /* The first mapped id, in case 0 is not: user_namespaces(7) keeps the capabilities then. */
@@ -140,14 +138,14 @@ static int enter_namespaces(struct init *in, struct err *err)
 static int open_proc(struct init *in, struct err *err)
 {
 	const struct plan *p = in->plan;
-	bool wanted = p->process.lsm.apparmor || p->process.lsm.selinux || p->is_new[NS_TIME];
+	bool wanted = p->process.lsm.apparmor || p->process.lsm.selinux || p->clock.text;
 
 	if (wanted) {
 		in->target.proc = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
 		if (in->target.proc < 0 || !beneath_is_fs(in->target.proc, PROC_SUPER_MAGIC))
 			return err_set(err, EINVAL, "\"/proc\" of the host is not a procfs");
 	}
-	if (p->is_new[NS_TIME] && clock_apply(&p->clock, in->target.proc, err) < 0)
+	if (p->clock.text && clock_apply(&p->clock, in->target.proc, err) < 0)
 		return -1;
 	if (p->sysctls.n) {
 		in->proc_sys = open("/proc/sys", O_PATH | O_DIRECTORY | O_CLOEXEC);
@@ -184,7 +182,9 @@ static int build_root(struct init *in, struct err *err)
 
 	if (!in->plan->has_root)
 		return 0;
-	if (rootfs_begin(m, &in->root, err) < 0 || mounts_apply(m, in->root, err) < 0)
+	if (rootfs_begin(m, &in->root, err) < 0)
+		return err_at(err, "/root/path");
+	if (mounts_apply(m, in->root, err) < 0)
 		return -1;
 	return devices_apply(m, in->root, err);
 }
@@ -288,9 +288,13 @@ static int drop_privileges(struct init *in, struct err *err)
 /* A read of one byte; whoever starts the container holds the other end. */
 static int wait_for_start(struct init *in, struct err *err)
 {
+	const int keep[] = { in->sock, in->args->fifo };
 	ssize_t n;
 	char byte;
 
+	if (in->args->fifo >= 0 && process_close_others(in->plan->process.preserve_fds, keep,
+							ARRAY_SIZE(keep), err) < 0)
+		return -1;
 	/* From here on it may outlive the runtime. */
 	if (in->args->fifo >= 0 && prctl(PR_SET_PDEATHSIG, 0, 0, 0, 0) < 0)
 		return err_sys(err, "prctl");

@@ -33,7 +33,8 @@
  * namespace already may not join its own user namespace (EINVAL). */
 int join_stage(void *arg, struct err *err)
 {
-	struct join_args *a = arg;
+	const struct join_args *a = arg;
+	const int keep[] = { a->sock, a->console_socket, a->pidfd_socket };
 	int mask = ALL_NAMESPACES | (a->has_userns ? CLONE_NEWUSER : 0);
 
 	(void)prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
@@ -42,10 +43,8 @@ int join_stage(void *arg, struct err *err)
 	/* unlike the others it may be shared with us, and then needs no joining */
 	if (setns(a->init_pidfd, mask | CLONE_NEWTIME) < 0 && setns(a->init_pidfd, mask) < 0)
 		return err_sys(err, "join the namespaces of container \"%s\"", a->id);
-	for (size_t i = 0; i < ARRAY_SIZE(a->host_fds); i++)
-		a->host_fds[i] = fd_close(a->host_fds[i]);
-	a->init_pidfd = fd_close(a->init_pidfd);
-	return 0;
+	/* Before the container can see us: nothing of the host stays open. */
+	return process_close_others(a->preserve_fds, keep, ARRAY_SIZE(keep), err);
 }
 
 struct join {

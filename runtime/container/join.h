@@ -12,7 +12,7 @@ struct join_args {
 	int init_pidfd;	    /* whose namespaces are joined */
 	int console_socket; /* or -1: the terminal's master goes to the runtime */
 	int pidfd_socket;
-	int host_fds[4];    /* directories of the host: closed before the container can see us; or -1 */
+	int sock;	    /* the child's end of the handshake */
 	bool has_userns;
 	unsigned int preserve_fds;
 };

@@ -157,8 +157,11 @@ int plan_make(const struct spec *spec, const struct plan_options *options, struc
 	    rdt_make(spec->linux_->intelRdt, options->id, arena, &p->rdt, err) < 0 ||
 	    decide_process(options, p, err) < 0)
 		return -1;
+	/* Without offsets the child can be born in it. */
+	if (p->is_new[NS_TIME] && !p->clock.text)
+		p->clone_flags |= ns_names[NS_TIME].flag;
 	p->gate = p->is_new[NS_USER] || p->rdt.set || p->process.rlimits_by_parent ||
-		  p->process.oom.has || p->process.sched.final.set || p->process.sched.initial.set;
+		  p->process.oom.has;
 	p->hooks = has_runtime_hooks(spec) || p->netdevs.n > 0;
 	return 0;
 }

@@ -42,6 +42,7 @@ struct process_plan {
 	bool no_new_privs, terminal, rlimits_by_parent;
 	struct opt_i64 oom;
 	unsigned int preserve_fds;
+	uint64_t ignored; /* signals that the caller ignores: bit n - 1 */
 };
 
 struct process_options {
@@ -72,6 +73,9 @@ struct process_target {
 int process_apply_privileges(struct process_plan *p, struct process_target *t, struct err *err);
 /* Gives 0, 1, 2 to the user unless they are /dev/null or not ours to give. */
 int process_own_stdio(const struct process_plan *p, struct err *err);
+/* Closes everything from 3 + preserve_fds up but the n descriptors in keep (at most 4, -1 for none): what others must
+ * not find open in a process that waits, or that the container can already see. */
+int process_close_others(unsigned int preserve_fds, const int *keep, size_t n, struct err *err);
 /* Default signals and mask, descriptors from 3 + preserve_fds marked close-on-exec, execve(2); returns only on failure, with
  * err->exit_code 126 or 127. */
 int process_exec(const struct process_plan *p, const struct process_target *t, struct err *err);

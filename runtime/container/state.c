@@ -30,7 +30,6 @@ int runtime_find_host(struct runtime *rt, struct err *err)
 		return 0;
 	if (cgroup_host_find(&rt->host, err) < 0)
 		return -1;
-	rt->host.rootless |= rt->rootless;
 	rt->has_host = true;
 	return 0;
 }

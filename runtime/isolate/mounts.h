@@ -73,6 +73,7 @@ struct mount_entry {
 	const struct spec_id_maps *uid_map, *gid_map; /* idmapped mount */
 	const char *userns; /* or: by this user namespace */
 	bool idmap, idmap_recursive;
+	bool unreachable; /* the container's root may not search the path of the source */
 	int source_fd; /* a detached clone of the source opened by the parent, or -1 */
 };
 

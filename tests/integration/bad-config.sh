@@ -31,7 +31,7 @@ refused_with() {
 text() {
 	mk .
 	printf %s "$2" >config.json
-	$strict "$1" refused_with "${3:-config.json}"
+	$strict "$1" refused_with "${3:-config}"
 }
 
 # change NAME FILTER PART: the default configuration with one change
@@ -126,7 +126,7 @@ change 'root: string' '.root = "rootfs"' root
 change 'root.path: missing' 'del(.root.path)' path
 change 'root.path: empty' '.root.path = ""' path
 change 'root.path: not there' '.root.path = "nothere"' nothere
-change 'root.path: a file' '.root.path = "config.json"' config.json
+change 'root.path: a file' '.root.path = "config.json"' root
 change 'root.readonly: string' '.root.readonly = "no"' readonly
 change 'hostname: number' '.hostname = 5' hostname
 change 'hostname: 65 characters' ".hostname = \"$(printf 'h%.0s' $(seq 65))\"" hostname
@@ -180,7 +180,7 @@ change 'a NUL in an argument' '.process.args = ["a\u0000b"]' args
 change 'a NUL in the environment' '.process.env += ["A=\u0000"]' env
 change 'a NUL in a mount destination' '.mounts += [{destination: "/a\u0000b", type: "tmpfs"}]' destination
 change 'a NUL in root.path' '.root.path = "rootfs\u0000x"' path
-change 'a path of 5000 characters' ".mounts += [{destination: \"/$(printf 'x%.0s' $(seq 5000))\", type: \"tmpfs\"}]" mounts
+change 'a path of 5000 characters' ".mounts += [{destination: \"/$(printf 'x%.0s' $(seq 5000))\", type: \"tmpfs\"}]" xxxxx
 change 'an absolute path in cgroupsPath with ..' '.linux.cgroupsPath = "/../../x"' cgroupsPath
 
 # --- duplicates: refused or the last one, but never both ---------------------------------------

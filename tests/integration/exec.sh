@@ -18,7 +18,9 @@ for n in 0 1 42 255; do
 done
 check 'a command killed by a signal: 128+n' status 137 R exec c1 sh -c 'kill -9 $$'
 check 'a missing command fails' fails R exec c1 /no/such
-except 'crun' '1' check 'a missing command: 255' status 255 R exec c1 /no/such
+except 'crun runc' 'other numbers' check 'a missing command: 127' status 127 R exec c1 /no/such
+except 'crun runc' 'other numbers' check 'a command that cannot be executed: 126' status 126 R exec c1 /etc/passwd
+except 'crun runc' 'other numbers' check 'another failure: 255' status 255 R exec --cwd /etc/passwd c1 true
 check 'a missing command: text' refuses 'o such file or directory' R exec c1 /no/such
 check 'not in PATH: text' refuses 'executable file not found in $PATH' R exec c1 nosuchprogram
 check 'not executable: text' refuses 'ermission denied' R exec c1 /etc/passwd

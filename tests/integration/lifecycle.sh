@@ -140,8 +140,6 @@ except 'crun runc' 'other words or status' check 'an unknown command ends with s
 check 'a missing value: flag needs an argument' fails R create --bundle
 except crun 'other words' check 'a missing value: exact words' \
 	refuses 'flag needs an argument' R create --bundle
-except 'crun runc' 'other words' check 'a missing value of restore names the flag' \
-	refuses 'flag needs an argument: --lsm-mount-context' R restore --lsm-mount-context
 
 # --- root ------------------------------------------------------------------------
 mk "$(args sleep 1000)"
@@ -157,7 +155,7 @@ for flags in '--debug' '--log /dev/null' '--log=/dev/null --log-format=json' '--
 	# shellcheck disable=SC2086
 	check "global option $flags is accepted" timeout 20 "$SKERRY" $flags --root "$ROOT" list
 done
-for word in '--help' 'help' 'create --help' 'checkpoint --help' 'restore --help' 'exec --help' '--version' '-v'; do
+for word in '--help' 'help' 'create --help' 'exec --help' '--version' '-v'; do
 	case $KIND/$word in crun/help | crun/-v) continue ;; esac
 	# shellcheck disable=SC2086
 	check "\"$word\" ends with 0 and prints something" eval "timeout 20 \"\$SKERRY\" $word | grep -q ."

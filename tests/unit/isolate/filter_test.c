@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* filter_test.c - seccomp profiles against a direct interpreter of their rules
  *
- * The interpreter below reads a profile as config-linux.md words it and knows
- * nothing of BPF; the compiled program is run by filter_eval().
+ * The interpreter is seccomp_model.h; the compiled program is run by
+ * filter_eval().
  */
 #include "runtime/isolate/filter.h"
 
@@ -18,37 +18,11 @@
 #include "base/buf.h"
 #include "base/fd.h"
 #include "base/file.h"
+#include "tests/unit/isolate/seccomp_model.h"
 #include "tests/unit/test.h"
 
 #define PROFILES 250
 #define INPUTS	 400
-#define X32_BIT	 0x40000000
-
-#if defined(__x86_64__)
-# define NATIVE AUDIT_ARCH_X86_64
-#elif defined(__aarch64__)
-# define NATIVE AUDIT_ARCH_AARCH64
-#else
-# error "name the audit architecture here"
-#endif
-
-static const struct {
-	const char *name;
-	int number;
-} calls[] = {
-	{ "read", SYS_read },	    { "write", SYS_write },
-	{ "openat", SYS_openat },   { "close", SYS_close },
-	{ "mmap", SYS_mmap },	    { "mprotect", SYS_mprotect },
-	{ "ioctl", SYS_ioctl },	    { "socket", SYS_socket },
-	{ "connect", SYS_connect }, { "clone", SYS_clone },
-	{ "execve", SYS_execve },   { "kill", SYS_kill },
-	{ "ptrace", SYS_ptrace },   { "prctl", SYS_prctl },
-	{ "mount", SYS_mount },	    { "keyctl", SYS_keyctl },
-	{ "unshare", SYS_unshare }, { "setns", SYS_setns },
-	{ "seccomp", SYS_seccomp }, { "bpf", SYS_bpf },
-	{ "statx", SYS_statx },	    { "personality", SYS_personality },
-	{ "clone3", SYS_clone3 },
-};
 
 static uint64_t random_state = 0x9e3779b97f4a7c15ULL;
 
@@ -90,97 +64,6 @@ static uint64_t random_value(void)
 	return edges[random_below(ARRAY_SIZE(edges))];
 }
 
-/* --- the interpreter ---------------------------------------------------------- */
-
-static bool condition_holds(const struct spec_seccomp_arg *a, const struct seccomp_data *d)
-{
-	uint64_t v = d->args[a->index];
-
-	if (strcmp(a->op, "SCMP_CMP_NE") == 0)
-		return v != a->value;
-	if (strcmp(a->op, "SCMP_CMP_LT") == 0)
-		return v < a->value;
-	if (strcmp(a->op, "SCMP_CMP_LE") == 0)
-		return v <= a->value;
-	if (strcmp(a->op, "SCMP_CMP_EQ") == 0)
-		return v == a->value;
-	if (strcmp(a->op, "SCMP_CMP_GE") == 0)
-		return v >= a->value;
-	if (strcmp(a->op, "SCMP_CMP_GT") == 0)
-		return v > a->value;
-	/* as libseccomp: bits outside the mask are not looked at on either side */
-	return (v & a->value) == (a->valueTwo & a->value);
-}
-
-static bool rule_holds(const struct spec_seccomp_rule *r, const struct seccomp_data *d)
-{
-	bool twice = false, all = true, any = false;
-
-	for (size_t i = 0; i < r->args.n; i++) {
-		bool holds = condition_holds(&r->args.v[i], d);
-
-		all = all && holds;
-		any = any || holds;
-		for (size_t k = 0; k < i; k++)
-			twice = twice || r->args.v[k].index == r->args.v[i].index;
-	}
-	return twice ? any : all;
-}
-
-static uint32_t action_value(const char *action, const struct opt_u64 *code)
-{
-	uint32_t v = code->has ? (uint32_t)code->v : EPERM;
-
-	if (strcmp(action, "SCMP_ACT_ALLOW") == 0)
-		return SECCOMP_RET_ALLOW;
-	if (strcmp(action, "SCMP_ACT_ERRNO") == 0)
-		return SECCOMP_RET_ERRNO | v;
-	if (strcmp(action, "SCMP_ACT_TRACE") == 0)
-		return SECCOMP_RET_TRACE | v;
-	if (strcmp(action, "SCMP_ACT_LOG") == 0)
-		return SECCOMP_RET_LOG;
-	if (strcmp(action, "SCMP_ACT_TRAP") == 0)
-		return SECCOMP_RET_TRAP;
-	if (strcmp(action, "SCMP_ACT_NOTIFY") == 0)
-		return SECCOMP_RET_USER_NOTIF;
-	if (strcmp(action, "SCMP_ACT_KILL_PROCESS") == 0)
-		return SECCOMP_RET_KILL_PROCESS;
-	return SECCOMP_RET_KILL_THREAD;
-}
-
-static int number_of(const char *name)
-{
-	for (size_t i = 0; i < ARRAY_SIZE(calls); i++) {
-		if (strcmp(calls[i].name, name) == 0)
-			return calls[i].number;
-	}
-	return -1;
-}
-
-static uint32_t interpret(const struct spec_seccomp *s, const struct seccomp_data *d)
-{
-	uint32_t by_default = action_value(s->defaultAction, &s->defaultErrnoRet);
-	int last = -1;
-
-	if (NATIVE == AUDIT_ARCH_X86_64 && d->nr >= X32_BIT)
-		return SECCOMP_RET_KILL_PROCESS;
-	for (size_t i = 0; i < s->syscalls.n; i++) {
-		int number = number_of(s->syscalls.v[i].names.v[0]);
-
-		last = number > last ? number : last;
-	}
-	for (size_t i = 0; i < s->syscalls.n; i++) {
-		const struct spec_seccomp_rule *r = &s->syscalls.v[i];
-
-		if (number_of(r->names.v[0]) == d->nr && rule_holds(r, d))
-			return action_value(r->action, &r->errnoRet);
-	}
-	if ((by_default & SECCOMP_RET_ACTION_FULL) == SECCOMP_RET_ERRNO && last >= 0 &&
-	    d->nr > last)
-		return SECCOMP_RET_ERRNO | ENOSYS;
-	return by_default;
-}
-
 /* --- random profiles -------------------------------------------------------------- */
 
 static char *random_action(struct opt_u64 *code)
@@ -212,8 +95,6 @@ static void random_args(struct spec_seccomp_rule *r, struct arena *arena)
 	}
 }
 
-/* One action for each system call: what two rules of different actions that both hold do is not
- * said anywhere. */
 static void random_profile(struct spec_seccomp *s, struct arena *arena)
 {
 	size_t n = 1 + random_below(10);
@@ -223,21 +104,18 @@ static void random_profile(struct spec_seccomp *s, struct arena *arena)
 		s->defaultAction = random_action(&s->defaultErrnoRet);
 	while (strcmp(s->defaultAction, "SCMP_ACT_NOTIFY") == 0);
 	s->syscalls.v = arena_array(arena, n * 3, sizeof(*s->syscalls.v));
-	for (size_t i = 0, call = random_below(ARRAY_SIZE(calls)); i < n; i++) {
-		struct opt_u64 code;
-		char *action = random_action(&code);
+	for (size_t i = 0, call = random_below(MODEL_CALLS); i < n; i++) {
 		char **names = arena_array(arena, 2, sizeof(*names));
 		size_t rules = 1 + random_below(3);
 
-		call = (call + 1) % ARRAY_SIZE(calls);
-		names[0] = arena_strdup(arena, calls[call].name);
+		call = (call + 1) % MODEL_CALLS;
+		names[0] = arena_strdup(arena, model_calls[call].name);
 		while (rules-- > 0) {
 			struct spec_seccomp_rule *r = &s->syscalls.v[s->syscalls.n++];
 
 			r->names.v = names;
 			r->names.n = 1;
-			r->action = action;
-			r->errnoRet = code;
+			r->action = random_action(&r->errnoRet);
 			random_args(r, arena);
 		}
 	}
@@ -249,7 +127,7 @@ static void random_input(const struct spec_seccomp *s, struct seccomp_data *d)
 
 	memset(d, 0, sizeof(*d));
 	d->arch = NATIVE;
-	d->nr = number_of(r->names.v[0]);
+	d->nr = model_number(r->names.v[0]);
 	for (size_t i = 0; i < 6; i++)
 		d->args[i] = random_value();
 	/* near the edges of the rule's own values */
@@ -286,10 +164,10 @@ TEST(random_profiles_do_what_their_rules_say)
 			struct seccomp_data d;
 
 			random_input(&s, &d);
-			if (filter_eval(&f, &d) != interpret(&s, &d)) {
+			if (filter_eval(&f, &d) != model_answer(&s, &d)) {
 				if (differences++ == 0)
 					printf("# profile %zu input %zu nr %d: %#x, not %#x\n", p,
-					       i, d.nr, filter_eval(&f, &d), interpret(&s, &d));
+					       i, d.nr, filter_eval(&f, &d), model_answer(&s, &d));
 			}
 		}
 		CHECK_INT(differences, 0);
@@ -638,7 +516,7 @@ static int cache_file(int dir)
 {
 	int fd = -1;
 	struct dirent *e;
-	DIR *list = fdopendir(dup(dir));
+	DIR *list = fdopendir(fcntl(dir, F_DUPFD_CLOEXEC, 0));
 
 	if (list == NULL)
 		return -1;

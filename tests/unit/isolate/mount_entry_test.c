@@ -133,8 +133,8 @@ TEST(what_makes_no_sense_is_refused)
 		"'destination': '/t', 'type': 'none', 'options': ['ro']",
 		"'destination': '', 'type': 'tmpfs'",
 		"'destination': '/t', 'options': ['bind']",
-		"'destination': '/t', 'source': '/s', 'options': ['bind', 'shared', 'slave', 'private', "
-		"'rshared', 'rslave']",
+		("'destination': '/t', 'source': '/s', 'options': ['bind', 'rshared', 'rslave', "
+		 "'shared', 'slave', 'private']"),
 		"'destination': '/t', 'source': '/s', 'options': ['bind', 'idmap']",
 		"'destination': '/t', 'source': '/s', 'options': ['bind', 'idmap=uids=0-1']",
 		"'destination': '/t', 'source': '/s', 'options': ['bind', 'idmap=uids=0-1-1']",

@@ -241,7 +241,7 @@ static bool slot_next(struct decoder *d, struct slot *s)
 		return s->place;
 	case SHAPE_PAIRS:
 		s->kind = JSON_STRING;
-		s->stringify = true;
+
 		pair = frame_keyed_item(d, f);
 		if (!pair)
 			return false;

@@ -24,40 +24,66 @@
 #include "base/buf.h"
 #include "base/err.h"
 
-#define JSON_DEPTH_MAX 64
-#define JSON_ITEMS_MAX 131072
+#define JSON_DEPTH_MAX	64
+#define JSON_ITEMS_MAX	131072
 #define JSON_FIELDS_MAX 64
 
 /* Numbers that may be absent. */
-struct opt_i64 { bool has; int64_t v; };
-struct opt_u64 { bool has; uint64_t v; };
-struct opt_bool { bool has; bool v; };
+struct opt_i64 {
+	bool has;
+	int64_t v;
+};
+struct opt_u64 {
+	bool has;
+	uint64_t v;
+};
+struct opt_bool {
+	bool has;
+	bool v;
+};
 
 /* Arrays: pointer and count. */
-struct strings { char **v; size_t n; };	  /* v is also NULL-terminated */
-struct pair { char *key, *value; };
-struct pairs { struct pair *v; size_t n; };	  /* an object of strings, document order */
-struct u32s { uint32_t *v; size_t n; };
+struct strings {
+	char **v;
+	size_t n;
+}; /* v is also NULL-terminated */
+struct pair {
+	char *key, *value;
+};
+struct pairs {
+	struct pair *v;
+	size_t n;
+}; /* an object of strings, document order */
+struct u32s {
+	uint32_t *v;
+	size_t n;
+};
 
 enum json_kind {
-	JSON_STRING,  /* char *: NULL when absent */
-	JSON_BOOL,    /* bool */
+	JSON_STRING, /* char *: NULL when absent */
+	JSON_BOOL, /* bool */
 	JSON_OPT_BOOL, /* struct opt_bool */
-	JSON_I32, JSON_U32, /* int32_t, uint32_t */
-	JSON_I64, JSON_U64, /* int64_t, uint64_t */
-	JSON_OPT_I64, JSON_OPT_U64, /* struct opt_i64, struct opt_u64; *_OPT_I64 range by .min/.max when .max > 0 */
+	JSON_I32,
+	JSON_U32, /* int32_t, uint32_t */
+	JSON_I64,
+	JSON_U64, /* int64_t, uint64_t */
+	JSON_OPT_I64,
+	JSON_OPT_U64, /* struct opt_i64, struct opt_u64; *_OPT_I64 range by .min/.max when .max > 0 */
 	JSON_STRINGS, /* struct strings */
-	JSON_PAIRS,   /* struct pairs: string or, stringified, number/bool values */
-	JSON_U32S,    /* struct u32s */
-	JSON_OBJECT,  /* a pointer to a struct of sub->size: NULL when absent */
-	JSON_INLINE,  /* the struct itself, in place */
+	JSON_PAIRS, /* struct pairs */
+	JSON_U32S, /* struct u32s */
+	JSON_OBJECT, /* a pointer to a struct of sub->size: NULL when absent */
+	JSON_INLINE, /* the struct itself, in place */
 	JSON_OBJECTS, /* struct json_array of structs of sub->size */
-	JSON_MAP,     /* an object of objects: struct json_array of structs of sub->size whose first member is char *key */
-	JSON_RAW,     /* char *: the value's own text, verbatim */
+	JSON_MAP, /* an object of objects: struct json_array of structs of sub->size whose first member is char *key */
+	JSON_RAW, /* char *: the value's own text, verbatim */
 };
 
 /* Every typed array `struct { struct x *v; size_t n; }` has this shape. */
-struct json_array { void *v; size_t n; };
+struct json_array {
+	void *v;
+	size_t n;
+};
 
 struct json_table;
 struct json_field {
@@ -70,16 +96,23 @@ struct json_field {
 };
 struct json_table {
 	const struct json_field *fields;
-	size_t n;     /* at most JSON_FIELDS_MAX */
-	size_t size;  /* of the struct */
-	bool strict;  /* unknown keys are errors */
+	size_t n; /* at most JSON_FIELDS_MAX */
+	size_t size; /* of the struct */
+	bool strict; /* unknown keys are errors */
 };
 
-#define JSON_TABLE(type, list) { .fields = (list), .n = ARRAY_SIZE(list), .size = sizeof(type) }
-#define JSON_FIELD(type, member, kind_, ...) \
-	{ .key = #member, .kind = (kind_), .offset = offsetof(type, member), ##__VA_ARGS__ }
-#define JSON_FIELD_AS(key_, type, member, kind_, ...) \
-	{ .key = (key_), .kind = (kind_), .offset = offsetof(type, member), ##__VA_ARGS__ }
+#define JSON_TABLE(type, list)                                  \
+ {                                                              \
+  .fields = (list), .n = ARRAY_SIZE(list), .size = sizeof(type) \
+ }
+#define JSON_FIELD(type, member, kind_, ...)                                       \
+ {                                                                                 \
+  .key = #member, .kind = (kind_), .offset = offsetof(type, member), ##__VA_ARGS__ \
+ }
+#define JSON_FIELD_AS(key_, type, member, kind_, ...)                             \
+ {                                                                                \
+  .key = (key_), .kind = (kind_), .offset = offsetof(type, member), ##__VA_ARGS__ \
+ }
 
 /* Decodes text into *dst (of table->size, zeroed by this call); what it points to belongs
  * to the arena.  name is for messages.  0 or -1. */
@@ -98,7 +131,7 @@ int json_decode_array(const char *name, const char *text, size_t len,
 struct json_out {
 	struct buf *buf;
 	int indent, depth;
-	bool comma;  /* internal */
+	bool comma; /* internal */
 	bool after_key; /* internal */
 };
 /* Bytes (1..4) of the UTF-8 sequence at text, of which size > 0 bytes can be read; 0: it is none. */

@@ -25,11 +25,11 @@ enum cgroup_manager { CGROUP_CGROUPFS, CGROUP_SYSTEMD, CGROUP_DISABLED };
 
 /* What the host has; found once per command. */
 struct cgroup_host {
-	int root;		/* O_PATH descriptor of the v2 tree's top; -1: no v2 at all */
-	char mount[64];		/* where it is mounted */
-	bool hybrid;		/* v1 controllers are mounted beside it */
-	char own[1024];		/* rootless: the caller's own group, "/..." relative to root; else "/" */
-	bool rootless;		/* writes are limited to what was delegated */
+	int root; /* O_PATH descriptor of the v2 tree's top; -1: no v2 at all */
+	char mount[64]; /* where it is mounted */
+	bool hybrid; /* v1 controllers are mounted beside it */
+	char own[1024]; /* rootless: the caller's own group, "/..." relative to root; else "/" */
+	bool rootless; /* writes are limited to what was delegated */
 };
 int cgroup_host_find(struct cgroup_host *ret, struct err *err);
 void cgroup_host_release(struct cgroup_host *h);
@@ -38,11 +38,12 @@ void cgroup_host_release(struct cgroup_host *h);
  * written to the intent record. */
 struct cgroup_place {
 	enum cgroup_manager manager;
-	char path[2048];	/* relative to the root of the v2 tree, begins with '/'; "" when disabled */
-	char scope[512];	/* systemd: unit name */
-	char slice[512];	/* systemd: slice it lies in */
-	char subgroup[128];	/* group for the payload inside path, "" none */
-	bool user_bus;		/* systemd --user */
+	char path
+		[2048]; /* relative to the root of the v2 tree, begins with '/'; "" when disabled */
+	char scope[512]; /* systemd: unit name */
+	char slice[512]; /* systemd: slice it lies in */
+	char subgroup[128]; /* group for the payload inside path, "" none */
+	bool user_bus; /* systemd --user */
 };
 /* cgroupsPath NULL: the default place of the manager (reference: cgroupfs "/ID" below the root, else a sibling of
  * the caller's own group when that can't be used; systemd "skerry-ID.scope"). */
@@ -50,13 +51,17 @@ int cgroup_place_make(const struct cgroup_host *h, enum cgroup_manager manager, 
 		      const struct spec *spec, struct cgroup_place *ret, struct err *err);
 
 struct cgroup {
-	int fd;			/* the payload's directory (O_DIRECTORY), -1 when disabled */
-	int top;		/* the group's own: limits, filter, freezer; is fd when there is no subgroup */
-	int hold;		/* systemd: while open, a process of the helper keeps the scope alive */
-	bool fresh;		/* being made: nothing is attached to it yet */
-	struct cgroup_place place; /* what became of the wish: rootless without rights ends as disabled */
+	int fd; /* the payload's directory (O_DIRECTORY), -1 when disabled */
+	int top; /* the group's own: limits, filter, freezer; is fd when there is no subgroup */
+	int hold; /* systemd: while open, a process of the helper keeps the scope alive */
+	bool fresh; /* being made: nothing is attached to it yet */
+	struct cgroup_place
+		place; /* what became of the wish: rootless without rights ends as disabled */
 };
-#define CGROUP_INIT { .fd = -1, .top = -1, .hold = -1 }
+#define CGROUP_INIT               \
+ {                                \
+  .fd = -1, .top = -1, .hold = -1 \
+ }
 
 /* Makes the group with its limits and device filter so that a process can be cloned into fd.
  * Fails when the group exists with processes in it or is frozen; an empty left-over is used again.
@@ -85,7 +90,8 @@ int cgroup_open_sub(const struct cgroup *g, const char *sub, struct err *err);
  * (/sys/kernel/cgroup/delegate) to uid:gid. */
 int cgroup_delegate(const struct cgroup *g, uid_t uid, gid_t gid, struct err *err);
 
-int cgroup_freeze(const struct cgroup *g, bool frozen, struct err *err); /* waits for cgroup.events */
+int cgroup_freeze(const struct cgroup *g, bool frozen,
+		  struct err *err); /* waits for cgroup.events */
 int cgroup_is_frozen(const struct cgroup *g); /* 1, 0, -1 */
 /* Every process in the group and below it, in numeric order; *ret_pids is malloc'd. */
 int cgroup_pids(const struct cgroup *g, pid_t **ret_pids, size_t *ret_n, struct err *err);
@@ -95,16 +101,16 @@ int cgroup_kill(const struct cgroup *g, int sig, struct err *err);
 /* limits.c: pure: resources to a list of file writes, then the writes. */
 struct cgroup_write {
 	const char *file, *text;
-	const char *field;		   /* JSON pointer that asks for it */
+	const char *field; /* JSON pointer that asks for it */
 	const char *else_file, *else_text; /* where `file` does not exist, or NULL */
-	bool may_lack;			   /* says "no limit": where there is no file, there is none */
-	bool after_next;		   /* EINVAL: try again behind the next one */
+	bool may_lack; /* says "no limit": where there is no file, there is none */
+	bool after_next; /* EINVAL: try again behind the next one */
 };
 struct cgroup_writes {
 	struct cgroup_write *v;
 	size_t n, cap;
 	struct arena *arena;
-	uint64_t memory_check;	 /* checkBeforeUpdate: refuse when more is in use; 0: don't look */
+	uint64_t memory_check; /* checkBeforeUpdate: refuse when more is in use; 0: don't look */
 };
 int cgroup_limits_make(const struct spec_resources *r, struct arena *arena,
 		       struct cgroup_writes *ret, struct err *err);

@@ -12,7 +12,9 @@
 #include "runtime/container/document.h"
 #include "runtime/container/runtime.h"
 
-struct skerry { struct runtime rt; };
+struct skerry {
+	struct runtime rt;
+};
 
 /* struct err and struct skerry_error tell the same; the public one names no type of ours. */
 static int give(struct skerry_error *to, const struct err *from, int rc)
@@ -68,7 +70,8 @@ void skerry_close(struct skerry *s)
 
 const char *skerry_status_name(enum skerry_status status)
 {
-	static const char *const names[] = { "creating", "created", "running", "paused", "stopped" };
+	static const char *const names[] = { "creating", "created", "running", "paused",
+					     "stopped" };
 
 	return names[status];
 }
@@ -264,7 +267,8 @@ char **skerry_list(struct skerry *s, struct skerry_error *err)
 
 	if (runtime_open_store(&s->rt, false, &e) == 0) {
 		if (s->rt.store.root < 0 && !s->rt.store.is_default)
-			err_set_(&e, ENOENT, "open root directory \"%s\": no such file or directory",
+			err_set_(&e, ENOENT,
+				 "open root directory \"%s\": no such file or directory",
 				 s->rt.store.path);
 		else
 			list = store_list(&s->rt.store, &e);

@@ -37,8 +37,11 @@ static void found(const struct err *why, void *arg)
 static void check_host(struct check *c, const struct spec *spec, const char *bundle, int bundle_fd,
 		       struct arena *arena)
 {
-	struct plan_options po = { .id = "check", .bundle = bundle, .bundle_fd = bundle_fd,
-				   .cgroup_path = "", .cache = -1 };
+	struct plan_options po = { .id = "check",
+				   .bundle = bundle,
+				   .bundle_fd = bundle_fd,
+				   .cgroup_path = "",
+				   .cache = -1 };
 	struct cgroup_writes writes = { 0 };
 	struct cgroup_place place;
 	struct err err = { 0 };

@@ -15,8 +15,8 @@
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <stdlib.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
@@ -65,7 +65,7 @@ struct create {
 static unsigned int listen_fds(void)
 {
 	const char *count = getenv("LISTEN_FDS"); /* NOLINT(concurrency-mt-unsafe) */
-	const char *pid = getenv("LISTEN_PID");	  /* NOLINT(concurrency-mt-unsafe) */
+	const char *pid = getenv("LISTEN_PID"); /* NOLINT(concurrency-mt-unsafe) */
 	uint64_t n, p;
 
 	if (!count || units_u64(count, PRESERVE_MAX, &n) < 0)
@@ -101,8 +101,9 @@ static int open_bundle(struct create *c, struct err *err)
 	if (c->bundle_fd < 0)
 		return err_sys(err, "open bundle \"%s\"", c->bundle);
 	if (!seal_is_sealed())
-		return err_set(err, EPERM,
-			       "this program does not run from a sealed copy of itself; call skerry_seal() first");
+		return err_set(
+			err, EPERM,
+			"this program does not run from a sealed copy of itself; call skerry_seal() first");
 	return spec_check_id(c->id, err);
 }
 
@@ -122,8 +123,9 @@ static int check_terminal(struct create *c, struct err *err)
 	bool detached = c->mode == CREATE_ONLY || c->o->detach;
 
 	if (terminal && detached && !c->o->console_socket)
-		return err_set(err, EINVAL,
-			       "cannot allocate tty if runc will detach without setting console socket");
+		return err_set(
+			err, EINVAL,
+			"cannot allocate tty if runc will detach without setting console socket");
 	if (c->o->console_socket && !terminal)
 		return err_set(err, EINVAL,
 			       "cannot use console socket if runc will not detach or allocate tty");
@@ -181,8 +183,7 @@ static int reserve_state(struct create *c, struct err *err)
 	units_time(&now, created, sizeof(created));
 	r->id = arena_strdup(&e->arena, c->id);
 	r->bundle = arena_strdup(&e->arena, c->bundle);
-	r->rootfs = arena_strdup(&e->arena,
-				 plan_rootfs(c->c->spec, c->bundle, &c->c->arena));
+	r->rootfs = arena_strdup(&e->arena, plan_rootfs(c->c->spec, c->bundle, &c->c->arena));
 	r->created = arena_strdup(&e->arena, created);
 	r->oci_version = c->c->spec->ociVersion;
 	r->annotations = c->c->spec->annotations;
@@ -192,6 +193,9 @@ static int reserve_state(struct create *c, struct err *err)
 	r->has_poststop = h && h->poststop.n;
 	r->has_terminal = c->plan.process.terminal;
 	r->has_userns = c->plan.own[NS_USER];
+	for (int ns = 0; ns < NS_COUNT; ns++)
+		if (c->plan.own[ns])
+			r->namespaces |= (uint32_t)ns_names[ns].flag;
 	r->notify_socket = notify && notify[0] ? arena_strdup(&e->arena, notify) : NULL;
 	if (c->plan.rdt.set && !c->plan.rdt.must_exist)
 		r->rdt_group = arena_strdup(&e->arena, c->plan.rdt.group);
@@ -284,9 +288,11 @@ static int spawn_init(struct create *c, struct err *err)
 	};
 	pid_t pid;
 
-	c->init = (struct init_args){ .plan = &c->plan, .fifo = c->fifo,
+	c->init = (struct init_args){ .plan = &c->plan,
+				      .fifo = c->fifo,
 				      .console_socket = c->console_socket,
-				      .pidfd_socket = c->pidfd_socket, .bundle = c->bundle,
+				      .pidfd_socket = c->pidfd_socket,
+				      .bundle = c->bundle,
 				      .host_fds = { c->c->entry.dir, c->rt->store.root, c->cache,
 						    c->c->cgroup.fd, c->rt->host.root,
 						    c->c->notify } };
@@ -368,11 +374,16 @@ static int runtime_hooks(struct create *c, struct err *err)
 {
 	const struct spec_hooks *h = c->c->spec->hooks;
 	struct hook_state state = {
-		.id = c->id, .bundle = c->bundle, .oci_version = c->c->spec->ociVersion,
-		.status = "creating", .pid = c->c->pid, .annotations = &c->c->spec->annotations,
+		.id = c->id,
+		.bundle = c->bundle,
+		.oci_version = c->c->spec->ociVersion,
+		.status = "creating",
+		.pid = c->c->pid,
+		.annotations = &c->c->spec->annotations,
 	};
-	struct hooks_run run = { .name = "prestart", .state = &state, .cwd = c->bundle,
-				 .spec = c->c->spec };
+	struct hooks_run run = {
+		.name = "prestart", .state = &state, .cwd = c->bundle, .spec = c->c->spec
+	};
 
 	if (!c->plan.hooks)
 		return 0;
@@ -402,8 +413,12 @@ static int send_listener(struct create *c, struct err *err)
 {
 	const struct spec_seccomp *s = c->c->spec->linux_->seccomp;
 	struct hook_state state = {
-		.id = c->id, .bundle = c->bundle, .oci_version = c->c->spec->ociVersion,
-		.status = "creating", .pid = c->c->pid, .annotations = &c->c->spec->annotations,
+		.id = c->id,
+		.bundle = c->bundle,
+		.oci_version = c->c->spec->ociVersion,
+		.status = "creating",
+		.pid = c->c->pid,
+		.annotations = &c->c->spec->annotations,
 	};
 
 	if (!c->plan.process.filter.notify)
@@ -488,13 +503,26 @@ void created_release(struct created *c)
 int container_create(struct runtime *rt, const char *id, const struct skerry_create_options *o,
 		     enum create_mode mode, struct created *ret, struct err *err)
 {
-	struct create c = { .rt = rt, .o = o, .id = id, .mode = mode, .c = ret, .bundle_fd = -1,
-			    .cache = -1, .fifo = -1, .console_socket = -1, .pidfd_socket = -1,
-			    .rdt_root = -1, .sock = -1 };
+	struct create c = { .rt = rt,
+			    .o = o,
+			    .id = id,
+			    .mode = mode,
+			    .c = ret,
+			    .bundle_fd = -1,
+			    .cache = -1,
+			    .fifo = -1,
+			    .console_socket = -1,
+			    .pidfd_socket = -1,
+			    .rdt_root = -1,
+			    .sock = -1 };
 	size_t i;
 
-	*ret = (struct created){ .entry = STORE_ENTRY_INIT, .cgroup = CGROUP_INIT, .pidfd = -1,
-				 .sock = -1, .master = -1, .notify = -1 };
+	*ret = (struct created){ .entry = STORE_ENTRY_INIT,
+				 .cgroup = CGROUP_INIT,
+				 .pidfd = -1,
+				 .sock = -1,
+				 .master = -1,
+				 .notify = -1 };
 	for (int ns = 0; ns < NS_COUNT; ns++)
 		c.plan.join_fd[ns] = -1;
 	arena_init(&ret->arena, PLAN_ARENA_MAX);
@@ -520,15 +548,27 @@ int container_create(struct runtime *rt, const char *id, const struct skerry_cre
 	return 0;
 }
 
-int container_plan_write(struct runtime *rt, const char *id,
-			 const struct skerry_create_options *o, struct json_out *out,
-			 struct err *err)
+int container_plan_write(struct runtime *rt, const char *id, const struct skerry_create_options *o,
+			 struct json_out *out, struct err *err)
 {
-	struct created made = { .entry = STORE_ENTRY_INIT, .cgroup = CGROUP_INIT, .pidfd = -1,
-				.sock = -1, .master = -1, .notify = -1 };
-	struct create c = { .rt = rt, .o = o, .id = id, .mode = CREATE_AND_START, .c = &made,
-			    .bundle_fd = -1, .cache = -1, .fifo = -1, .console_socket = -1,
-			    .pidfd_socket = -1, .rdt_root = -1, .sock = -1 };
+	struct created made = { .entry = STORE_ENTRY_INIT,
+				.cgroup = CGROUP_INIT,
+				.pidfd = -1,
+				.sock = -1,
+				.master = -1,
+				.notify = -1 };
+	struct create c = { .rt = rt,
+			    .o = o,
+			    .id = id,
+			    .mode = CREATE_AND_START,
+			    .c = &made,
+			    .bundle_fd = -1,
+			    .cache = -1,
+			    .fifo = -1,
+			    .console_socket = -1,
+			    .pidfd_socket = -1,
+			    .rdt_root = -1,
+			    .sock = -1 };
 	int rc = -1;
 
 	for (int ns = 0; ns < NS_COUNT; ns++)

@@ -52,8 +52,11 @@ static void poststop(struct runtime *rt, const struct store_entry *e)
 	struct err err = { 0 };
 	struct spec *spec;
 	struct hook_state state = {
-		.id = e->rec.id, .bundle = e->rec.bundle, .oci_version = e->rec.oci_version,
-		.status = "stopped", .annotations = &e->rec.annotations,
+		.id = e->rec.id,
+		.bundle = e->rec.bundle,
+		.oci_version = e->rec.oci_version,
+		.status = "stopped",
+		.annotations = &e->rec.annotations,
 	};
 	struct hooks_run run = { .name = "poststop", .state = &state, .cwd = e->rec.bundle };
 

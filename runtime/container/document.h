@@ -14,14 +14,13 @@ int doctor_write(struct runtime *rt, struct json_out *o, struct err *err);
 int check_write(struct runtime *rt, const char *bundle, const char *config, int *ret_bad,
 		struct json_out *o, struct err *err);
 /* `run --plan`; create.c. */
-int container_plan_write(struct runtime *rt, const char *id,
-			 const struct skerry_create_options *o, struct json_out *out,
-			 struct err *err);
+int container_plan_write(struct runtime *rt, const char *id, const struct skerry_create_options *o,
+			 struct json_out *out, struct err *err);
 
 /* One thing the host can or can't do: probe.c. */
 struct probe {
 	const char *what; /* "clone3 into a cgroup" */
-	const char *key;  /* word under annotations */
+	const char *key; /* word under annotations */
 	bool (*works)(struct runtime *rt);
 	const char *why, *fix;
 };

@@ -31,8 +31,8 @@ static int write_stats(struct runtime *rt, const struct store_entry *e, const st
 	return buf_failed(out) ? err_set(err, ENOMEM, "out of memory") : 0;
 }
 
-static int open_running(struct runtime *rt, const char *id, struct store_entry *e,
-			struct cgroup *g, int *ret_pidfd, struct err *err)
+static int open_running(struct runtime *rt, const char *id, struct store_entry *e, struct cgroup *g,
+			int *ret_pidfd, struct err *err)
 {
 	if (runtime_open_store(rt, false, err) < 0 ||
 	    store_load(&rt->store, id, STORE_NO_LOCK, e, err) < 0)

@@ -12,8 +12,8 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <signal.h>
-#include <stdlib.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -55,12 +55,14 @@ static int check_status(struct exec *x, struct err *err)
 	enum skerry_status status = container_status(x->rt, &x->entry, &x->join.init_pidfd);
 
 	if (status == SKERRY_STOPPED)
-		return err_set(err, ESRCH, "cannot exec in a stopped container: container not running");
+		return err_set(err, ESRCH,
+			       "cannot exec in a stopped container: container not running");
 	if (status == SKERRY_CREATING)
 		return err_set(err, EBUSY, "cannot exec in a container that is being created");
 	if (status == SKERRY_PAUSED && !x->o->ignore_paused)
-		return err_set(err, EBUSY,
-			       "cannot exec in a paused container (use --ignore-paused to override)");
+		return err_set(
+			err, EBUSY,
+			"cannot exec in a paused container (use --ignore-paused to override)");
 	return 0;
 }
 
@@ -71,7 +73,8 @@ static int read_process_file(struct exec *x, struct err *err)
 	buf_init(&text);
 	if (file_read(AT_FDCWD, x->o->process_file, &text, SPEC_FILE_MAX, false) < 0)
 		return err_sys(err, "read \"%s\"", x->o->process_file);
-	if (spec_parse_process(x->o->process_file, text.s, text.len, &x->arena, &x->process, err) < 0)
+	if (spec_parse_process(x->o->process_file, text.s, text.len, &x->arena, &x->process, err) <
+	    0)
 		return -1;
 	if (x->o->tty == 0 || x->o->tty == 1)
 		x->process->terminal = x->o->tty == 1;
@@ -190,9 +193,21 @@ static int override_process(struct exec *x, struct err *err)
 	return 0;
 }
 
+/* user_namespaces(7): written once, before the group map. */
+static bool setgroups_denied(const struct exec *x)
+{
+	char path[64], word[16];
+
+	if (!x->entry.rec.has_userns)
+		return false;
+	(void)snprintf(path, sizeof(path), "/proc/%d/setgroups", (int)x->entry.rec.pid);
+	return file_read_line(AT_FDCWD, path, word, sizeof(word)) > 0 && strcmp(word, "deny") == 0;
+}
+
 static int decide(struct exec *x, struct err *err)
 {
 	struct process_options po = { .new_userns = x->entry.rec.has_userns,
+				      .setgroups_denied = setgroups_denied(x),
 				      .cache = -1,
 				      .preserve_fds = x->o->preserve_fds,
 				      .pointer = "" };
@@ -214,8 +229,9 @@ static int check_terminal(struct exec *x, struct err *err)
 {
 	x->foreground = !x->o->detach;
 	if (x->plan.terminal && x->o->detach && !x->o->console_socket)
-		return err_set(err, EINVAL,
-			       "cannot allocate tty if runc will detach without setting console socket");
+		return err_set(
+			err, EINVAL,
+			"cannot allocate tty if runc will detach without setting console socket");
 	if (x->o->console_socket && !x->plan.terminal)
 		return err_set(err, EINVAL,
 			       "cannot use console socket if runc will not detach or allocate tty");
@@ -243,14 +259,16 @@ static int open_groups(struct exec *x, struct err *err)
 
 static pid_t spawn(struct exec *x, int *ret_pidfd, struct err *err)
 {
-	struct spawn s = { .cgroup = x->cgroup_fd, .stage = join_stage, .main = join_main,
-			   .arg = &x->join };
+	struct spawn s = {
+		.cgroup = x->cgroup_fd, .stage = join_stage, .main = join_main, .arg = &x->join
+	};
 	pid_t pid;
 
 	x->join.plan = &x->plan;
 	x->join.id = x->id;
 	x->join.console_socket = x->console_socket;
 	x->join.has_userns = x->entry.rec.has_userns;
+	x->join.namespaces = (int)x->entry.rec.namespaces;
 	x->join.preserve_fds = x->o->preserve_fds;
 	if (x->o->pidfd_socket) {
 		x->join.pidfd_socket = fd_connect_unix(x->o->pidfd_socket);
@@ -270,8 +288,11 @@ static int send_listener(struct exec *x, pid_t pid, struct err *err)
 {
 	const struct spec_seccomp *s = x->spec->linux_->seccomp;
 	struct hook_state state = {
-		.id = x->id, .bundle = x->entry.rec.bundle, .oci_version = x->spec->ociVersion,
-		.status = "running", .pid = x->entry.rec.pid,
+		.id = x->id,
+		.bundle = x->entry.rec.bundle,
+		.oci_version = x->spec->ociVersion,
+		.status = "running",
+		.pid = x->entry.rec.pid,
 		.annotations = &x->spec->annotations,
 	};
 
@@ -323,8 +344,9 @@ static int execute(struct exec *x, struct err *err)
 static int prepare(struct exec *x, struct err *err)
 {
 	if (!seal_is_sealed())
-		return err_set(err, EPERM,
-			       "this program does not run from a sealed copy of itself; call skerry_seal() first");
+		return err_set(
+			err, EPERM,
+			"this program does not run from a sealed copy of itself; call skerry_seal() first");
 	if (runtime_open_store(x->rt, false, err) < 0 ||
 	    store_load(&x->rt->store, x->id, STORE_NO_LOCK, &x->entry, err) < 0)
 		return -1;
@@ -351,9 +373,16 @@ static void release(struct exec *x)
 int container_exec(struct runtime *rt, const char *id, const struct skerry_exec_options *o,
 		   struct err *err)
 {
-	struct exec x = { .rt = rt, .o = o, .id = id, .entry = STORE_ENTRY_INIT,
-			  .cgroup = CGROUP_INIT, .cgroup_fd = -1, .cache = -1, .sock = -1,
-			  .console_socket = -1, .master = -1,
+	struct exec x = { .rt = rt,
+			  .o = o,
+			  .id = id,
+			  .entry = STORE_ENTRY_INIT,
+			  .cgroup = CGROUP_INIT,
+			  .cgroup_fd = -1,
+			  .cache = -1,
+			  .sock = -1,
+			  .console_socket = -1,
+			  .master = -1,
 			  .join = { .init_pidfd = -1, .pidfd_socket = -1 },
 			  .relay = { .master = -1, .notify = -1 } };
 	int rc = -1;

@@ -121,10 +121,16 @@ static void write_annotations(struct runtime *rt, struct json_out *o)
 
 int features_write(struct runtime *rt, struct json_out *o, struct err *err)
 {
-	static const char *const hooks[] = { "prestart", "createRuntime", "createContainer",
-					     "startContainer", "poststart", "poststop", NULL };
-	static const char *const unsafe[] = { "bundle", "org.systemd.property.", "org.criu.config",
-					      "run.oci.", "org.skerry.", NULL };
+	static const char *const hooks[] = { "prestart",
+					     "createRuntime",
+					     "createContainer",
+					     "startContainer",
+					     "poststart",
+					     "poststop",
+					     NULL };
+	static const char *const unsafe[] = { "bundle",		 "org.systemd.property.",
+					      "org.criu.config", "run.oci.",
+					      "org.skerry.",	 NULL };
 
 	json_begin_object(o);
 	json_kv_string(o, "ociVersionMin", "1.0.0");

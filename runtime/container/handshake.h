@@ -47,7 +47,7 @@ enum message_type {
 
 struct message {
 	enum message_type type;
-	pid_t pid;	/* STAGED: in the runtime's pid namespace */
+	pid_t pid; /* STAGED: in the runtime's pid namespace */
 	struct err err; /* FAILED */
 };
 

@@ -59,8 +59,8 @@ static int check_status(const struct spec_hook *hook, const char *name, int stat
 	if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
 		return 0;
 	if (WIFSIGNALED(status))
-		return err_set(err, EINTR, "error running %s hook \"%s\": killed by signal %d: %s", name,
-			       hook->path, WTERMSIG(status), output->s + cut);
+		return err_set(err, EINTR, "error running %s hook \"%s\": killed by signal %d: %s",
+			       name, hook->path, WTERMSIG(status), output->s + cut);
 	return err_set(err, ECHILD, "error running %s hook \"%s\": exit status %d: %s", name,
 		       hook->path, WEXITSTATUS(status), output->s + cut);
 }

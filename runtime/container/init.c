@@ -21,6 +21,7 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -179,13 +180,18 @@ static int join_keyring(struct init *in, struct err *err)
 static int build_root(struct init *in, struct err *err)
 {
 	const struct mounts *m = &in->plan->mounts;
+	struct stat st;
 
 	if (!in->plan->has_root)
 		return 0;
 	if (rootfs_begin(m, &in->root, err) < 0)
 		return err_at(err, "/root/path");
-	if (mounts_apply(m, in->root, err) < 0)
+	if (mounts_apply(m, in->root, err) < 0) {
+		if (fstat(in->root, &st) == 0 && !S_ISDIR(st.st_mode))
+			return err_field(err, ENOTDIR, "/root/path",
+					 "root file system \"%s\" is not a directory", m->rootfs);
 		return -1;
+	}
 	return devices_apply(m, in->root, err);
 }
 
@@ -195,11 +201,17 @@ static int run_hooks(struct init *in, const struct spec_hook_list *list, const c
 {
 	const struct plan *p = in->plan;
 	struct hook_state state = {
-		.id = p->id, .bundle = in->args->bundle, .oci_version = p->spec->ociVersion,
-		.status = status, .pid = (pid_t)syscall(SYS_getpid),
+		.id = p->id,
+		.bundle = in->args->bundle,
+		.oci_version = p->spec->ociVersion,
+		.status = status,
+		.pid = (pid_t)syscall(SYS_getpid),
 		.annotations = &p->spec->annotations,
 	};
-	struct hooks_run run = { .list = list, .name = name, .state = &state, .cwd = cwd,
+	struct hooks_run run = { .list = list,
+				 .name = name,
+				 .state = &state,
+				 .cwd = cwd,
 				 .spec = in->root >= 0 ? p->spec : NULL };
 
 	if (strcmp(name, "startContainer") == 0)
@@ -221,7 +233,8 @@ static int create_hooks(struct init *in, struct err *err)
 static int open_terminal(struct init *in, struct err *err)
 {
 	const struct process_plan *p = &in->plan->process;
-	struct terminal_options o = { .size = p->spec->consoleSize, .uid = p->user.uid,
+	struct terminal_options o = { .size = p->spec->consoleSize,
+				      .uid = p->user.uid,
 				      .gid = p->user.gid };
 	AUTO_FD master = -1;
 
@@ -292,8 +305,8 @@ static int wait_for_start(struct init *in, struct err *err)
 	ssize_t n;
 	char byte;
 
-	if (in->args->fifo >= 0 && process_close_others(in->plan->process.preserve_fds, keep,
-							ARRAY_SIZE(keep), err) < 0)
+	if (in->args->fifo >= 0 &&
+	    process_close_others(in->plan->process.preserve_fds, keep, ARRAY_SIZE(keep), err) < 0)
 		return -1;
 	/* From here on it may outlive the runtime. */
 	if (in->args->fifo >= 0 && prctl(PR_SET_PDEATHSIG, 0, 0, 0, 0) < 0)
@@ -347,8 +360,13 @@ void init_main(void *arg, int sock)
 {
 	const struct init_args *args = arg;
 	struct err err = { 0 };
-	struct init in = { .plan = args->plan, .args = args, .sock = sock, .root = -1, .slave = -1,
-			   .proc_sys = -1, .target = { .proc = -1, .sock = sock } };
+	struct init in = { .plan = args->plan,
+			   .args = args,
+			   .sock = sock,
+			   .root = -1,
+			   .slave = -1,
+			   .proc_sys = -1,
+			   .target = { .proc = -1, .sock = sock } };
 
 	(void)prctl(PR_SET_NAME, "skerry:init", 0, 0, 0);
 	for (size_t i = 0; i < ARRAY_SIZE(args->host_fds); i++)

@@ -26,22 +26,16 @@
 #include "runtime/isolate/keyring.h"
 #include "runtime/isolate/terminal.h"
 
-#define ALL_NAMESPACES                                                                             \
-	(CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWNET | CLONE_NEWCGROUP)
-
-/* Time is apart: a kernel without time namespaces refuses the whole mask; and a process that is in the
- * namespace already may not join its own user namespace (EINVAL). */
+/* Only those that are the container's own: a joined host's one would need the host's rights. */
 int join_stage(void *arg, struct err *err)
 {
 	const struct join_args *a = arg;
 	const int keep[] = { a->sock, a->console_socket, a->pidfd_socket };
-	int mask = ALL_NAMESPACES | (a->has_userns ? CLONE_NEWUSER : 0);
 
 	(void)prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
 	if (sched_apply_affinity(&a->plan->sched.initial, 0, err) < 0)
 		return -1;
-	/* unlike the others it may be shared with us, and then needs no joining */
-	if (setns(a->init_pidfd, mask | CLONE_NEWTIME) < 0 && setns(a->init_pidfd, mask) < 0)
+	if (setns(a->init_pidfd, a->namespaces) < 0)
 		return err_sys(err, "join the namespaces of container \"%s\"", a->id);
 	/* Before the container can see us: nothing of the host stays open. */
 	return process_close_others(a->preserve_fds, keep, ARRAY_SIZE(keep), err);
@@ -93,7 +87,8 @@ static int keyring(struct join *j, struct err *err)
 static int open_terminal(struct join *j, struct err *err)
 {
 	const struct process_plan *p = j->plan;
-	struct terminal_options o = { .size = p->spec->consoleSize, .uid = p->user.uid,
+	struct terminal_options o = { .size = p->spec->consoleSize,
+				      .uid = p->user.uid,
 				      .gid = p->user.gid };
 	AUTO_FD master = -1;
 	AUTO_FD root = -1;
@@ -132,8 +127,7 @@ static int drop_privileges(struct join *j, struct err *err)
 {
 	struct process_plan *p = j->plan;
 
-	if (process_apply_limits(p, err) < 0 ||
-	    sched_apply_affinity(&p->sched.final, 0, err) < 0)
+	if (process_apply_limits(p, err) < 0 || sched_apply_affinity(&p->sched.final, 0, err) < 0)
 		return -1;
 	if ((p->user.uid != 0 || j->args->has_userns) && !p->terminal &&
 	    process_own_stdio(p, err) < 0)
@@ -160,14 +154,17 @@ static const struct {
 	{ "open terminal", open_terminal },
 	{ "send pidfd", send_pidfd },
 	{ "drop privileges", drop_privileges }, /* nothing privileged below */
-	{ "start process", exec_program },	/* returns only on failure */
+	{ "start process", exec_program }, /* returns only on failure */
 };
 
 void join_main(void *arg, int sock)
 {
 	const struct join_args *args = arg;
 	struct err err = { 0 };
-	struct join j = { .args = args, .plan = args->plan, .sock = sock, .slave = -1,
+	struct join j = { .args = args,
+			  .plan = args->plan,
+			  .sock = sock,
+			  .slave = -1,
 			  .target = { .proc = -1, .sock = sock } };
 
 	(void)prctl(PR_SET_NAME, "skerry:exec", 0, 0, 0);

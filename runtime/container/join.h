@@ -9,10 +9,11 @@
 struct join_args {
 	struct process_plan *plan;
 	const char *id;
-	int init_pidfd;	    /* whose namespaces are joined */
+	int init_pidfd; /* whose namespaces are joined */
 	int console_socket; /* or -1: the terminal's master goes to the runtime */
 	int pidfd_socket;
-	int sock;	    /* the child's end of the handshake */
+	int sock; /* the child's end of the handshake */
+	int namespaces;	    /* CLONE_NEW* */
 	bool has_userns;
 	unsigned int preserve_fds;
 };

@@ -36,7 +36,10 @@ struct live_device {
 	char *access;
 };
 struct live_devices {
-	struct { struct live_device *v; size_t n; } devices;
+	struct {
+		struct live_device *v;
+		size_t n;
+	} devices;
 };
 
 static const struct json_field device_fields[] = {
@@ -127,7 +130,8 @@ static int change_inside(struct live *l, struct err *err)
 
 	(void)prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
 	if (setns(l->pidfd, flags) < 0)
-		return err_sys(err, "join the mount namespace of container \"%s\"", l->entry.rec.id);
+		return err_sys(err, "join the mount namespace of container \"%s\"",
+			       l->entry.rec.id);
 	root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (root < 0)
 		return err_sys(err, "open \"/\"");
@@ -178,10 +182,13 @@ static int run_inside(struct live *l, struct err *err)
 
 static int decide_mounts(struct live *l, const char *json, size_t len, struct err *err)
 {
-	struct mounts_env env = { .rootfs = l->entry.rec.rootfs, .bundle = l->entry.rec.bundle,
+	struct mounts_env env = { .rootfs = l->entry.rec.rootfs,
+				  .bundle = l->entry.rec.bundle,
 				  .user_namespace = l->entry.rec.has_userns,
-				  .privileged = geteuid() == 0, .pid_namespace = true,
-				  .cgroup_namespace = true, .network_namespace = true };
+				  .privileged = geteuid() == 0,
+				  .pid_namespace = true,
+				  .cgroup_namespace = true,
+				  .network_namespace = true };
 	struct spec_mount *list;
 	size_t n;
 
@@ -227,7 +234,8 @@ static int apply_filter(struct live *l, struct err *err)
 	for (size_t i = 0; i < l->devices.devices.n; i++) {
 		struct live_device *d = &l->devices.devices.v[i];
 
-		rules[n++] = (struct spec_device_rule){ .allow = true, .type = d->device.type,
+		rules[n++] = (struct spec_device_rule){ .allow = true,
+							.type = d->device.type,
 							.major = d->device.major,
 							.minor = d->device.minor,
 							.access = d->access };
@@ -271,7 +279,8 @@ static int save_devices(const struct live *l, struct err *err)
 	}
 	json_end_array(&o);
 	json_end_object(&o);
-	if (buf_failed(&text) || file_replace(l->entry.dir, DEVICES_FILE, text.s, text.len, 0600) < 0)
+	if (buf_failed(&text) ||
+	    file_replace(l->entry.dir, DEVICES_FILE, text.s, text.len, 0600) < 0)
 		return err_sys(err, "write " DEVICES_FILE);
 	return 0;
 }
@@ -283,7 +292,8 @@ static int read_device(struct live *l, const char *json, size_t len, struct err 
 	if (json_decode("device", json, len, &device_table, d, &l->arena, err) < 0)
 		return -1;
 	if (strlen(d->device.type) != 1 || !strchr("cbup", d->device.type[0]))
-		return err_field(err, EINVAL, "/type", "unknown device type \"%s\"", d->device.type);
+		return err_field(err, EINVAL, "/type", "unknown device type \"%s\"",
+				 d->device.type);
 	if (d->device.type[0] == 'u')
 		d->device.type[0] = 'c';
 	if (d->device.path[0] != '/')

@@ -26,8 +26,9 @@
 #define BARRIER_TIMEOUT_MS 30000
 
 static const char *const passed_on[] = {
-	"READY=1", "STATUS=", "ERRNO=", "WATCHDOG=", "WATCHDOG_USEC=",
-	"RELOADING=1", "STOPPING=1", "MONOTONIC_USEC=", "EXTEND_TIMEOUT_USEC=",
+	"READY=1",    "STATUS=",	 "ERRNO=",
+	"WATCHDOG=",  "WATCHDOG_USEC=",	 "RELOADING=1",
+	"STOPPING=1", "MONOTONIC_USEC=", "EXTEND_TIMEOUT_USEC=",
 };
 
 /* bind(2) takes 108 bytes: the path goes through the directory's descriptor. */

@@ -34,8 +34,8 @@ static int decide_namespaces(struct plan *p, struct err *err)
 		int ns = ns_parse(n->type);
 
 		if (ns < 0)
-			return err_field(err, EINVAL, "/linux/namespaces", "unknown namespace \"%s\"",
-					 n->type);
+			return err_field(err, EINVAL, "/linux/namespaces",
+					 "unknown namespace \"%s\"", n->type);
 		p->own[ns] = true;
 		if (n->path && n->path[0])
 			p->join[ns] = n->path;
@@ -46,8 +46,9 @@ static int decide_namespaces(struct plan *p, struct err *err)
 	if (!p->own[NS_USER] && !p->caller.privileged)
 		p->own[NS_USER] = p->is_new[NS_USER] = true;
 	if (!p->own[NS_MOUNT])
-		return err_field(err, EINVAL, "/linux/namespaces",
-				 "a container without a mount namespace would change the host's mounts");
+		return err_field(
+			err, EINVAL, "/linux/namespaces",
+			"a container without a mount namespace would change the host's mounts");
 	p->has_root = p->is_new[NS_MOUNT];
 	return 0;
 }
@@ -178,8 +179,8 @@ static int open_namespace(const char *path, int ns, struct err *err)
 	}
 	type = beneath_is_fs(fd, NSFS_MAGIC_) ? ioctl(fd, NS_GET_NSTYPE) : -1;
 	if (type < 0 || (uint64_t)type != ns_names[ns].flag)
-		return err_field(err, EINVAL, "/linux/namespaces", "\"%s\" is not a %s namespace", path,
-				 ns_names[ns].spec_name);
+		return err_field(err, EINVAL, "/linux/namespaces", "\"%s\" is not a %s namespace",
+				 path, ns_names[ns].spec_name);
 	return fd_take(&fd);
 }
 
@@ -220,7 +221,9 @@ void plan_write(const struct plan *p, const struct cgroup_place *place, struct j
 	json_begin_object(o);
 	for (int ns = 0; ns < NS_COUNT; ns++)
 		json_kv_string(o, ns_names[ns].spec_name,
-			       p->join[ns] ? p->join[ns] : p->is_new[ns] ? "new" : "host's");
+			       p->join[ns]     ? p->join[ns]
+			       : p->is_new[ns] ? "new"
+					       : "host's");
 	json_end_object(o);
 	json_kv_int(o, "clones", p->stage ? 2 : 1);
 	json_kv_string(o, "uidMap", p->is_new[NS_USER] ? p->idmap.uid_text : NULL);

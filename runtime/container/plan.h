@@ -24,8 +24,8 @@ struct plan_options {
 	const char *bundle; /* absolute */
 	int bundle_fd;
 	const char *cgroup_mount; /* where the v2 tree is */
-	const char *cgroup_path;  /* the container's group in it, "" when there is none */
-	const char *notify_dir;	 /* bound at /run/notify, or NULL */
+	const char *cgroup_path; /* the container's group in it, "" when there is none */
+	const char *notify_dir; /* bound at /run/notify, or NULL */
 	int cache;
 	bool no_pivot, no_new_keyring;
 	unsigned int preserve_fds, listen_fds;
@@ -39,8 +39,8 @@ struct plan {
 
 	bool is_new[NS_COUNT];
 	const char *join[NS_COUNT]; /* path, or NULL */
-	int join_fd[NS_COUNT];	    /* from plan_open_namespaces() */
-	bool own[NS_COUNT];	    /* not the host's */
+	int join_fd[NS_COUNT]; /* from plan_open_namespaces() */
+	bool own[NS_COUNT]; /* not the host's */
 	uint64_t clone_flags;
 	bool stage;
 
@@ -57,7 +57,7 @@ struct plan {
 	bool has_process;
 	struct process_plan process;
 
-	bool gate;  /* init waits for GO before it does anything */
+	bool gate; /* init waits for GO before it does anything */
 	bool hooks; /* init reports HOOKS before the pivot */
 };
 

@@ -24,8 +24,8 @@
 #include "runtime/isolate/rdt.h"
 
 #ifndef PR_SCHED_CORE
-#define PR_SCHED_CORE	  62
-#define PR_SCHED_CORE_GET 0
+# define PR_SCHED_CORE	   62
+# define PR_SCHED_CORE_GET 0
 #endif
 
 static bool has_v2(struct runtime *rt)
@@ -150,7 +150,8 @@ const struct probe probes[] = {
 	  "user.max_user_namespaces is 0 or the kernel lacks them",
 	  "sysctl user.max_user_namespaces=15000" },
 	{ "time namespaces", "time_namespaces", has_time_namespaces,
-	  "the kernel is older than 5.6 or lacks CONFIG_TIME_NS", "use a kernel with CONFIG_TIME_NS" },
+	  "the kernel is older than 5.6 or lacks CONFIG_TIME_NS",
+	  "use a kernel with CONFIG_TIME_NS" },
 	{ "overlay file system", "overlay", has_overlay, "not in /proc/filesystems",
 	  "modprobe overlay" },
 	{ "Landlock", "landlock", has_landlock, "the kernel does not offer it",

@@ -13,8 +13,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
-#include <stdlib.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
@@ -27,9 +27,9 @@
 #include "runtime/container/handshake.h"
 #include "runtime/isolate/oom.h"
 
-#define DEFAULT_PATH	"/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-#define EXIT_NOT_FOUND	127
-#define EXIT_NO_EXEC	126
+#define DEFAULT_PATH   "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+#define EXIT_NOT_FOUND 127
+#define EXIT_NO_EXEC   126
 
 static bool env_has(const struct process_plan *p, const char *name)
 {
@@ -131,6 +131,24 @@ static uint64_t ignored_signals(void)
 	return at ? strtoull(at + strlen("SigIgn:\t"), NULL, 16) : UINT64_MAX;
 }
 
+static int make_isolation(const struct spec *spec, const struct process_options *options,
+			  struct arena *arena, struct process_plan *p, struct err *err)
+{
+	if (lsm_make(p->spec, &p->lsm, err) < 0 ||
+	    lsm_check_host(&p->lsm, spec->linux_->mountLabel, err) < 0 ||
+	    personality_make(spec->linux_->personality, &p->personality, err) < 0 ||
+	    memory_policy_make(spec->linux_->memoryPolicy, &p->memory_policy, err) < 0 ||
+	    landlock_make(spec_annotation(spec, LANDLOCK_ANNOTATION), arena, &p->landlock, err) < 0)
+		return -1;
+	/* Without privileges the kernel takes Landlock rules only from who can't gain any. */
+	p->no_new_privs |= p->landlock.set;
+	if (p->landlock.set && landlock_limit(&p->landlock, landlock_abi(), err) < 0)
+		return -1;
+	if (filter_make(spec->linux_->seccomp, spec, options->cache, arena, &p->filter, err) < 0)
+		return -1;
+	return p->filter.n ? filter_check_calls(&p->filter, !p->no_new_privs, err) : 0;
+}
+
 int process_make(const struct spec *spec, const struct spec_process *process,
 		 const struct process_options *options, struct arena *arena,
 		 struct process_plan *ret, struct err *err)
@@ -150,8 +168,8 @@ int process_make(const struct spec *spec, const struct spec_process *process,
 		.oom = process->oomScoreAdj,
 		.preserve_fds = options->preserve_fds,
 		.rlimits_by_parent = options->new_userns && process->rlimits.n > 0,
+		.ignored = ignored_signals(),
 	};
-	p->ignored = ignored_signals();
 	if (process->args.n == 0)
 		return err_field(err, EINVAL, arena_printf(arena, "%s/args", p->pointer),
 				 "args must not be empty");
@@ -159,20 +177,9 @@ int process_make(const struct spec *spec, const struct spec_process *process,
 	    user_make(&process->user, &user, arena_printf(arena, "%s/user", p->pointer), &p->user,
 		      err) < 0 ||
 	    rlimits_make(process, p->pointer, &p->rlimits, err) < 0 ||
-	    sched_make(process, spec, p->pointer, &p->sched, err) < 0 ||
-	    lsm_make(process, &p->lsm, err) < 0 ||
-	    lsm_check_host(&p->lsm, spec->linux_->mountLabel, err) < 0 ||
-	    personality_make(spec->linux_->personality, &p->personality, err) < 0 ||
-	    memory_policy_make(spec->linux_->memoryPolicy, &p->memory_policy, err) < 0 ||
-	    landlock_make(spec_annotation(spec, LANDLOCK_ANNOTATION), arena, &p->landlock, err) < 0)
+	    sched_make(process, spec, p->pointer, &p->sched, err) < 0)
 		return -1;
-	if (p->landlock.set && landlock_limit(&p->landlock, landlock_abi(), err) < 0)
-		return -1;
-	if (filter_make(spec->linux_->seccomp, spec, options->cache, arena, &p->filter, err) < 0)
-		return -1;
-	if (p->filter.n && filter_check_calls(&p->filter, !p->no_new_privs, err) < 0)
-		return -1;
-	return 0;
+	return make_isolation(spec, options, arena, p, err);
 }
 
 int process_apply_limits(const struct process_plan *p, struct err *err)
@@ -197,9 +204,10 @@ static int enter_cwd(const struct process_plan *p, struct err *err)
 	if (len < 0)
 		return err_sys(err, "current working directory \"%s\"", p->cwd);
 	if (where[0] != '/')
-		return err_set(err, EINVAL,
-			       "current working directory is outside of container mount namespace root: \"%s\"",
-			       p->cwd);
+		return err_set(
+			err, EINVAL,
+			"current working directory is outside of container mount namespace root: \"%s\"",
+			p->cwd);
 	return 0;
 }
 
@@ -208,14 +216,15 @@ static int refuse(struct err *err, int exit_code, int code, const char *format, 
 	/* NOLINTNEXTLINE(clang-diagnostic-format-nonliteral): three literals below */
 	switch (exit_code) {
 	case EXIT_NOT_FOUND:
-		err_set_(err, code, format[0] == '$'
-					    ? "exec: \"%s\": executable file not found in $PATH"
-					    : "exec: \"%s\": stat: no such file or directory",
+		err_set_(err, code,
+			 format[0] == '$' ? "exec: \"%s\": executable file not found in $PATH"
+					  : "exec: \"%s\": stat: no such file or directory",
 			 name);
 		break;
 	default:
-		err_set_(err, code, code == EISDIR ? "exec: \"%s\": is a directory"
-						   : "exec: \"%s\": permission denied",
+		err_set_(err, code,
+			 code == EISDIR ? "exec: \"%s\": is a directory"
+					: "exec: \"%s\": permission denied",
 			 name);
 		break;
 	}
@@ -248,8 +257,8 @@ static int find_in_path(const struct process_plan *p, struct process_target *t, 
 		int len = (int)(end ? end - at : (ptrdiff_t)strlen(at));
 		int why = ENOENT;
 
-		if (str_format(t->program, sizeof(t->program), "%.*s%s%s", len, at, len ? "/" : "./",
-			       name) == 0)
+		if (str_format(t->program, sizeof(t->program), "%.*s%s%s", len, at,
+			       len ? "/" : "./", name) == 0)
 			why = check_program(t->program);
 		if (why == 0)
 			return 0;
@@ -300,8 +309,8 @@ static int set_home(struct process_plan *p, struct process_target *t, struct err
 	if (root < 0)
 		return err_sys(err, "open \"/\"");
 	memcpy(t->home, key, sizeof(key));
-	rc = user_home(root, p->user.uid, t->home + sizeof(key) - 1, sizeof(t->home) - sizeof(key) + 1,
-		       err);
+	rc = user_home(root, p->user.uid, t->home + sizeof(key) - 1,
+		       sizeof(t->home) - sizeof(key) + 1, err);
 	(void)fd_close(root);
 	p->env[p->n_env] = t->home;
 	return rc;
@@ -408,8 +417,7 @@ int process_close_others(unsigned int preserve_fds, const int *keep, size_t n, s
 		n_sorted++;
 	}
 	for (unsigned int i = 0; i < n_sorted; i++) {
-		if (sorted[i] > first &&
-		    syscall(SYS_close_range, first, sorted[i] - 1, 0) < 0)
+		if (sorted[i] > first && syscall(SYS_close_range, first, sorted[i] - 1, 0) < 0)
 			return err_sys(err, "close descriptors");
 		first = sorted[i] + 1;
 	}

@@ -25,7 +25,7 @@ struct process_plan {
 	const struct spec_process *spec;
 	const char *pointer; /* JSON pointer of the process */
 	char *const *argv;
-	char **env;	     /* NULL-terminated, two free slots at env[n_env] */
+	char **env; /* NULL-terminated, two free slots at env[n_env] */
 	size_t n_env;
 	bool needs_home;
 	const char *search_path; /* value of PATH in env, or the default */

@@ -135,8 +135,8 @@ static void set_polls(const struct loop *l, struct pollfd p[P_COUNT], bool ended
 	p[P_PROCESS] = (struct pollfd){ .fd = ended ? -1 : l->r->pidfd, .events = POLLIN };
 	p[P_NOTIFY] = (struct pollfd){ .fd = l->r->notify, .events = POLLIN };
 	p[P_MASTER] = (struct pollfd){ .fd = -1 };
-	p[P_INPUT] = (struct pollfd){ .fd = l->input && !l->in.len ? l->in.from : -1,
-				      .events = POLLIN };
+	p[P_INPUT] =
+		(struct pollfd){ .fd = l->input && !l->in.len ? l->in.from : -1, .events = POLLIN };
 	p[P_OUTPUT] = (struct pollfd){ .fd = l->output && l->out.len ? l->out.to : -1,
 				       .events = POLLOUT };
 	if (l->output && !l->out.len) {
@@ -200,8 +200,9 @@ int relay_run(struct relay *r, struct err *err)
 	sigfd = signalfd(-1, &all, SFD_CLOEXEC);
 	if (sigfd < 0)
 		return err_sys(err, "signalfd");
-	l = (struct loop){ .r = r, .sigfd = sigfd, .input = r->master >= 0,
-			   .output = r->master >= 0 };
+	l = (struct loop){
+		.r = r, .sigfd = sigfd, .input = r->master >= 0, .output = r->master >= 0
+	};
 	l.in.from = 0;
 	l.in.to = r->master;
 	l.out.from = r->master;

@@ -10,12 +10,12 @@
 #include "base/err.h"
 
 struct relay {
-	pid_t pid;	    /* a child of the caller */
+	pid_t pid; /* a child of the caller */
 	int pidfd;
-	int master;	    /* terminal to copy to and from 0 and 1, or -1 */
-	int notify;	    /* sd_notify socket, or -1 */
+	int master; /* terminal to copy to and from 0 and 1, or -1 */
+	int notify; /* sd_notify socket, or -1 */
 	const char *notify_host;
-	bool subreaper;	    /* reap whatever is handed to us */
+	bool subreaper; /* reap whatever is handed to us */
 	sigset_t old_mask;
 };
 /* Blocks the signals that will be passed on; before the process is made, so that none is lost. */

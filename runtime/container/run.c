@@ -13,12 +13,16 @@
 static int poststart(const struct created *c, struct err *err)
 {
 	struct hook_state state = {
-		.id = c->entry.rec.id, .bundle = c->entry.rec.bundle,
-		.oci_version = c->entry.rec.oci_version, .status = "running", .pid = c->pid,
+		.id = c->entry.rec.id,
+		.bundle = c->entry.rec.bundle,
+		.oci_version = c->entry.rec.oci_version,
+		.status = "running",
+		.pid = c->pid,
 		.annotations = &c->spec->annotations,
 	};
-	struct hooks_run run = { .name = "poststart", .state = &state,
-				 .cwd = c->entry.rec.bundle, .spec = c->spec };
+	struct hooks_run run = {
+		.name = "poststart", .state = &state, .cwd = c->entry.rec.bundle, .spec = c->spec
+	};
 
 	if (!c->entry.rec.has_poststart)
 		return 0;

@@ -40,9 +40,9 @@ struct created {
 	struct spec *spec;
 	pid_t pid;
 	int pidfd;
-	int sock;	    /* run: end of file once the program was started */
-	int master;	    /* run with a terminal in the foreground */
-	int notify;	    /* sd_notify socket to relay from, or -1 */
+	int sock; /* run: end of file once the program was started */
+	int master; /* run with a terminal in the foreground */
+	int notify; /* sd_notify socket to relay from, or -1 */
 };
 enum create_mode { CREATE_ONLY, CREATE_AND_START };
 int container_create(struct runtime *rt, const char *id, const struct skerry_create_options *o,
@@ -65,11 +65,11 @@ int container_wait(struct runtime *rt, const char *id, int timeout_ms, struct er
 int container_events(struct runtime *rt, const char *id, int64_t interval_ns,
 		     void (*event)(const char *line, void *arg), void *arg, struct err *err);
 int container_stats(struct runtime *rt, const char *id, struct buf *out, struct err *err);
-int container_pids(struct runtime *rt, const char *id, pid_t **ret, size_t *ret_n,
-		   struct err *err);
+int container_pids(struct runtime *rt, const char *id, pid_t **ret, size_t *ret_n, struct err *err);
 
 /* state.c */
-enum skerry_status container_status(struct runtime *rt, const struct store_entry *e, int *ret_pidfd);
+enum skerry_status container_status(struct runtime *rt, const struct store_entry *e,
+				    int *ret_pidfd);
 /* Opens the record's group; fd -1 when it is gone or there is none. */
 int container_open_cgroup(struct runtime *rt, const struct store_entry *e, struct cgroup *ret,
 			  struct err *err);

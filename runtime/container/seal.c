@@ -27,7 +27,7 @@
 
 #define SELF "/proc/self/exe"
 #ifndef MFD_EXEC
-#define MFD_EXEC 0x0010U
+# define MFD_EXEC 0x0010U
 #endif
 
 #define SEALS (F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE)
@@ -35,8 +35,9 @@
 static bool is_sealed_memory(void)
 {
 	AUTO_FD self = open(SELF, O_RDONLY | O_CLOEXEC);
+	int seals = self < 0 ? -1 : fcntl(self, F_GET_SEALS); /* EINVAL for what is no memfd */
 
-	return self >= 0 && (fcntl(self, F_GET_SEALS) & SEALS) == SEALS;
+	return seals >= 0 && (seals & SEALS) == SEALS;
 }
 
 /* Neither ours nor writable: an ordinary user's container can't become its owner. */
@@ -60,10 +61,10 @@ bool seal_is_sealed(void)
 static int clone_read_only(void)
 {
 	struct mount_attr attr = { .attr_set = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID };
-	AUTO_FD fd = (int)syscall(SYS_open_tree, AT_FDCWD, SELF, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
+	AUTO_FD fd =
+		(int)syscall(SYS_open_tree, AT_FDCWD, SELF, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
 
-	if (fd < 0 ||
-	    syscall(SYS_mount_setattr, fd, "", AT_EMPTY_PATH, &attr, sizeof(attr)) < 0)
+	if (fd < 0 || syscall(SYS_mount_setattr, fd, "", AT_EMPTY_PATH, &attr, sizeof(attr)) < 0)
 		return -1;
 	return fd_take(&fd);
 }
@@ -102,7 +103,7 @@ int skerry_seal(char *const argv[], struct skerry_error *err)
 	if (err) {
 		*err = (struct skerry_error){ .code = errno };
 		(void)snprintf(err->message, sizeof(err->message),
-				 "run from a sealed copy of this program: error %d", errno);
+			       "run from a sealed copy of this program: error %d", errno);
 	}
 	return -1;
 }

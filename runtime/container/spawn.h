@@ -15,11 +15,11 @@
 #include "base/err.h"
 
 struct spawn {
-	uint64_t flags;	 /* CLONE_NEW* of the process */
-	int cgroup;	 /* directory it is born in, or -1 */
-	int sock[2];	 /* handshake: [0] the parent's, [1] the child's end */
+	uint64_t flags; /* CLONE_NEW* of the process */
+	int cgroup; /* directory it is born in, or -1 */
+	int sock[2]; /* handshake: [0] the parent's, [1] the child's end */
 	int (*stage)(void *arg, struct err *err); /* NULL: no stage */
-	void (*main)(void *arg, int sock);	  /* the process; does not return */
+	void (*main)(void *arg, int sock); /* the process; does not return */
 	void *arg;
 };
 

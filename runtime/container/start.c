@@ -35,8 +35,12 @@ static int poststart(struct runtime *rt, struct store_entry *e, struct err *err)
 	CLEANUP(arena_release) struct arena arena;
 	struct spec *spec;
 	struct hook_state state = {
-		.id = e->rec.id, .bundle = e->rec.bundle, .oci_version = e->rec.oci_version,
-		.status = "running", .pid = e->rec.pid, .annotations = &e->rec.annotations,
+		.id = e->rec.id,
+		.bundle = e->rec.bundle,
+		.oci_version = e->rec.oci_version,
+		.status = "running",
+		.pid = e->rec.pid,
+		.annotations = &e->rec.annotations,
 	};
 	struct hooks_run run = { .name = "poststart", .state = &state, .cwd = e->rec.bundle };
 
@@ -65,8 +69,8 @@ int container_start(struct runtime *rt, const char *id, struct err *err)
 	if (status == SKERRY_STOPPED)
 		return err_set(err, ESRCH, "cannot start a container that has stopped");
 	if (status == SKERRY_CREATING)
-		return err_set(err, EBUSY, "cannot start container \"%s\": it is still being created",
-			       id);
+		return err_set(err, EBUSY,
+			       "cannot start container \"%s\": it is still being created", id);
 	if (status != SKERRY_CREATED)
 		return err_set(err, EBUSY, "cannot start an already running container");
 	if (release_init(&e, err) < 0)

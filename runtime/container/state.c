@@ -132,7 +132,8 @@ int container_pids(struct runtime *rt, const char *id, pid_t **ret, size_t *ret_
 	if (container_open_cgroup(rt, &e, &g, err) < 0)
 		return -1;
 	if (g.fd < 0)
-		return err_set(err, ENOENT, "container \"%s\" has no cgroup to read processes from", id);
+		return err_set(err, ENOENT, "container \"%s\" has no cgroup to read processes from",
+			       id);
 	rc = cgroup_pids(&g, ret, ret_n, err);
 	cgroup_close(&g);
 	return rc;
@@ -150,11 +151,11 @@ int container_pause(struct runtime *rt, const char *id, bool paused, struct err 
 		return -1;
 	status = container_status(rt, &e, NULL);
 	if (paused && status != SKERRY_RUNNING && status != SKERRY_CREATED)
-		return err_set(err, EINVAL, "container not running: cannot pause \"%s\", it is %s", id,
-			       skerry_status_name(status));
+		return err_set(err, EINVAL, "container not running: cannot pause \"%s\", it is %s",
+			       id, skerry_status_name(status));
 	if (!paused && status != SKERRY_PAUSED)
-		return err_set(err, EINVAL, "container not paused: cannot resume \"%s\", it is %s", id,
-			       skerry_status_name(status));
+		return err_set(err, EINVAL, "container not paused: cannot resume \"%s\", it is %s",
+			       id, skerry_status_name(status));
 	if (container_open_cgroup(rt, &e, &g, err) < 0)
 		return -1;
 	if (g.fd < 0)

@@ -61,6 +61,7 @@ static const struct json_field record_fields[] = {
 	JSON_FIELD_AS("poststop", struct record, has_poststop, JSON_BOOL),
 	JSON_FIELD_AS("terminal", struct record, has_terminal, JSON_BOOL),
 	JSON_FIELD_AS("userNamespace", struct record, has_userns, JSON_BOOL),
+	JSON_FIELD(struct record, namespaces, JSON_U32),
 	JSON_FIELD_AS("rdtGroup", struct record, rdt_group, JSON_STRING),
 	JSON_FIELD_AS("notifySocket", struct record, notify_socket, JSON_STRING),
 	{ .key = "cgroup", .kind = JSON_INLINE, .offset = 0, .sub = &cgroup_table },
@@ -100,7 +101,8 @@ int store_open(const char *root, bool rootless, bool make, struct store *ret, st
 		if (default_root(rootless, ret, err) < 0)
 			return -1;
 	} else if (str_copy(ret->path, sizeof(ret->path), root) < 0) {
-		return err_set(err, ENAMETOOLONG, "root directory \"%.64s...\": name too long", root);
+		return err_set(err, ENAMETOOLONG, "root directory \"%.64s...\": name too long",
+			       root);
 	}
 	if (strcmp(ret->path, "/") == 0)
 		return err_set(err, EINVAL, "root directory can't be \"/\"");
@@ -134,7 +136,8 @@ int store_reserve(const struct store *s, const char *id, struct store_entry *ret
 		return -1;
 	if (mkdirat(s->root, id, 0700) < 0) {
 		if (errno == EEXIST)
-			return err_set(err, EEXIST, "container with given ID already exists: \"%s\"", id);
+			return err_set(err, EEXIST,
+				       "container with given ID already exists: \"%s\"", id);
 		return err_sys(err, "make state directory \"%s/%s\"", s->path, id);
 	}
 	*ret = (struct store_entry)STORE_ENTRY_INIT;
@@ -159,7 +162,8 @@ static int load_record(const char *id, struct store_entry *e, struct err *err)
 	if (file_read(e->dir, STORE_STATE, &text, STORE_STATE_MAX, true) < 0) {
 		if (errno != ENOENT)
 			return err_sys(err, "container \"%s\": read " STORE_STATE, id);
-		e->rec = (struct record){ .id = arena_strdup(&e->arena, id), .private_pidns = true };
+		e->rec =
+			(struct record){ .id = arena_strdup(&e->arena, id), .private_pidns = true };
 		return 0;
 	}
 	return json_decode(STORE_STATE, text.s, text.len, &record_table, &e->rec, &e->arena, err);
@@ -173,8 +177,8 @@ static bool is_same_dir(const struct store *s, const char *id, int dir)
 	       a.st_ino == b.st_ino && a.st_dev == b.st_dev;
 }
 
-int store_load(const struct store *s, const char *id, enum store_lock lock,
-	       struct store_entry *ret, struct err *err)
+int store_load(const struct store *s, const char *id, enum store_lock lock, struct store_entry *ret,
+	       struct err *err)
 {
 	if (spec_check_id(id, err) < 0)
 		return -1;
@@ -220,6 +224,7 @@ static void write_record(const struct record *r, struct buf *text)
 	json_kv_bool(&o, "poststop", r->has_poststop);
 	json_kv_bool(&o, "terminal", r->has_terminal);
 	json_kv_bool(&o, "userNamespace", r->has_userns);
+	json_kv_uint(&o, "namespaces", r->namespaces);
 	json_kv_string(&o, "rdtGroup", r->rdt_group);
 	json_kv_string(&o, "notifySocket", r->notify_socket);
 	if (r->has_exit) {

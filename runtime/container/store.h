@@ -23,7 +23,7 @@
 #include "base/json.h"
 #include "cgroups/cgroup.h"
 
-#define STORE_STATE_MAX  ((size_t)1 << 20)
+#define STORE_STATE_MAX	 ((size_t)1 << 20)
 #define STORE_FIFO	 "exec.fifo"
 #define STORE_CONFIG	 "config.json"
 #define STORE_STATE	 "state.json"
@@ -43,15 +43,16 @@ void store_close(struct store *s);
 struct record {
 	char *id, *bundle, *rootfs, *created, *oci_version;
 	struct pairs annotations;
-	bool complete;	     /* false until create went through */
-	pid_t pid;	     /* 0: none yet */
+	bool complete; /* false until create went through */
+	pid_t pid; /* 0: none yet */
 	uint64_t start_time; /* field 22 of /proc/PID/stat; 0 where pidfs identifies */
-	uint64_t pidfs_ino;  /* inode of the pidfd; 0 before Linux 6.9 */
-	int64_t boot_ns;     /* CLOCK_REALTIME of the boot: a reboot makes pids worthless */
-	uint32_t uid;	     /* who made it */
-	bool private_pidns;  /* ends when its init ends */
+	uint64_t pidfs_ino; /* inode of the pidfd; 0 before Linux 6.9 */
+	int64_t boot_ns; /* CLOCK_REALTIME of the boot: a reboot makes pids worthless */
+	uint32_t uid; /* who made it */
+	bool private_pidns; /* ends when its init ends */
 	bool has_poststart, has_poststop, has_terminal, has_userns;
-	char *rdt_group;     /* resctrl group to remove, or NULL */
+	uint32_t namespaces; /* CLONE_NEW* of those that are not the host's */
+	char *rdt_group; /* resctrl group to remove, or NULL */
 	char *notify_socket; /* host's NOTIFY_SOCKET, or NULL */
 	struct {
 		int32_t manager;
@@ -68,15 +69,18 @@ struct store_entry {
 	struct arena arena;
 	struct record rec;
 };
-#define STORE_ENTRY_INIT { .dir = -1 }
+#define STORE_ENTRY_INIT \
+ {                       \
+  .dir = -1              \
+ }
 
 /* Makes and locks the directory of a new id; EEXIST: "container with given ID already exists". */
 int store_reserve(const struct store *s, const char *id, struct store_entry *ret, struct err *err);
 enum store_lock { STORE_NO_LOCK, STORE_LOCK };
 /* Opens, locks, reads the record; a directory without a record gives rec.complete false, pid 0.
  * ENOENT: container "ID" does not exist. */
-int store_load(const struct store *s, const char *id, enum store_lock lock,
-	       struct store_entry *ret, struct err *err);
+int store_load(const struct store *s, const char *id, enum store_lock lock, struct store_entry *ret,
+	       struct err *err);
 /* Puts the record in place by rename. */
 int store_save(const struct store_entry *e, struct err *err);
 /* Removes the directory with all in it. */

@@ -71,8 +71,9 @@ int container_wait(struct runtime *rt, const char *id, int timeout_ms, struct er
 	/* The parent has to reap it first: the status is there from then on. */
 	for (int tries = 0; ask_status(pidfd, &status) < 0; tries++)
 		if (tries == 100 || proc_pidfd_wait(-1, 10) != 0)
-			return err_set(err, ENODATA,
-				       "container \"%s\" has ended; this kernel does not tell its exit status",
-				       id);
+			return err_set(
+				err, ENODATA,
+				"container \"%s\" has ended; this kernel does not tell its exit status",
+				id);
 	return remember(rt, id, relay_exit_code(status));
 }

@@ -53,11 +53,10 @@ static uint64_t caps_up_to(int last)
 static uint64_t caps_bounding(int last)
 {
 	char status[4096];
-	const char *line;
 	uint64_t mask = 0;
 
 	if (file_read_line(AT_FDCWD, "/proc/self/status", status, sizeof(status)) > 0) {
-		line = strstr(status, "\nCapBnd:\t");
+		const char *line = strstr(status, "\nCapBnd:\t");
 		if (line != NULL)
 			return strtoull(line + strlen("\nCapBnd:\t"), NULL, 16) & caps_up_to(last);
 	}

@@ -367,6 +367,12 @@ static int rule_compare(const void *pa, const void *pb)
 
 /* --- libseccomp's part ------------------------------------------------------------------ */
 
+static int library_failed(struct err *err, int code, const char *what)
+{
+	errno = code;
+	return err_sys(err, "%s", what);
+}
+
 static int add_rule(struct compiler *c, const struct rule *r, struct err *err)
 {
 	struct scmp_arg_cmp args[CONDITIONS_MAX];
@@ -387,7 +393,7 @@ static int add_rule(struct compiler *c, const struct rule *r, struct err *err)
 	}
 	/* EEXIST: the same rule once more */
 	if (result < 0 && result != -EEXIST)
-		return filter_bad(err, "rule", strerror(-result), "syscalls/%zu", r->index);
+		return filter_bad(err, "rule for", r->name, "syscalls/%zu", r->index);
 	return 0;
 }
 
@@ -412,14 +418,14 @@ static int library_make(struct compiler *c, int fd, size_t *ret_n, struct err *e
 			r = seccomp_arch_add(c->ctx, c->archs[i]);
 	}
 	if (r < 0)
-		return err_set(err, -r, "seccomp: add an architecture: %s", strerror(-r));
+		return library_failed(err, -r, "seccomp: add an architecture");
 	for (size_t i = 0; i < c->n_rules; i++) {
 		if (c->rules[i].shared && add_rule(c, &c->rules[i], err) < 0)
 			return -1;
 	}
 	r = seccomp_export_bpf(c->ctx, fd);
 	if (r < 0)
-		return err_set(err, -r, "seccomp: compile the profile: %s", strerror(-r));
+		return library_failed(err, -r, "seccomp: compile the profile");
 	size = lseek(fd, 0, SEEK_CUR);
 	if (size <= 0 || (size_t)size % sizeof(struct sock_filter) != 0)
 		return err_set(err, EIO, "seccomp: compile the profile: bad size");

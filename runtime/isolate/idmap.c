@@ -281,7 +281,7 @@ static int idmap_run(const char *const *places, const struct spec_id_maps *maps,
 	const char *path = idmap_helper(places);
 	struct proc_run run = { .stdout_fd = -1, .stderr_fd = -1, .timeout_ms = IDMAP_HELPER_MS };
 	AUTO_BUF output;
-	AUTO_FREE char *name = NULL;
+	char name[64];
 	size_t n = 0;
 	int status;
 
@@ -291,8 +291,7 @@ static int idmap_run(const char *const *places, const struct spec_id_maps *maps,
 			       "\"%s\" is not installed; without it and without "
 			       "privileges only the caller's own id can be mapped",
 			       places[0]);
-	name = strdup(path);
-	if (name == NULL)
+	if (str_copy(name, sizeof(name), path) < 0)
 		return err_sys(err, "run \"%s\"", path);
 	if (str_format(numbers[n++], sizeof(numbers[0]), "%d", (int)pid) < 0)
 		return err_sys(err, "format pid");

@@ -341,6 +341,9 @@ static int apply_fallback(const struct job *j, struct err *err)
 	struct mount_entry e = *j->e;
 	struct job other = { .e = &e, .m = j->m, .root = j->root, .owner = -1 };
 
+	/* Rootless without a group of its own: the tree as the host shows it, read-only. */
+	if (strcmp(e.type, "cgroup2") == 0 && faccessat(AT_FDCWD, e.fallback, F_OK, 0) < 0)
+		e.fallback = "/sys/fs/cgroup";
 	if (faccessat(AT_FDCWD, e.fallback, F_OK, 0) < 0) {
 		errno = EPERM; /* what the mount itself met */
 		return fail(j, err, "mount");

@@ -331,7 +331,7 @@ static int decide_kind(struct parse *p, const struct spec_mount *sm, struct err 
 	if (p->flags & MS_REMOUNT)
 		e->kind = MOUNT_REMOUNT;
 	else
-		e->kind = p->flags & MS_BIND ? MOUNT_BIND : MOUNT_FS;
+		e->kind = (p->flags & MS_BIND) ? MOUNT_BIND : MOUNT_FS;
 	if (e->kind == MOUNT_REMOUNT && (p->flags & MS_BIND))
 		e->recursive = false;
 	/* mount(2) of a remount without MS_BIND changes the file system itself. */

@@ -200,9 +200,9 @@ int rdt_update(const struct rdt *r, int root, struct err *err)
 
 int rdt_remove(const struct rdt *r, const struct rdt_made *made, int root, struct err *err)
 {
-	char path[600];
-
 	if (made->monitor && r->monitor != NULL) {
+		char path[600];
+
 		if (str_format(path, sizeof(path), "%s%smon_groups/%s", r->group,
 			       r->group[0] != '\0' ? "/" : "", r->monitor) < 0)
 			return err_sys(err, "path of monitoring group \"%s\"", r->monitor);

@@ -66,7 +66,7 @@ static const char *const masked[] = {
 	"/proc/timer_list",
 	"/proc/timer_stats",
 	"/proc/sched_debug",
-	"/sys/firmware",
+	"/sys/firmware", "/sys/devices/virtual/powercap",
 	"/proc/scsi",
 	NULL,
 };

@@ -19,23 +19,35 @@
 #define SPEC_VERSION  "1.3.0"
 
 /* --- process ------------------------------------------------------------ */
-struct spec_box { uint32_t height, width; };
+struct spec_box {
+	uint32_t height, width;
+};
 struct spec_user {
 	uint32_t uid, gid;
 	struct opt_u64 umask;
 	struct u32s additionalGids;
 	char *username; /* accepted, Windows only */
 };
-struct spec_rlimit { char *type; uint64_t hard, soft; };
-struct spec_caps { struct strings bounding, effective, inheritable, permitted, ambient; };
+struct spec_rlimit {
+	char *type;
+	uint64_t hard, soft;
+};
+struct spec_caps {
+	struct strings bounding, effective, inheritable, permitted, ambient;
+};
 struct spec_scheduler {
 	char *policy; /* SCHED_OTHER ... */
 	int32_t nice, priority;
 	struct strings flags;
 	uint64_t runtime, deadline, period; /* nanoseconds */
 };
-struct spec_io_priority { char *class_; int32_t priority; }; /* key "class" */
-struct spec_cpu_affinity { char *initial, *final; };	     /* execCPUAffinity, CPU lists */
+struct spec_io_priority {
+	char *class_;
+	int32_t priority;
+}; /* key "class" */
+struct spec_cpu_affinity {
+	char *initial, *final;
+}; /* execCPUAffinity, CPU lists */
 struct spec_process {
 	bool terminal;
 	struct spec_box *consoleSize;
@@ -44,7 +56,10 @@ struct spec_process {
 	char *commandLine;
 	char *cwd;
 	struct spec_caps *capabilities;
-	struct { struct spec_rlimit *v; size_t n; } rlimits;
+	struct {
+		struct spec_rlimit *v;
+		size_t n;
+	} rlimits;
 	bool noNewPrivileges;
 	char *apparmorProfile, *selinuxLabel;
 	struct opt_i64 oomScoreAdj;
@@ -54,9 +69,17 @@ struct spec_process {
 };
 
 /* --- root, mounts, hooks ------------------------------------------------- */
-struct spec_root { char *path; bool readonly; };
-struct spec_id_map { uint32_t containerID, hostID, size; };
-struct spec_id_maps { struct spec_id_map *v; size_t n; };
+struct spec_root {
+	char *path;
+	bool readonly;
+};
+struct spec_id_map {
+	uint32_t containerID, hostID, size;
+};
+struct spec_id_maps {
+	struct spec_id_map *v;
+	size_t n;
+};
 struct spec_mount {
 	char *destination, *type, *source;
 	struct strings options;
@@ -65,30 +88,42 @@ struct spec_mount {
 struct spec_hook {
 	char *path;
 	struct strings args, env;
-	bool has_env;		 /* "env" was there, maybe empty */
-	struct opt_i64 timeout;	 /* seconds, > 0 */
+	bool has_env; /* "env" was there, maybe empty */
+	struct opt_i64 timeout; /* seconds, > 0 */
 };
-struct spec_hook_list { struct spec_hook *v; size_t n; };
+struct spec_hook_list {
+	struct spec_hook *v;
+	size_t n;
+};
 struct spec_hooks {
 	struct spec_hook_list prestart, createRuntime, createContainer, startContainer, poststart,
 		poststop;
 };
 
 /* --- linux ---------------------------------------------------------------- */
-struct spec_namespace { char *type, *path; };
+struct spec_namespace {
+	char *type, *path;
+};
 struct spec_device {
 	char *type, *path; /* "c" "b" "u" "p" */
 	struct opt_i64 major, minor;
 	struct opt_u64 fileMode, uid, gid;
 };
-struct spec_net_device { char *key; char *name; };
-struct spec_time_offset { char *key; int64_t secs; uint32_t nanosecs; }; /* key: boottime, monotonic */
+struct spec_net_device {
+	char *key;
+	char *name;
+};
+struct spec_time_offset {
+	char *key;
+	int64_t secs;
+	uint32_t nanosecs;
+}; /* key: boottime, monotonic */
 
 struct spec_device_rule {
 	bool allow;
-	char *type;			/* "a" "b" "c" or NULL (= a) */
-	struct opt_i64 major, minor;	/* -1 or absent: any */
-	char *access;			/* subset of "rwm" */
+	char *type; /* "a" "b" "c" or NULL (= a) */
+	struct opt_i64 major, minor; /* -1 or absent: any */
+	char *access; /* subset of "rwm" */
 };
 struct spec_memory {
 	struct opt_i64 limit, reservation, swap, kernel, kernelTCP; /* bytes, -1 unlimited */
@@ -97,56 +132,101 @@ struct spec_memory {
 };
 struct spec_cpu {
 	struct opt_u64 shares;
-	struct opt_i64 quota;	/* microseconds */
-	struct opt_u64 period;	/* microseconds */
-	struct opt_u64 burst;	/* microseconds */
+	struct opt_i64 quota; /* microseconds */
+	struct opt_u64 period; /* microseconds */
+	struct opt_u64 burst; /* microseconds */
 	struct opt_i64 realtimeRuntime;
 	struct opt_u64 realtimePeriod;
 	struct opt_i64 idle;
 	char *cpus, *mems;
 };
-struct spec_weight_device { int64_t major, minor; struct opt_u64 weight, leafWeight; };
-struct spec_throttle_device { int64_t major, minor; uint64_t rate; };
-struct spec_throttles { struct spec_throttle_device *v; size_t n; };
+struct spec_weight_device {
+	int64_t major, minor;
+	struct opt_u64 weight, leafWeight;
+};
+struct spec_throttle_device {
+	int64_t major, minor;
+	uint64_t rate;
+};
+struct spec_throttles {
+	struct spec_throttle_device *v;
+	size_t n;
+};
 struct spec_block_io {
 	struct opt_u64 weight, leafWeight;
-	struct { struct spec_weight_device *v; size_t n; } weightDevice;
-	struct spec_throttles throttleReadBpsDevice, throttleWriteBpsDevice,
-		throttleReadIOPSDevice, throttleWriteIOPSDevice;
+	struct {
+		struct spec_weight_device *v;
+		size_t n;
+	} weightDevice;
+	struct spec_throttles throttleReadBpsDevice, throttleWriteBpsDevice, throttleReadIOPSDevice,
+		throttleWriteIOPSDevice;
 };
-struct spec_hugepage_limit { char *pageSize; uint64_t limit; };
-struct spec_net_priority { char *name; uint32_t priority; };
+struct spec_hugepage_limit {
+	char *pageSize;
+	uint64_t limit;
+};
+struct spec_net_priority {
+	char *name;
+	uint32_t priority;
+};
 struct spec_network {
 	struct opt_u64 classID;
-	struct { struct spec_net_priority *v; size_t n; } priorities;
+	struct {
+		struct spec_net_priority *v;
+		size_t n;
+	} priorities;
 };
-struct spec_rdma { char *key; struct opt_u64 hcaHandles, hcaObjects; };
-struct spec_pids { struct opt_i64 limit; };
+struct spec_rdma {
+	char *key;
+	struct opt_u64 hcaHandles, hcaObjects;
+};
+struct spec_pids {
+	struct opt_i64 limit;
+};
 struct spec_resources {
-	struct { struct spec_device_rule *v; size_t n; } devices;
+	struct {
+		struct spec_device_rule *v;
+		size_t n;
+	} devices;
 	struct spec_memory *memory;
 	struct spec_cpu *cpu;
 	struct spec_pids *pids;
 	struct spec_block_io *blockIO;
-	struct { struct spec_hugepage_limit *v; size_t n; } hugepageLimits;
+	struct {
+		struct spec_hugepage_limit *v;
+		size_t n;
+	} hugepageLimits;
 	struct spec_network *network;
-	struct { struct spec_rdma *v; size_t n; } rdma;
+	struct {
+		struct spec_rdma *v;
+		size_t n;
+	} rdma;
 	struct pairs unified;
 };
 
-struct spec_seccomp_arg { uint32_t index; uint64_t value, valueTwo; char *op; };
+struct spec_seccomp_arg {
+	uint32_t index;
+	uint64_t value, valueTwo;
+	char *op;
+};
 struct spec_seccomp_rule {
 	struct strings names;
 	char *action;
 	struct opt_u64 errnoRet;
-	struct { struct spec_seccomp_arg *v; size_t n; } args;
+	struct {
+		struct spec_seccomp_arg *v;
+		size_t n;
+	} args;
 };
 struct spec_seccomp {
 	char *defaultAction;
 	struct opt_u64 defaultErrnoRet;
 	struct strings architectures, flags;
 	char *listenerPath, *listenerMetadata;
-	struct { struct spec_seccomp_rule *v; size_t n; } syscalls;
+	struct {
+		struct spec_seccomp_rule *v;
+		size_t n;
+	} syscalls;
 };
 struct spec_intel_rdt {
 	char *closID, *l3CacheSchema, *memBwSchema;
@@ -154,14 +234,32 @@ struct spec_intel_rdt {
 	bool enableCMT, enableMBM; /* older names */
 	bool enableMonitoring;
 };
-struct spec_personality { char *domain; struct strings flags; };
-struct spec_memory_policy { char *mode, *nodes; struct strings flags; };
+struct spec_personality {
+	char *domain;
+	struct strings flags;
+};
+struct spec_memory_policy {
+	char *mode, *nodes;
+	struct strings flags;
+};
 struct spec_linux {
-	struct { struct spec_namespace *v; size_t n; } namespaces;
+	struct {
+		struct spec_namespace *v;
+		size_t n;
+	} namespaces;
 	struct spec_id_maps uidMappings, gidMappings;
-	struct { struct spec_time_offset *v; size_t n; } timeOffsets;
-	struct { struct spec_device *v; size_t n; } devices;
-	struct { struct spec_net_device *v; size_t n; } netDevices;
+	struct {
+		struct spec_time_offset *v;
+		size_t n;
+	} timeOffsets;
+	struct {
+		struct spec_device *v;
+		size_t n;
+	} devices;
+	struct {
+		struct spec_net_device *v;
+		size_t n;
+	} netDevices;
 	char *cgroupsPath;
 	struct spec_resources *resources;
 	struct pairs sysctl;
@@ -179,11 +277,14 @@ struct spec {
 	struct spec_root *root;
 	struct spec_process *process; /* may be NULL: create works, start fails */
 	char *hostname, *domainname;
-	struct { struct spec_mount *v; size_t n; } mounts;
+	struct {
+		struct spec_mount *v;
+		size_t n;
+	} mounts;
 	struct spec_hooks *hooks;
 	struct pairs annotations;
-	struct spec_linux *linux_;    /* key "linux"; never NULL after load */
-	struct arena *arena;	      /* borrowed */
+	struct spec_linux *linux_; /* key "linux"; never NULL after load */
+	struct arena *arena; /* borrowed */
 };
 
 /* Reads and decodes a config.json from memory; `name` is how messages call it.  Checks the shape

@@ -31,8 +31,8 @@
 
 #include "base/compiler.h"
 
-#define LOCKED	   (MS_NOSUID | MS_NOEXEC | MS_NODEV)
-#define KEPT_CAPS  0x20000420U /* AUDIT_WRITE, KILL, NET_BIND_SERVICE */
+#define LOCKED	  (MS_NOSUID | MS_NOEXEC | MS_NODEV)
+#define KEPT_CAPS 0x20000420U /* AUDIT_WRITE, KILL, NET_BIND_SERVICE */
 
 static NORETURN void die(const char *what)
 {
@@ -61,19 +61,23 @@ static void mount_all(void)
 
 static void make_devices(void)
 {
-	static const struct { const char *path; unsigned major, minor; } nodes[] = {
-		{ "dev/null", 1, 3 }, { "dev/zero", 1, 5 }, { "dev/full", 1, 7 },
-		{ "dev/tty", 5, 0 }, { "dev/random", 1, 8 }, { "dev/urandom", 1, 9 },
+	static const struct {
+		const char *path;
+		unsigned major, minor;
+	} nodes[] = {
+		{ "dev/null", 1, 3 }, { "dev/zero", 1, 5 },   { "dev/full", 1, 7 },
+		{ "dev/tty", 5, 0 },  { "dev/random", 1, 8 }, { "dev/urandom", 1, 9 },
 	};
 	static const char *const links[][2] = {
-		{ "/proc/self/fd", "dev/fd" }, { "/proc/self/fd/0", "dev/stdin" },
+		{ "/proc/self/fd", "dev/fd" },	     { "/proc/self/fd/0", "dev/stdin" },
 		{ "/proc/self/fd/1", "dev/stdout" }, { "/proc/self/fd/2", "dev/stderr" },
-		{ "pts/ptmx", "dev/ptmx" }, { "/proc/kcore", "dev/core" },
+		{ "pts/ptmx", "dev/ptmx" },	     { "/proc/kcore", "dev/core" },
 	};
 
 	(void)umask(0);
 	for (size_t i = 0; i < ARRAY_SIZE(nodes); i++)
-		if (mknod(nodes[i].path, S_IFCHR | 0666, makedev(nodes[i].major, nodes[i].minor)) < 0)
+		if (mknod(nodes[i].path, S_IFCHR | 0666, makedev(nodes[i].major, nodes[i].minor)) <
+		    0)
 			die(nodes[i].path);
 	for (size_t i = 0; i < ARRAY_SIZE(links); i++)
 		if (symlink(links[i][0], links[i][1]) < 0)
@@ -83,9 +87,9 @@ static void make_devices(void)
 static void mask_paths(void)
 {
 	static const char *const masked[] = {
-		"proc/acpi", "proc/asound", "proc/kcore", "proc/keys", "proc/latency_stats",
-		"proc/timer_list", "proc/timer_stats", "proc/sched_debug", "proc/scsi",
-		"sys/firmware",
+		"proc/acpi",	      "proc/asound",	 "proc/kcore",	     "proc/keys",
+		"proc/latency_stats", "proc/timer_list", "proc/timer_stats", "proc/sched_debug",
+		"proc/scsi",	      "sys/firmware",
 	};
 	static const char *const readonly[] = { "proc/bus", "proc/fs", "proc/irq", "proc/sys",
 						"proc/sysrq-trigger" };
@@ -95,8 +99,8 @@ static void mask_paths(void)
 			(void)mount("tmpfs", masked[i], "tmpfs", MS_RDONLY, "size=0k");
 	for (size_t i = 0; i < ARRAY_SIZE(readonly); i++)
 		if (mount(readonly[i], readonly[i], NULL, MS_BIND | MS_REC, NULL) == 0)
-			(void)mount(NULL, readonly[i], NULL, MS_REMOUNT | MS_BIND | MS_RDONLY | LOCKED,
-				    NULL);
+			(void)mount(NULL, readonly[i], NULL,
+				    MS_REMOUNT | MS_BIND | MS_RDONLY | LOCKED, NULL);
 }
 
 static void loopback_up(void)
@@ -149,8 +153,7 @@ static NORETURN void contain(const char *bundle)
 	if (syscall(SYS_pivot_root, ".", ".") < 0)
 		die("pivot_root");
 	(void)umount2(".", MNT_DETACH);
-	if (chdir("/") < 0 ||
-	    mount(NULL, "/", NULL, MS_REMOUNT | MS_BIND | MS_RDONLY, NULL) < 0)
+	if (chdir("/") < 0 || mount(NULL, "/", NULL, MS_REMOUNT | MS_BIND | MS_RDONLY, NULL) < 0)
 		die("/");
 	drop_capabilities();
 	execute();

@@ -64,7 +64,8 @@ static void run_part(struct command *c, char **argv, double *total)
 	if (usage.ru_maxrss > c->max_rss)
 		c->max_rss = usage.ru_maxrss;
 	if (status != 0) {
-		(void)fprintf(stderr, "pairs: %s: %s failed with status %d\n", c->name, argv[0], status);
+		(void)fprintf(stderr, "pairs: %s: %s failed with status %d\n", c->name, argv[0],
+			      status);
 		exit(1);
 	}
 }

@@ -9,6 +9,7 @@
 #   V1 it ends within ten seconds
 #   V2 no process of it crashes
 #   V3 after a failed call the command either worked or undid all, without help
+#      (when the failed call is a removal itself, with the help of V4)
 #   V4 after a kill `delete --force` succeeds and nothing is left, and the same
 #      id can be used again
 #   V5 a command that says it worked did all it was asked for: capabilities,
@@ -201,7 +202,8 @@ one_point() {
 			fi
 			;;
 		create/* | run/* | exec/* | update/*)
-			same "$before" || {
+			# rmdir, unlink, unlinkat: the undoing itself was hit
+			[[ $call = 84 || $call = 87 || $call = 263 ]] || same "$before" || {
 				unclean=$((unclean + 1))
 				wrong+=" left without help: $(diff <(echo "$before") "$T/now" | grep '^[<>]' | head -n 3 | tr '\n' ' ')"
 			}

@@ -19,14 +19,14 @@
 extern "C" {
 #endif
 
-#define SKERRY_VERSION "0.1.0"
+#define SKERRY_VERSION	    "0.1.0"
 #define SKERRY_SPEC_VERSION "1.3.0"
 
 struct skerry_error {
-	int code;	  /* errno value */
-	int exit_code;	  /* what a program should exit with; 0: 1 */
-	char phase[32];	  /* step that failed, or "" */
-	char field[160];  /* JSON pointer into config.json, or "" */
+	int code; /* errno value */
+	int exit_code; /* what a program should exit with; 0: 1 */
+	char phase[32]; /* step that failed, or "" */
+	char field[160]; /* JSON pointer into config.json, or "" */
 	char message[512];
 };
 
@@ -52,21 +52,26 @@ struct skerry *skerry_open(const struct skerry_options *options, struct skerry_e
 void skerry_close(struct skerry *s);
 
 enum skerry_status {
-	SKERRY_CREATING, SKERRY_CREATED, SKERRY_RUNNING, SKERRY_PAUSED, SKERRY_STOPPED,
+	SKERRY_CREATING,
+	SKERRY_CREATED,
+	SKERRY_RUNNING,
+	SKERRY_PAUSED,
+	SKERRY_STOPPED,
 };
 const char *skerry_status_name(enum skerry_status status);
 
 struct skerry_create_options {
 	size_t size;
-	const char *bundle;	    /* NULL: "." */
-	const char *config;	    /* file name or path of config.json; NULL: "config.json" in the bundle */
+	const char *bundle; /* NULL: "." */
+	const char
+		*config; /* file name or path of config.json; NULL: "config.json" in the bundle */
 	const char *console_socket; /* unix socket that gets the terminal's master */
 	const char *pidfd_socket;
 	const char *pid_file;
 	bool no_pivot, no_new_keyring, no_subreaper;
-	unsigned int preserve_fds;  /* descriptors 3 .. 3+n-1 are passed on */
-	bool detach;		    /* run: return after start */
-	bool keep;		    /* run: do not delete at the end */
+	unsigned int preserve_fds; /* descriptors 3 .. 3+n-1 are passed on */
+	bool detach; /* run: return after start */
+	bool keep; /* run: do not delete at the end */
 };
 int skerry_create(struct skerry *s, const char *id, const struct skerry_create_options *o,
 		  struct skerry_error *err);
@@ -77,16 +82,17 @@ int skerry_run(struct skerry *s, const char *id, const struct skerry_create_opti
 
 struct skerry_exec_options {
 	size_t size;
-	const char *process_file;   /* JSON of a process; else the fields below over the container's process */
-	char *const *argv;	    /* NULL-terminated */
-	const char *cwd, *user;	    /* user: "UID[:GID]" or a name from the container's /etc/passwd */
-	char *const *env;	    /* NULL-terminated KEY=VALUE, added */
-	char *const *caps;	    /* added to all sets but ambient */
+	const char *
+		process_file; /* JSON of a process; else the fields below over the container's process */
+	char *const *argv; /* NULL-terminated */
+	const char *cwd, *user; /* user: "UID[:GID]" or a name from the container's /etc/passwd */
+	char *const *env; /* NULL-terminated KEY=VALUE, added */
+	char *const *caps; /* added to all sets but ambient */
 	const char *additional_gids; /* comma separated, or NULL */
 	const char *console_socket, *pidfd_socket, *pid_file;
 	const char *apparmor, *process_label;
-	char *const *cgroups;	    /* "PATH" or "controller:PATH", or NULL */
-	int tty;		    /* 1, 0; -1: as in the process document */
+	char *const *cgroups; /* "PATH" or "controller:PATH", or NULL */
+	int tty; /* 1, 0; -1: as in the process document */
 	bool no_new_privs, detach, ignore_paused;
 	unsigned int preserve_fds;
 };
@@ -109,7 +115,7 @@ int skerry_wait(struct skerry *s, const char *id, int timeout_ms, struct skerry_
 struct skerry_state {
 	char *id, *bundle, *rootfs, *created, *owner, *oci_version, *systemd_scope;
 	char **annotations; /* key, value, key, value, NULL */
-	pid_t pid;	    /* 0 when stopped */
+	pid_t pid; /* 0 when stopped */
 	enum skerry_status status;
 };
 int skerry_state(struct skerry *s, const char *id, struct skerry_state *ret,

@@ -96,30 +96,41 @@ static void watch_fds(int pid, const char *mark)
 	closedir(dir);
 }
 
+/* A sealed memfd can be opened for writing but not written; the first byte of a
+ * program is put back as it is. */
+static void watch_write(int pid, const char *path, const char *how)
+{
+	int fd = open(path, O_WRONLY | O_CLOEXEC);
+
+	if (fd < 0)
+		return;
+	if (pwrite(fd, "\177", 1, 0) == 1)
+		printf("EXE-WRITABLE %d %s\n", pid, how);
+	close(fd);
+}
+
 static void watch_exe(int pid)
 {
 	char path[64], again[64];
-	int fd, w;
+	int fd;
 
 	snprintf(path, sizeof(path), "/proc/%d/exe", pid);
-	w = open(path, O_WRONLY | O_CLOEXEC);
-	if (w >= 0) {
-		printf("EXE-WRITABLE %d\n", pid);
-		close(w);
-	}
+	watch_write(pid, path, "by its link");
 	fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
 		return;
+	/* busy while it runs, and perhaps not after */
 	snprintf(again, sizeof(again), "/proc/self/fd/%d", fd);
 	for (int k = 0; k < 100; k++) {
-		w = open(again, O_WRONLY | O_CLOEXEC);
+		int w = open(again, O_WRONLY | O_CLOEXEC);
+
+		if (w < 0 && errno != ETXTBSY)
+			break;
 		if (w >= 0) {
-			printf("EXE-WRITABLE-via-fd %d\n", pid);
 			close(w);
+			watch_write(pid, again, "by a descriptor kept");
 			break;
 		}
-		if (errno != ETXTBSY)
-			break;
 		usleep(500);
 	}
 	close(fd);

@@ -13,7 +13,7 @@ struct join_args {
 	int console_socket; /* or -1: the terminal's master goes to the runtime */
 	int pidfd_socket;
 	int sock; /* the child's end of the handshake */
-	int namespaces;	    /* CLONE_NEW* */
+	int namespaces; /* CLONE_NEW* */
 	bool has_userns;
 	unsigned int preserve_fds;
 };

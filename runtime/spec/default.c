@@ -58,17 +58,12 @@ static const struct default_mount mounts[] = {
 };
 
 static const char *const masked[] = {
-	"/proc/acpi",
-	"/proc/asound",
-	"/proc/kcore",
-	"/proc/keys",
-	"/proc/latency_stats",
-	"/proc/timer_list",
-	"/proc/timer_stats",
-	"/proc/sched_debug",
-	"/sys/firmware", "/sys/devices/virtual/powercap",
-	"/proc/scsi",
-	NULL,
+	"/proc/acpi",	       "/proc/asound",
+	"/proc/kcore",	       "/proc/keys",
+	"/proc/latency_stats", "/proc/timer_list",
+	"/proc/timer_stats",   "/proc/sched_debug",
+	"/sys/firmware",       "/sys/devices/virtual/powercap",
+	"/proc/scsi",	       NULL,
 };
 static const char *const readonly[] = {
 	"/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger", NULL,

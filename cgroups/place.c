@@ -131,14 +131,15 @@ static int unit_check(const char *unit, struct err *err)
 /* The name of slice:prefix:name, without ".scope". */
 static int triple_name(const char *path, char *dst, size_t size, struct err *err)
 {
-	const char *prefix = strchr(path, ':') + 1, *name = strchr(prefix, ':') + 1;
-	size_t len = (size_t)(name - prefix) - 1;
+	const char *prefix = strchr(path, ':'), *name = prefix ? strchr(prefix + 1, ':') : NULL;
+	size_t len = name ? (size_t)(name - prefix) - 1 : 0;
 	char text[UNIT_NAME_MAX + 1];
 
-	if (len >= sizeof(text) || strchr(name, ':') || !*name)
+	if (!name || len >= sizeof(text) || strchr(name + 1, ':') || !name[1])
 		return err_field(err, EINVAL, POINTER,
 				 "cgroup path \"%s\" is not \"slice:prefix:name\"", path);
-	memcpy(text, prefix, len);
+	name++;
+	memcpy(text, prefix + 1, len);
 	text[len] = '\0';
 	/* a slice's name says where it lies: no prefix */
 	if (len && !ends_with(name, ".slice") &&

@@ -67,7 +67,8 @@ if up donor; then
 		check "$type: joined by path" prints "$(readlink "/proc/$pid/ns/$file")" R run c1
 	done
 	# its /proc shows the processes of the pid namespace it was mounted in
-	mk "$(without mount) | $(without pid) | .linux.namespaces += [{type: \"mount\", path: \"/proc/$pid/ns/mnt\"}] | $(args readlink /proc/self/ns/mnt) |
+	mk "$(without mount) | $(without pid) |
+		.linux.namespaces += [{type: \"mount\", path: \"/proc/$pid/ns/mnt\"}, {type: \"pid\", path: \"/proc/$pid/ns/pid\"}] | $(args readlink /proc/self/ns/mnt) |
 		.mounts = [] | del(.linux.maskedPaths, .linux.readonlyPaths)"
 	check 'mount: joined by path, or refused with a message' eval 'if R run c1 >"$T/o" 2>&1; then is "$(readlink "/proc/$pid/ns/mnt")" "$(cat "$T/o")"; else [ -s "$T/o" ]; fi'
 	for type in $joinable; do

@@ -106,7 +106,7 @@ struct user_lines {
 	int fd;
 	off_t left; /* bytes we still read */
 	size_t begin, end;
-	bool skip; /* inside a line that is too long */
+	bool skip, failed; /* inside a line that is too long */
 	char data[USER_LINE_MAX];
 };
 
@@ -132,7 +132,7 @@ static int lines_open(int root_fd, const char *path, struct user_lines *l, struc
 	l->fd = fd_take(&fd);
 	l->left = USER_FILE_MAX;
 	l->begin = l->end = 0;
-	l->skip = false;
+	l->skip = l->failed = false;
 	return 1;
 }
 
@@ -149,6 +149,7 @@ static ssize_t lines_fill(struct user_lines *l)
 	if ((off_t)room > l->left)
 		room = (size_t)l->left;
 	n = room > 0 ? fd_read_full(l->fd, l->data + l->end, room) : 0;
+	l->failed |= n < 0;
 	if (n > 0) {
 		l->end += (size_t)n;
 		l->left -= n;
@@ -331,15 +332,27 @@ int user_home(int root_fd, uint32_t uid, char *dst, size_t size, struct err *err
 	char *fields[USER_FIELDS];
 	char number[16];
 	const char *home = "/";
+	struct err why = { 0 };
+	int opened;
 
 	if (str_format(number, sizeof(number), "%u", uid) < 0)
 		return err_sys(err, "format user id");
-	/* A file we can't or don't read is no reason not to start: HOME is a convenience. */
-	if (lines_open(root_fd, "/etc/passwd", &lines, NULL) > 0) {
+	opened = lines_open(root_fd, "/etc/passwd", &lines, &why);
+	if (opened > 0) {
 		if (entry_find(&lines, 2, number, fields) > 0 && fields[5] != NULL &&
 		    fields[5][0] == '/')
 			home = fields[5];
 		(void)fd_close(lines.fd);
+		if (lines.failed)
+			return err_set(err, EIO, "read the container's \"/etc/passwd\"");
+	}
+	/* What the image put there in place of a file is no reason not to start; a system call that
+	 * failed is: the program would get another HOME than it should. */
+	if (opened < 0 && why.code != EINVAL && why.code != EFBIG && why.code != ELOOP &&
+	    why.code != EACCES) {
+		if (err)
+			*err = why;
+		return -1;
 	}
 	if (str_copy(dst, size, home) < 0)
 		return err_set(err, ENAMETOOLONG, "home directory of user %u is too long", uid);

@@ -50,9 +50,20 @@ SOURCES := $(LIB_SRC) $(CLI_SRC) $(SYSTEMD_SRC)
 HEADERS := $(sort $(foreach dir,$(LIB_DIRS) runtime/cli cgroups/systemd,$(wildcard $(dir)/*.h)) \
 	$(wildcard runtime/include/skerry/*.h))
 TEST_SOURCES := $(UNIT_SRC) $(FUZZ_SRC) $(BENCH_SRC)
+PROGRAMS := $(if $(CLI_SRC),$(BUILD)/skerry) $(if $(SYSTEMD_SRC),$(BUILD)/skerry-systemd)
+# Programs beside `skerry` that it starts; installed in libexec.
+LIBEXEC_PROGRAMS := $(if $(SYSTEMD_SRC),$(BUILD)/skerry-systemd)
+# Folders that become an archive $(BUILD)/lib/<folder with dashes>.a
+ARCHIVE_DIRS := $(LIB_DIRS) runtime/cli
 SCRIPTS = $(shell grep -rlE --exclude='*.[chS]' --exclude='*.md' \
 	'^\#!(/usr)?/bin/(env )?(ba)?sh|^\# shellcheck shell=' runtime tests .ci 2>/dev/null | sort)
 MAN_PAGES := $(wildcard docs/man/*.[1-9])
+
+# What a folder brings itself: it adds to SOURCES, HEADERS, PROGRAMS, LIBEXEC_PROGRAMS and
+# ARCHIVE_DIRS, names what its unit tests link (LAYERS_<folder>, LIBS_<folder>) and how its programs
+# are linked.  Beside it a file `packages` names what building needs (runtime/demo/run --setup).
+FRAGMENTS := $(wildcard cni/build.mk image/build.mk runtime/shim/build.mk runtime/migrate/build.mk)
+include $(FRAGMENTS)
 
 # --- flags ---------------------------------------------------------------------
 
@@ -111,7 +122,6 @@ LIBS_PROGRAM = $(if $(filter no,$(LINK_MODE)),$(LIBS_DYNAMIC),$(LIBS_STATIC))
 .DELETE_ON_ERROR:
 .SECONDARY:
 
-PROGRAMS := $(if $(CLI_SRC),$(BUILD)/skerry) $(if $(SYSTEMD_SRC),$(BUILD)/skerry-systemd)
 LIBRARIES := $(BUILD)/libskerry.a $(BUILD)/$(SONAME)
 
 all: $(PROGRAMS) $(LIBRARIES) $(BUILD)/skerry.pc ## build everything into $(BUILD)
@@ -184,7 +194,7 @@ define layer_rule
 $(BUILD)/lib/$(subst /,-,$(1)).a: $(call objects,$(filter-out %/main.c,$(call lib_sources,$(1))))
 	$$(archive)
 endef
-$(foreach dir,$(LIB_DIRS) runtime/cli,$(eval $(call layer_rule,$(dir))))
+$(foreach dir,$(ARCHIVE_DIRS),$(eval $(call layer_rule,$(dir))))
 
 # tests/unit/base/buf_test.c and tests/unit/runtime/spec/load_test.c alike: the folder's last name
 define unit_rule
@@ -193,7 +203,8 @@ $(1): $(patsubst $(BUILD)/unit/%,$(BUILD)/obj/tests/unit/%.o,$(1)) \
 	$$(call say,LD,$$@)
 	@mkdir -p $$(@D)
 	$$(Q)$$(CC) $$(CFLAGS_ALL) -pie $$(LDFLAGS_ALL) -o $$@ $$< \
-		-Wl,--start-group $$(filter %.a,$$^) -Wl,--end-group $$(LIBS_DYNAMIC)
+		-Wl,--start-group $$(filter %.a,$$^) -Wl,--end-group \
+		$(LIBS_$(notdir $(patsubst %/,%,$(dir $(1))))) $$(LIBS_DYNAMIC)
 endef
 $(foreach program,$(UNIT_PROGRAMS),$(eval $(call unit_rule,$(program))))
 
@@ -246,7 +257,9 @@ bench: all bench-programs ## measure against crun and runc
 
 LINT := $(BUILD)/lint
 LINT_FLAGS = $(CPPFLAGS_ALL) -std=gnu11 $(WARNINGS) -O2 -include base/banned.h
-lint_stamps = $(patsubst %.c,$(LINT)/%.$(1),$(2))
+# ONLY=folder: what analysers look at
+ONLY ?=
+lint_stamps = $(patsubst %.c,$(LINT)/%.$(1),$(if $(ONLY),$(filter $(ONLY)%,$(2)),$(2)))
 
 .PHONY: lint-format lint-tidy lint-cppcheck lint-analyzer lint-shell lint-size lint-rules \
 	lint-headers lint-man
@@ -316,7 +329,7 @@ run: ## a container of this machine's own root file system, in one command
 
 install: all ## into DESTDIR and PREFIX
 	install -D -m 755 -t $(DESTDIR)$(BINDIR) $(BUILD)/skerry
-	$(if $(SYSTEMD_SRC),install -D -m 755 -t $(DESTDIR)$(LIBEXECDIR)/skerry $(BUILD)/skerry-systemd)
+	$(if $(LIBEXEC_PROGRAMS),install -D -m 755 -t $(DESTDIR)$(LIBEXECDIR)/skerry $(LIBEXEC_PROGRAMS))
 	install -D -m 644 -t $(DESTDIR)$(LIBDIR) $(BUILD)/libskerry.a
 	install -D -m 644 -t $(DESTDIR)$(LIBDIR) $(BUILD)/$(SONAME)
 	ln -sf $(SONAME) $(DESTDIR)$(LIBDIR)/libskerry.so

@@ -110,7 +110,7 @@ TEST(every_kind_lands_in_its_member)
 
 	REQUIRE(decode("{'text':'a\\u00e9\\n','flag':true,'maybe':false,'i32':-7,'u32':7,"
 		       "'i64':-9223372036854775808,'u64':18446744073709551615,'opt_i64':-1,"
-		       "'opt_u64':0,'words':['x','y'],'labels':{'a':'1','b':2.50,'c':true},"
+		       "'opt_u64':0,'words':['x','y'],'labels':{'a':'1','b':'2.50','c':'true'},"
 		       "'ids':[1,4294967294],'object':{'name':'o','size':3},"
 		       "'in_place':{'name':'i'},'items':[{'name':'p'},{'name':'q','size':9}],"
 		       "'map':{'m':{'weight':-3}},'five':5}",
@@ -142,6 +142,13 @@ TEST(every_kind_lands_in_its_member)
 	CHECK_STR(d.map.v[0].key, "m");
 	CHECK_INT(d.map.v[0].weight, -3);
 	CHECK_INT(d.small, 5);
+}
+
+TEST(the_values_of_labels_are_strings_only)
+{
+	CHECK_STR(refuse("{'labels':{'b':2.50}}"),
+		  "doc: /labels/b: expected a string, found a number");
+	CHECK_STR(refuse("{'labels':{'b':true}}"), "doc: /labels/b: expected a string, found true");
 }
 
 TEST(an_absent_or_null_member_stays_zero)

@@ -125,6 +125,14 @@ int json_decode_array(const char *name, const char *text, size_t len,
 		      const struct json_table *table, struct json_array *ret, struct arena *arena,
 		      struct err *err);
 
+/* The members of an object, the elements of an array, each as the text of its value (arena): for
+ * what is passed on with keys that nobody here knows.  The text is one that was decoded before
+ * (a JSON_RAW field); keys stay as they are written, escapes and all.  0 or -1. */
+int json_split_object(const char *text, size_t len, struct arena *arena, struct pairs *ret,
+		      struct err *err);
+int json_split_array(const char *text, size_t len, struct arena *arena, struct strings *ret,
+		     struct err *err);
+
 /* Out: a writer over a buf; indent 0 is compact, JSON_TABS indents by one tab, n > 0 by n
  * spaces; no "/" is escaped; invalid UTF-8 in a string is written as U+FFFD. */
 #define JSON_TABS (-1)

@@ -44,11 +44,10 @@ static bool env_has(const struct process_plan *p, const char *name)
 /* The last of several values for one name counts. */
 static void env_add(struct process_plan *p, char *entry)
 {
-	const char *end = strchr(entry, '=');
-	size_t len = end ? (size_t)(end - entry) + 1 : strlen(entry);
+	size_t len = strcspn(entry, "=");
 
 	for (size_t i = 0; i < p->n_env; i++) {
-		if (strncmp(p->env[i], entry, len) == 0) {
+		if (strncmp(p->env[i], entry, len) == 0 && p->env[i][len] == entry[len]) {
 			p->env[i] = entry;
 			return;
 		}

@@ -54,7 +54,7 @@ void relay_restore(const struct relay *r)
 }
 
 /* Reads only into an empty buffer; 0, or -1 when the direction is finished. */
-static int flow_move(struct flow *f, short from_events, short to_events)
+static int flow_move(struct flow *f, int from_events, int to_events)
 {
 	ssize_t n;
 

@@ -90,7 +90,6 @@ static int copy_sealed(void)
 
 int skerry_seal(char *const argv[], struct skerry_error *err)
 {
-	extern char **environ;
 	AUTO_FD fd = -1;
 
 	if (seal_is_sealed())

@@ -308,9 +308,11 @@ static int add_name(char ***list, size_t *n, size_t *cap, const char *name)
 		*list = more;
 		*cap = grown;
 	}
-	(*list)[*n] = strdup(name);
-	if (!(*list)[*n])
+	char *copy = strdup(name);
+
+	if (!copy)
 		return -1;
+	(*list)[*n] = copy;
 	(*list)[++*n] = NULL;
 	return 0;
 }

@@ -48,7 +48,7 @@ TEST(the_default_config_is_valid_and_complete)
 	CHECK_INT(s->linux_->namespaces.n, 5);
 	CHECK_INT(s->linux_->resources->devices.n, 1);
 	CHECK(!s->linux_->resources->devices.v[0].allow);
-	CHECK_INT(s->linux_->maskedPaths.n, 10);
+	CHECK_INT(s->linux_->maskedPaths.n, 11);
 	CHECK_INT(s->linux_->readonlyPaths.n, 5);
 }
 

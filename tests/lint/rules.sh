@@ -19,12 +19,13 @@ runtime/cli:         base runtime/include
 runtime/shim:        base runtime/include
 runtime/migrate:     base runtime/include
 cni/plugins:         base cni
+cni/net:             base cni cni/plugins
 '
 grep -r --include='*.[ch]' '^# *include "' base runtime cgroups cni image |
 	awk -F'[:"]' -v layers="$layers" '
 function layer(path, part) {
 	split(path, part, "/")
-	if (part[1] == "runtime" || path ~ "^cni/plugins/")
+	if (part[1] == "runtime" || path ~ "^cni/(plugins|net)/")
 		return part[1] "/" part[2]
 	return part[1]
 }
@@ -65,7 +66,7 @@ only '<seccomp\.h>' runtime/isolate/filter.c
 only '<sys/capability\.h>' runtime/isolate/caps.c
 only '<systemd/' cgroups/systemd/main.c
 only '<libmnl/' cni/nft.c
-only '<netlink/' cni/link.c
+only '<netlink/' cni/rtnl.c
 only '\b(v?fork|clone3?|posix_spawnp?)\([^0-9]' base/proc.c runtime/container/spawn.c
 only '\bexit\([^0-9]' runtime/cli/main.c runtime/shim/main.c cgroups/systemd/main.c
 

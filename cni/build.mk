@@ -1,0 +1,30 @@
+# SPDX-License-Identifier: Apache-2.0
+# The CNI plugins: one program `skerry-cni` for all types, and their archives.
+# lib/cni.a is the ground (cni/*.c), lib/cni-plugins.a all plugins and their registry.
+
+CNI_CORE_SRC := $(wildcard cni/*.c)
+CNI_PLUGIN_SRC := $(wildcard cni/plugins/*.c cni/plugins/*/*.c)
+CNI_SRC := $(CNI_CORE_SRC) $(CNI_PLUGIN_SRC)
+CNI_ARCHIVES := $(BUILD)/lib/cni-plugins.a $(BUILD)/lib/cni.a $(BUILD)/lib/base.a
+
+SOURCES += $(CNI_SRC)
+HEADERS += $(wildcard cni/*.h cni/plugins/*.h cni/plugins/*/*.h)
+
+ifneq ($(wildcard cni/plugins/main.c),)
+PROGRAMS += $(BUILD)/skerry-cni
+LIBEXEC_PROGRAMS += $(BUILD)/skerry-cni
+endif
+
+# Whatever calls plugins links these after its own objects, then $(CNI_LIBS).
+# Debian has no libmnl.a: with one in the library path the program is static, else it is dynamic.
+CNI_LIBS_DYNAMIC := -lnftnl -lmnl -lnl-3 -lyajl
+
+$(BUILD)/lib/cni.a: $(patsubst %.c,$(BUILD)/obj/%.o,$(CNI_CORE_SRC))
+	$(archive)
+$(BUILD)/lib/cni-plugins.a: $(patsubst %.c,$(BUILD)/obj/%.o,$(filter-out %/main.c,$(CNI_PLUGIN_SRC)))
+	$(archive)
+
+LAYERS_cni := cni-plugins cni base
+LIBS_cni := $(CNI_LIBS_DYNAMIC)
+
+-include $(wildcard cni/net.mk)

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* registry.h - the plugins that are linked in
+ *
+ * A plugin is a folder with a constant of this list; registry.c has its row.
+ */
+#ifndef SKERRY_CNI_PLUGINS_REGISTRY_H
+#define SKERRY_CNI_PLUGINS_REGISTRY_H
+
+#include "cni/skel.h"
+
+/* The plugin of that type, or NULL.  The function has the type cni_find_fn. */
+const struct cni_plugin *cni_plugin_find(const char *type);
+/* All of them, NULL at the end. */
+extern const struct cni_plugin *const cni_plugins[];
+
+extern const struct cni_plugin cni_plugin_loopback;
+
+#endif

@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* nft.h - nftables: rule sets as text, elements as data, one transaction for a change
+ *
+ * What is the same for every container is a part: sets, chains and rules,
+ * made once when they are missing.  What belongs to a container is an element
+ * of a set or map, with its owner as the comment, so that no request costs
+ * more because there are many containers.
+ * A part is known by its first chain: a transaction is atomic, so when that
+ * chain is there the rest of the part is there as well.
+ * The rules are written as nft(8) prints them, in the subset of nft_rule.h;
+ * "ip" and "addr" mean the family of the table the part is made in.
+ * Invariants: 1. a change is made as a whole or not at all.  2. Only elements
+ * that have the owner asked for are deleted.
+ * nft(8); linux/netfilter/nf_tables.h; libnftnl and libmnl (this is their only
+ * user).
+ */
+#ifndef SKERRY_CNI_NFT_H
+#define SKERRY_CNI_NFT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "cni/ip.h"
+
+#define NFT_NAME	 32
+#define NFT_KEY_MAX	 64
+#define NFT_DATA_MAX	 32
+#define NFT_OWNER	 128 /* NFTNL_UDATA_COMMENT_MAXLEN */
+#define NFT_ELEMENTS_MAX 65536 /* of one change */
+
+enum nft_family { NFT_IP, NFT_IP6, NFT_BRIDGE, NFT_INET };
+/* The family of the tables for addresses of AF_INET or AF_INET6. */
+enum nft_family nft_family(int af);
+
+enum nft_do { NFT_DO_NOTHING, NFT_DO_ACCEPT, NFT_DO_DROP, NFT_DO_RETURN, NFT_DO_JUMP, NFT_DO_GOTO };
+
+struct nft_set_def {
+	const char *name;
+	const char *key; /* "addr . inet_service" */
+	const char *data; /* NULL: a set; "verdict"; else as key */
+};
+struct nft_chain_def {
+	const char *name;
+	const char *type, *hook; /* "nat", "prerouting"; NULL: a chain that is jumped to */
+	int priority;
+};
+struct nft_rule_def {
+	const char *chain, *text;
+	int only; /* AF_INET or AF_INET6: for that family; 0: for all */
+};
+struct nft_part {
+	const struct nft_set_def *sets;
+	size_t n_sets;
+	const struct nft_chain_def *chains; /* at least one */
+	size_t n_chains;
+	const struct nft_rule_def *rules;
+	size_t n_rules;
+};
+
+/* key and data as the kernel has them: each part of a concatenation padded to
+ * four bytes (nft_put_*()). */
+struct nft_element {
+	const char *set;
+	uint8_t key[NFT_KEY_MAX], data[NFT_DATA_MAX];
+	uint8_t key_len, data_len;
+	bool found; /* nft_find(): it exists; data and owner are those it has */
+	enum nft_do verdict; /* of a verdict map */
+	char chain[NFT_NAME]; /* to jump or go to */
+	char owner[NFT_OWNER];
+};
+void nft_key_addr(struct nft_element *e, const struct ip *ip);
+void nft_key_u8(struct nft_element *e, uint8_t v);
+void nft_key_u16(struct nft_element *e, uint16_t v); /* host order in, network order stored */
+void nft_key_ifname(struct nft_element *e, const char *name);
+void nft_key_mac(struct nft_element *e, const struct mac *mac);
+void nft_data_addr(struct nft_element *e, const struct ip *ip);
+void nft_data_u16(struct nft_element *e, uint16_t v);
+
+/* What an element has as its comment: the attachment that wants it.  Written
+ * out where it fits, else hashed: "NETWORK ID IFNAME". */
+void nft_owner(char dst[NFT_OWNER], const char *network, const char *container_id,
+	       const char *ifname);
+/* Does the owner belong to this network? */
+bool nft_owner_of_network(const char *owner, const char *network);
+
+/* One table's share of a change. */
+struct nft_plan {
+	enum nft_family family;
+	const char *table;
+	const struct nft_part *const *parts; /* each made when it is missing, in this order */
+	size_t n_parts;
+	const struct nft_element
+		*add; /* an element of another owner is EEXIST, of the same replaced */
+	size_t n_add;
+	const struct nft_element *del; /* must exist */
+	size_t n_del;
+};
+
+/* A socket to nf_tables of the network namespace this process is in. */
+struct nft;
+struct nft *nft_open(struct err *err);
+/* Frees it.  The kernel lets whoever closes such a socket wait for deletions of
+ * others, so the last close is left to a process of its own. */
+void nft_close(struct nft *nft);
+void nft_cleanup(struct nft **nft);
+#define AUTO_NFT CLEANUP(nft_cleanup) struct nft *
+
+/* Makes the change.  EEXIST in err->code: an element is somebody else's (the message names it). */
+int nft_commit(struct nft *nft, const struct nft_plan *plans, size_t n, struct err *err);
+
+/* Looks up elements by set and key; a missing table or set has none. */
+int nft_find(struct nft *nft, enum nft_family family, const char *table, struct nft_element *v,
+	     size_t n, struct err *err);
+/* Deletes those of the elements (by set and key) that exist and have this owner; the number. */
+int nft_release(struct nft *nft, enum nft_family family, const char *table, struct nft_element *v,
+		size_t n, const char *owner, struct err *err);
+/* Deletes the elements of a set that `unwanted` says yes to; walks the whole set.  The number. */
+typedef bool nft_unwanted_fn(const struct nft_element *element, const void *arg);
+int nft_sweep(struct nft *nft, enum nft_family family, const char *table, const char *set,
+	      nft_unwanted_fn *unwanted, const void *arg, struct err *err);
+/* Is every part there? 1, 0, -1 with err. */
+int nft_has_parts(struct nft *nft, const struct nft_plan *plan, struct err *err);
+
+#endif

@@ -76,23 +76,14 @@ static void doc_write(struct buf *out, const struct cgroup_place *place, const c
 
 /* --- the helper --------------------------------------------------------------- */
 
-/* Beside the running program, then where it is installed. */
+/* Beside the program, then where it is installed.  Not by /proc/self/exe: a sealed program has no path. */
 static int helper_find(char *dst, size_t size, struct err *err)
 {
-	char exe[PATH_MAX];
-	ssize_t len = readlink("/proc/self/exe", exe, sizeof(exe) - 1);
+	const char *self = program_invocation_name, *slash = strrchr(self, '/');
 
-	if (len > 0) {
-		char *slash;
-
-		exe[len] = '\0';
-		slash = strrchr(exe, '/');
-		if (slash && exe[0] == '/') {
-			*slash = '\0';
-			if (str_format(dst, size, "%s/" HELPER, exe) == 0 && access(dst, X_OK) == 0)
-				return 0;
-		}
-	}
+	if (slash && str_format(dst, size, "%.*s/" HELPER, (int)(slash - self), self) == 0 &&
+	    access(dst, X_OK) == 0)
+		return 0;
 	if (str_format(dst, size, SKERRY_LIBEXECDIR "/" HELPER) == 0 && access(dst, X_OK) == 0)
 		return 0;
 	return err_sys(err, "the systemd cgroup manager needs the program \"" SKERRY_LIBEXECDIR

@@ -36,5 +36,6 @@ const struct command cmd_mounts = {
 		"When it can't be done as a whole, nothing is changed.\n",
 	.min_args = 3,
 	.max_args = 3,
+	.sealed = true,
 	.run = run,
 };

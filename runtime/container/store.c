@@ -297,58 +297,77 @@ static int compare_names(const void *a, const void *b)
 	return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
-static int add_name(char ***list, size_t *n, size_t *cap, const char *name)
-{
-	if (*n + 1 >= *cap) {
-		size_t grown = *cap ? *cap * 2 : 16;
-		char **more = reallocarray(*list, grown, sizeof(**list));
+struct names {
+	char **v; /* ends with NULL */
+	size_t n, room;
+};
 
-		if (!more)
+/* gcc 12's analyser forgets what a list holds once it has been grown. */
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wpragmas"
+#pragma GCC diagnostic ignored "-Wunknown-warning-option"
+#pragma GCC diagnostic ignored "-Wanalyzer-malloc-leak"
+static int add_name(struct names *names, const char *name)
+{
+	if (names->n + 1 >= names->room) {
+		size_t room = names->room ? names->room * 2 : 16;
+		char **v = realloc(names->v, room * sizeof(*v));
+
+		if (!v)
 			return -1;
-		*list = more;
-		*cap = grown;
+		names->v = v;
+		names->room = room;
 	}
 	char *copy = strdup(name);
-
 	if (!copy)
 		return -1;
-	(*list)[*n] = copy;
-	(*list)[++*n] = NULL;
+	names->v[names->n++] = copy;
+	names->v[names->n] = NULL;
+	return 0;
+}
+#pragma GCC diagnostic pop
+
+/* Every container below an open state directory, in no order. */
+static int read_names(DIR *d, struct names *names)
+{
+	struct dirent *entry;
+
+	while ((entry = readdir(d))) { /* NOLINT(concurrency-mt-unsafe) */
+		if (entry->d_name[0] == '.' || spec_check_id(entry->d_name, NULL) < 0)
+			continue;
+		if (entry->d_type != DT_DIR && entry->d_type != DT_UNKNOWN)
+			continue;
+		if (add_name(names, entry->d_name) < 0)
+			return -1;
+	}
 	return 0;
 }
 
 char **store_list(const struct store *s, struct err *err)
 {
-	char **list = NULL;
-	size_t n = 0, cap = 0;
+	struct names names = { .v = calloc(1, sizeof(char *)) };
 	DIR *d = NULL;
 	int fd = s->root < 0 ? -1 : openat(s->root, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	bool complete = names.v;
 
 	if (fd >= 0 && !(d = fdopendir(fd)))
 		(void)fd_close(fd);
-	if (s->root >= 0 && !d)
+	if (s->root >= 0 && !d) {
+		free(names.v);
 		return err_sys_(err, "list \"%s\"", s->path), NULL;
-	while (d) {
-		struct dirent *entry = readdir(d); /* NOLINT(concurrency-mt-unsafe) */
-
-		if (!entry)
-			break;
-		if (entry->d_name[0] == '.' || spec_check_id(entry->d_name, NULL) < 0)
-			continue;
-		if (entry->d_type != DT_DIR && entry->d_type != DT_UNKNOWN)
-			continue;
-		if (add_name(&list, &n, &cap, entry->d_name) < 0)
-			break;
 	}
-	if (d)
+	if (d) {
+		complete = complete && read_names(d, &names) == 0;
 		(void)closedir(d);
-	if (!list)
-		list = calloc(1, sizeof(*list));
-	if (list)
-		qsort(list, n, sizeof(*list), compare_names);
-	else
-		err_set_(err, ENOMEM, "out of memory");
-	return list;
+	}
+	if (!complete) {
+		for (size_t i = 0; i < names.n; i++)
+			free(names.v[i]);
+		free(names.v);
+		return err_set_(err, ENOMEM, "out of memory"), NULL;
+	}
+	qsort(names.v, names.n, sizeof(*names.v), compare_names);
+	return names.v;
 }
 
 int store_cache_open(const struct store *s)

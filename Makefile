@@ -262,10 +262,10 @@ ONLY ?=
 lint_stamps = $(patsubst %.c,$(LINT)/%.$(1),$(if $(ONLY),$(filter $(ONLY)%,$(2)),$(2)))
 
 .PHONY: lint-format lint-tidy lint-cppcheck lint-analyzer lint-shell lint-size lint-rules \
-	lint-headers lint-man
-LINTS := lint-rules lint-size lint-format lint-headers lint-shell lint-man lint-cppcheck \
-	lint-analyzer lint-tidy
-lint: $(LINTS) ## format, rules, size, headers, clang-tidy, cppcheck, -fanalyzer, shellcheck, mandoc
+	lint-headers lint-man lint-help lint-coverage
+LINTS := lint-rules lint-size lint-format lint-headers lint-shell lint-man lint-help \
+	lint-coverage lint-cppcheck lint-analyzer lint-tidy
+lint: $(LINTS) ## format, rules, size, headers, help, coverage, clang-tidy, cppcheck, -fanalyzer, shellcheck, mandoc
 
 lint-format:
 	$(call say,FORMAT,$(words $(SOURCES) $(HEADERS) $(TEST_SOURCES)) files)
@@ -290,6 +290,14 @@ lint-shell:
 lint-man:
 	$(call say,MANDOC,)
 	@$(if $(MAN_PAGES),mandoc -T lint -W warning $(MAN_PAGES),true)
+
+lint-help: $(BUILD)/skerry
+	$(call say,HELP,)
+	@tests/lint/help.sh $(BUILD)/skerry
+
+lint-coverage: $(BUILD)/skerry
+	$(call say,COVERAGE,)
+	@tests/lint/coverage.sh $(BUILD)/skerry
 
 lint-tidy: $(call lint_stamps,tidy,$(SOURCES))
 lint-analyzer: $(call lint_stamps,analyzer,$(SOURCES))

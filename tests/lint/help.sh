@@ -8,8 +8,10 @@
 # 2. --help and the man page name the same options with the same short forms
 # 3. the program accepts every option of peer-options.txt, with a value where
 #    one belongs to it
-# 4. every public function is described in libskerry(3)
-# 5. completion.bash is what the program prints, and knows the commands
+# 4. every command and option that the help of an installed runc or crun shows
+#    is there too
+# 5. every public function is described in libskerry(3)
+# 6. completion.bash is what the program prints, and knows the commands
 set -u
 cd "$(dirname "$0")/../.." || exit 1
 program=${1:-build/skerry}
@@ -96,6 +98,41 @@ while read -r command option value; do
 	message=$("$program" "${line[@]}" 2>&1) && complain "no value, but accepted: ${line[*]}"
 	[[ $message == *'flag needs an argument: -'* ]] || complain "${line[*]}: $message"
 done <tests/lint/peer-options.txt
+# "create" for each command of a peer, then "create --bundle value" for its options; the help of
+# runc is urfave/cli's, that of crun argp's.
+commands_of_peer() {
+	"$1" --help | awk '/^COMMANDS:$/ { on = 1; next } /^ *$/ { on = 0 } on { sub(/,.*/, "", $1); print $1 }'
+}
+options_of_peer() { # PEER [COMMAND]
+	"$@" --help | awk -v command="${2:-global}" '
+	/^ +-/ {
+		n = split($0, part, /   +|  +[a-z]/)
+		line = part[1] ~ /-/ ? part[1] : part[2]
+		takes = line ~ /[a-z]=[A-Z]|[a-z] value/ ? " value" : ""
+		while (match(line, /--?[a-zA-Z?][a-z0-9-]*/)) {
+			print command " " substr(line, RSTART, RLENGTH) takes
+			line = substr(line, RSTART + RLENGTH)
+		}
+	}'
+}
+# checkpoint and restore need CRIU, which the program may be built without
+missing_on_purpose=' checkpoint restore '
+for peer in runc crun; do
+	command -v "$peer" >/dev/null || continue
+	known=$(commands_of_peer "$peer")
+	[ "$(wc -w <<<"$known")" -ge 10 ] || complain "the help of $peer lists too few commands: $known"
+	for command in '' $known; do
+		if [ -n "$command" ] && ! grep -qx -- "$command" <<<"$commands"; then
+			[[ $missing_on_purpose = *" $command "* ]] || complain "$peer has a command $command"
+			continue
+		fi
+		while read -r _ option value; do
+			checks=$((checks + 1))
+			"$program" $command "$option" ${value:+3} --help >/dev/null 2>&1 ||
+				complain "$peer takes: ${command:-(global)} $option $value"
+		done < <(options_of_peer "$peer" $command)
+	done
+done
 if "$program" run --no-such-option --help >/dev/null 2>&1; then
 	complain "an unknown option is accepted"
 fi

@@ -21,9 +21,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <yajl/yajl_parse.h>
 
 #include "base/json.h"
+#include "base/json_number.h"
 
 #define POINTER_MAX ERR_FIELD_MAX
 
@@ -34,6 +36,7 @@ enum shape {
 	SHAPE_U32S,
 	SHAPE_PAIRS,
 	SHAPE_LIST,
+	SHAPE_LISTS,
 	SHAPE_MAP
 };
 
@@ -86,6 +89,7 @@ static const char *const kind_words[] = {
 	[JSON_OBJECT] = "an object",
 	[JSON_INLINE] = "an object",
 	[JSON_OBJECTS] = "an array of objects",
+	[JSON_LISTS] = "an array of arrays",
 	[JSON_MAP] = "an object of objects",
 	[JSON_RAW] = "a value",
 };
@@ -251,6 +255,10 @@ static bool slot_next(struct decoder *d, struct slot *s)
 		s->kind = JSON_INLINE;
 		s->place = frame_item(d, f);
 		return s->place;
+	case SHAPE_LISTS:
+		s->kind = JSON_OBJECTS;
+		s->place = frame_item(d, f);
+		return s->place;
 	case SHAPE_MAP:
 		s->kind = JSON_INLINE;
 		s->place = frame_keyed_item(d, f);
@@ -293,30 +301,6 @@ static int store_raw(struct decoder *d, char **place)
 	return 1;
 }
 
-struct number {
-	bool negative;
-	uint64_t magnitude;
-};
-
-/* Digits with an optional '-': 0, EINVAL for a fraction, ERANGE beyond 64 bits. */
-static int number_parse(const char *s, size_t len, struct number *ret)
-{
-	size_t i = 0;
-
-	ret->magnitude = 0;
-	ret->negative = len > 0 && s[0] == '-';
-	if (ret->negative)
-		i++;
-	for (; i < len; i++) {
-		if (s[i] < '0' || s[i] > '9')
-			return EINVAL;
-		if (__builtin_mul_overflow(ret->magnitude, 10U, &ret->magnitude) ||
-		    __builtin_add_overflow(ret->magnitude, (uint64_t)(s[i] - '0'), &ret->magnitude))
-			return ERANGE;
-	}
-	return 0;
-}
-
 struct range {
 	int64_t min;
 	uint64_t max;
@@ -337,14 +321,14 @@ static bool kind_range(enum json_kind kind, struct range *ret)
 	return true;
 }
 
-static bool number_fits(const struct number *n, const struct range *r)
+static bool number_fits(const struct json_number *n, const struct range *r)
 {
 	if (!n->negative || n->magnitude == 0)
 		return n->magnitude <= r->max && (r->min <= 0 || n->magnitude >= (uint64_t)r->min);
 	return r->min < 0 && n->magnitude <= (uint64_t) - (r->min + 1) + 1;
 }
 
-static void number_store(const struct slot *s, const struct number *n)
+static void number_store(const struct slot *s, const struct json_number *n)
 {
 	uint64_t u = n->negative ? 0 - n->magnitude : n->magnitude;
 	struct opt_u64 opt_u = { .has = true, .v = u };
@@ -364,14 +348,14 @@ static void number_store(const struct slot *s, const struct number *n)
 
 static int store_number(struct decoder *d, const struct slot *s, const char *text, size_t len)
 {
-	struct number n;
+	struct json_number n;
 	struct range range;
 	int shown = len < 40 ? (int)len : 40;
 	int error;
 
 	if (!kind_range(s->kind, &range))
 		return mismatch(d, s, "a number");
-	error = number_parse(text, len, &n);
+	error = json_number_parse(text, len, &n);
 	if (error == EINVAL)
 		return bad(d, "expected %s, found %.*s", kind_words[s->kind], shown, text);
 	if (s->field && s->field->max > 0) {
@@ -533,21 +517,35 @@ static int on_start_array(void *ctx)
 		return push_array(d, SHAPE_U32S, &s, sizeof(uint32_t));
 	if (s.kind == JSON_OBJECTS)
 		return push_array(d, SHAPE_LIST, &s, s.table->size);
+	if (s.kind == JSON_LISTS)
+		return push_array(d, SHAPE_LISTS, &s, sizeof(struct json_array));
 	return mismatch(d, &s, "an array");
+}
+
+static const struct json_field *find_field(const struct json_table *table, const char *key,
+					   size_t len)
+{
+	for (size_t i = 0; i < table->n; i++) {
+		const char *name = table->fields[i].key;
+
+		if (strlen(name) == len && memcmp(name, key, len) == 0)
+			return &table->fields[i];
+	}
+	for (size_t i = 0; table->any_case && i < table->n; i++)
+		if (strlen(table->fields[i].key) == len &&
+		    strncasecmp(table->fields[i].key, key, len) == 0)
+			return &table->fields[i];
+	return NULL;
 }
 
 /* Remembers which field the next value is for. */
 static int key_of_struct(struct decoder *d, struct frame *f, const char *key, size_t len)
 {
-	uint64_t bit = 1;
+	uint64_t bit;
 
-	f->field = NULL;
-	for (size_t i = 0; i < f->table->n; i++, bit <<= 1) {
-		const struct json_field *field = &f->table->fields[i];
-
-		if (strlen(field->key) != len || memcmp(field->key, key, len) != 0)
-			continue;
-		f->field = field;
+	f->field = find_field(f->table, key, len);
+	if (f->field) {
+		bit = (uint64_t)1 << (f->field - f->table->fields);
 		if (f->seen & bit)
 			return bad(d, "appears twice");
 		f->seen |= bit;
@@ -756,25 +754,44 @@ static int decode(struct decoder *d, const struct json_field *root, void *dst)
 	return status == yajl_status_ok ? 0 : -1;
 }
 
+/* The document as a value of this kind, stored in *ret of `size` bytes. */
+static int decode_root(struct decoder *d, enum json_kind kind, const struct json_table *table,
+		       void *ret, size_t size)
+{
+	const struct json_field root = { .key = "", .kind = kind, .sub = table };
+
+	memset(ret, 0, size);
+	return decode(d, &root, ret);
+}
+
+#define DECODER                                                      \
+ (struct decoder)                                                    \
+ {                                                                   \
+  .name = name, .text = text, .len = len, .arena = arena, .err = err \
+ }
+
 int json_decode(const char *name, const char *text, size_t len, const struct json_table *table,
 		void *dst, struct arena *arena, struct err *err)
 {
-	const struct json_field root = { .key = "", .kind = JSON_INLINE, .sub = table };
-	struct decoder d;
+	struct decoder d = DECODER;
 
-	d = (struct decoder){ .name = name, .text = text, .len = len, .arena = arena, .err = err };
-	memset(dst, 0, table->size);
-	return decode(&d, &root, dst);
+	return decode_root(&d, JSON_INLINE, table, dst, table->size);
 }
 
 int json_decode_array(const char *name, const char *text, size_t len,
 		      const struct json_table *table, struct json_array *ret, struct arena *arena,
 		      struct err *err)
 {
-	const struct json_field root = { .key = "", .kind = JSON_OBJECTS, .sub = table };
-	struct decoder d;
+	struct decoder d = DECODER;
 
-	d = (struct decoder){ .name = name, .text = text, .len = len, .arena = arena, .err = err };
-	memset(ret, 0, sizeof(*ret));
-	return decode(&d, &root, ret);
+	return decode_root(&d, JSON_OBJECTS, table, ret, sizeof(*ret));
+}
+
+int json_decode_lists(const char *name, const char *text, size_t len,
+		      const struct json_table *table, struct json_array *ret, struct arena *arena,
+		      struct err *err)
+{
+	struct decoder d = DECODER;
+
+	return decode_root(&d, JSON_LISTS, table, ret, sizeof(*ret));
 }

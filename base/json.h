@@ -75,6 +75,7 @@ enum json_kind {
 	JSON_OBJECT, /* a pointer to a struct of sub->size: NULL when absent */
 	JSON_INLINE, /* the struct itself, in place */
 	JSON_OBJECTS, /* struct json_array of structs of sub->size */
+	JSON_LISTS, /* an array of such arrays: struct json_array of struct json_array */
 	JSON_MAP, /* an object of objects: struct json_array of structs of sub->size whose first member is char *key */
 	JSON_RAW, /* char *: the value's own text, verbatim */
 };
@@ -99,6 +100,7 @@ struct json_table {
 	size_t n; /* at most JSON_FIELDS_MAX */
 	size_t size; /* of the struct */
 	bool strict; /* unknown keys are errors */
+	bool any_case; /* a key that matches none as it is may match one in other letters, as in Go */
 };
 
 #define JSON_TABLE(type, list)                                  \
@@ -132,6 +134,11 @@ int json_split_object(const char *text, size_t len, struct arena *arena, struct 
 		      struct err *err);
 int json_split_array(const char *text, size_t len, struct arena *arena, struct strings *ret,
 		     struct err *err);
+
+/* The same for an array of arrays of such objects (JSON_LISTS). */
+int json_decode_lists(const char *name, const char *text, size_t len,
+		      const struct json_table *table, struct json_array *ret, struct arena *arena,
+		      struct err *err);
 
 /* Out: a writer over a buf; indent 0 is compact, JSON_TABS indents by one tab, n > 0 by n
  * spaces; no "/" is escaped; invalid UTF-8 in a string is written as U+FFFD. */

@@ -407,6 +407,46 @@ TEST(a_document_may_be_an_array_of_objects)
 	arena_init(&arena, ARENA_MAX_DEFAULT);
 }
 
+TEST(a_document_may_be_an_array_of_arrays)
+{
+	static const char text[] = "[[{\"name\":\"a\"},{\"name\":\"b\"}],[],[{\"name\":\"c\"}]]";
+	struct json_array lists = { 0 };
+	const struct json_array *inner;
+
+	arena_init(&arena, ARENA_MAX_DEFAULT);
+	err_clear(&err);
+	CHECK_INT(json_decode_lists("x", text, strlen(text), &item_table, &lists, &arena, &err), 0);
+	REQUIRE(lists.n == 3);
+	inner = lists.v;
+	CHECK_INT(inner[0].n, 2);
+	CHECK_STR(((const struct item *)inner[0].v)[1].name, "b");
+	CHECK_INT(inner[1].n, 0);
+	CHECK_STR(((const struct item *)inner[2].v)[0].name, "c");
+	CHECK_INT(json_decode_lists("x", "[{}]", 4, &item_table, &lists, &arena, &err), -1);
+	CHECK_STR(err.msg, "x: /0: expected an array of objects, found an object");
+	arena_release(&arena);
+}
+
+TEST(letters_may_differ_where_the_table_allows_it)
+{
+	static const struct json_table loose = {
+		.fields = item_fields,
+		.n = ARRAY_SIZE(item_fields),
+		.size = sizeof(struct item),
+		.any_case = true,
+	};
+	static const char text[] = "{\"Name\":\"x\",\"SIZE\":3}";
+	struct item item;
+
+	arena_init(&arena, ARENA_MAX_DEFAULT);
+	err_clear(&err);
+	CHECK_INT(json_decode("x", text, strlen(text), &loose, &item, &arena, &err), 0);
+	CHECK_STR(item.name, "x");
+	CHECK_INT(item.size, 3);
+	CHECK_INT(json_decode("x", text, strlen(text), &item_table, &item, &arena, &err), -1);
+	arena_release(&arena);
+}
+
 TEST(a_null_error_is_allowed)
 {
 	struct doc d;

@@ -162,3 +162,17 @@ int notify_relay(int sock, const char *host_socket, pid_t pid)
 		barrier(host_socket);
 	return ready;
 }
+
+void notify_wait(int sock, const char *host_socket, pid_t pid, int pidfd)
+{
+	struct pollfd p[] = { { .fd = sock, .events = POLLIN }, { .fd = pidfd, .events = POLLIN } };
+	int rc;
+
+	do {
+		rc = poll(p, ARRAY_SIZE(p), -1);
+		if (rc < 0 && errno != EINTR)
+			return;
+		/* What was said before the end still counts. */
+		rc = rc > 0 && p[0].revents ? notify_relay(sock, host_socket, pid) : 0;
+	} while (rc == 0 && (p[0].revents || !p[1].revents));
+}

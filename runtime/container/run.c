@@ -78,8 +78,7 @@ int container_run(struct runtime *rt, const char *id, const struct skerry_create
 	else if (!o->detach)
 		rc = run_foreground(rt, &c, &r, o->keep, err);
 	else if (c.notify >= 0)
-		while (notify_relay(c.notify, c.entry.rec.notify_socket, c.pid) == 0)
-			;
+		notify_wait(c.notify, c.entry.rec.notify_socket, c.pid, c.pidfd);
 	if (!o->detach)
 		relay_restore(&r);
 	created_release(&c);

@@ -87,8 +87,10 @@ bool seal_is_sealed(void);
 
 /* notify.c: sd_notify(3).  The directory to bind, with a socket in it; the socket's descriptor. */
 int notify_open(const struct store_entry *e, const char *mount_label, struct err *err);
-/* Passes on what the container says until it is ready (`until_ready`) or without end; one datagram.
+/* Passes on one datagram of the container.
  * 1: it was READY, 0: something else, -1. */
 int notify_relay(int sock, const char *host_socket, pid_t pid);
+/* Relays until it is ready or the process of pidfd (-1: none to ask) has ended. */
+void notify_wait(int sock, const char *host_socket, pid_t pid, int pidfd);
 
 #endif

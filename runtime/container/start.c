@@ -60,6 +60,7 @@ static int poststart(struct runtime *rt, struct store_entry *e, struct err *err)
 int container_start(struct runtime *rt, const char *id, struct err *err)
 {
 	CLEANUP(store_entry_release) struct store_entry e = STORE_ENTRY_INIT;
+	AUTO_FD sock = -1, pidfd = -1;
 	enum skerry_status status;
 
 	if (runtime_open_store(rt, false, err) < 0 ||
@@ -73,17 +74,18 @@ int container_start(struct runtime *rt, const char *id, struct err *err)
 			       "cannot start container \"%s\": it is still being created", id);
 	if (status != SKERRY_CREATED)
 		return err_set(err, EBUSY, "cannot start an already running container");
+	/* Before the program runs: its first word may be READY=1. */
+	if (e.rec.notify_socket) {
+		pidfd = record_open_process(&e.rec);
+		sock = notify_open(&e, NULL, err);
+		if (sock < 0)
+			return -1;
+	}
 	if (release_init(&e, err) < 0)
 		return -1;
 	if (e.rec.has_poststart && poststart(rt, &e, err) < 0)
 		return -1;
-	if (e.rec.notify_socket) {
-		AUTO_FD sock = notify_open(&e, NULL, err);
-
-		if (sock < 0)
-			return -1;
-		while (notify_relay(sock, e.rec.notify_socket, e.rec.pid) == 0)
-			;
-	}
+	if (sock >= 0)
+		notify_wait(sock, e.rec.notify_socket, e.rec.pid, pidfd);
 	return 0;
 }

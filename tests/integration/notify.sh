@@ -68,6 +68,10 @@ if [ "$KIND" = skerry ]; then
 	check 'foreground: WATCHDOG=1 is relayed' grep -q WATCHDOG=1 "$T/got"
 	receive_end
 fi
+mk "$(args true)"
+NOTIFY_SOCKET=$T/none R create c2 >/dev/null 2>&1 </dev/null
+check 'start of a container that ends without READY=1 returns' eval 'TMO=10 R start c2; [ $? = 0 ]'
+RD c2
 mk "$(args hp notify MAINPID=1)"
 receive "$T/nsock"
 NOTIFY_SOCKET=$T/nsock TMO=5 R run c1 >/dev/null 2>&1 </dev/null

@@ -37,8 +37,10 @@ enum cni_code {
 	CNI_ERR_INTERNAL = 999,
 };
 /* err_set() and err_sys() with a CNI code; evaluate to -1. */
-#define cni_err(err, code, ...)	    (err_set((err), EINVAL, __VA_ARGS__), cni_code_((err), (code)))
-#define cni_err_sys(err, code, ...) (err_sys((err), __VA_ARGS__), cni_code_((err), (code)))
+#define cni_err(err, code, ...) \
+ (err_set_((err), EINVAL, __VA_ARGS__), (void)cni_code_((err), (code)), -1)
+#define cni_err_sys(err, code, ...) \
+ (err_sys_((err), __VA_ARGS__), (void)cni_code_((err), (code)), -1)
 /* Gives the error that is in err already this code; -1. */
 int cni_code_(struct err *err, enum cni_code code);
 

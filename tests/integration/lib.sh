@@ -335,14 +335,12 @@ esac
 
 # The root file system all bundles share by hard links: busybox and hp.
 rootfs_template() {
-	local r=$T/rootfs applet
+	local r=$T/rootfs
 	mkdir -p "$r"/{bin,proc,sys,dev,tmp,etc,root,mnt,var}
 	chmod 1777 "$r/tmp"
 	cp "$(command -v busybox)" "$r/bin/busybox"
 	cp "$TOOLS/hp" "$r/bin/hp"
-	for applet in $(busybox --list | grep -vx busybox); do
-		ln -s busybox "$r/bin/$applet"
-	done
+	busybox --list | grep -vx busybox | xargs "$r/bin/hp" links busybox "$r/bin"
 	printf 'root:x:0:0:root:/root:/bin/sh\ndaemon:x:1:1::/nowhere:/bin/sh\nuser:x:1000:1000::/home/user:/bin/sh\n' \
 		>"$r/etc/passwd"
 	printf 'root:x:0:\nuser:x:1000:\n' >"$r/etc/group"

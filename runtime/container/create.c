@@ -164,6 +164,8 @@ static int make_plan(struct create *c, struct err *err)
 		po.cache = -1;
 	if (plan_make(c->c->spec, &po, &c->c->arena, &c->plan, err) < 0)
 		return -1;
+	if (c->plan.process.terminal && c->mode == CREATE_AND_START && !c->o->console_socket)
+		process_take_size(&c->plan.process);
 	return plan_open_namespaces(&c->plan, err);
 }
 

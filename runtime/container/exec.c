@@ -222,7 +222,11 @@ static int decide(struct exec *x, struct err *err)
 		return -1;
 	if (x->spec->linux_->seccomp)
 		po.cache = x->cache = store_cache_open(&x->rt->store);
-	return process_make(x->spec, x->process, &po, &x->arena, &x->plan, err);
+	if (process_make(x->spec, x->process, &po, &x->arena, &x->plan, err) < 0)
+		return -1;
+	if (x->plan.terminal && !x->o->console_socket)
+		process_take_size(&x->plan);
+	return 0;
 }
 
 static int check_terminal(struct exec *x, struct err *err)

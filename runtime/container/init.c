@@ -233,7 +233,7 @@ static int create_hooks(struct init *in, struct err *err)
 static int open_terminal(struct init *in, struct err *err)
 {
 	const struct process_plan *p = &in->plan->process;
-	struct terminal_options o = { .size = p->spec->consoleSize,
+	struct terminal_options o = { .size = p->size.height ? &p->size : NULL,
 				      .uid = p->user.uid,
 				      .gid = p->user.gid };
 	AUTO_FD master = -1;
@@ -246,8 +246,12 @@ static int open_terminal(struct init *in, struct err *err)
 		return -1;
 	if (in->plan->has_root && terminal_bind_console(in->root, in->slave, err) < 0)
 		return -1;
-	if (in->args->console_socket >= 0)
-		return terminal_send_master(in->args->console_socket, master, err);
+	if (in->args->console_socket >= 0) {
+		int rc = terminal_send_master(in->args->console_socket, master, err);
+
+		(void)fd_close(in->args->console_socket);
+		return rc;
+	}
 	return handshake_send(in->sock, MESSAGE_MASTER, 0, master, err);
 }
 

@@ -84,10 +84,21 @@ static int keyring(struct join *j, struct err *err)
 	return keyring_join(j->args->id, err);
 }
 
+static int send_master(const struct join *j, int master, struct err *err)
+{
+	int rc;
+
+	if (j->args->console_socket < 0)
+		return handshake_send(j->sock, MESSAGE_MASTER, 0, master, err);
+	rc = terminal_send_master(j->args->console_socket, master, err);
+	(void)fd_close(j->args->console_socket);
+	return rc;
+}
+
 static int open_terminal(struct join *j, struct err *err)
 {
 	const struct process_plan *p = j->plan;
-	struct terminal_options o = { .size = p->spec->consoleSize,
+	struct terminal_options o = { .size = p->size.height ? &p->size : NULL,
 				      .uid = p->user.uid,
 				      .gid = p->user.gid };
 	AUTO_FD master = -1;
@@ -100,9 +111,7 @@ static int open_terminal(struct join *j, struct err *err)
 		return err_sys(err, "open \"/\"");
 	if (terminal_open(root, &o, &master, &j->slave, err) < 0)
 		return -1;
-	if (j->args->console_socket >= 0
-		    ? terminal_send_master(j->args->console_socket, master, err) < 0
-		    : handshake_send(j->sock, MESSAGE_MASTER, 0, master, err) < 0)
+	if (send_master(j, master, err) < 0)
 		return -1;
 	if (terminal_make_controlling(j->slave, err) < 0)
 		return -1;

@@ -16,6 +16,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -164,6 +165,7 @@ int process_make(const struct spec *spec, const struct spec_process *process,
 		.cwd = process->cwd ? process->cwd : "/",
 		.no_new_privs = process->noNewPrivileges,
 		.terminal = process->terminal,
+		.size = process->consoleSize ? *process->consoleSize : (struct spec_box){ 0 },
 		.oom = process->oomScoreAdj,
 		.preserve_fds = options->preserve_fds,
 		.rlimits_by_parent = options->new_userns && process->rlimits.n > 0,
@@ -179,6 +181,14 @@ int process_make(const struct spec *spec, const struct spec_process *process,
 	    sched_make(process, spec, p->pointer, &p->sched, err) < 0)
 		return -1;
 	return make_isolation(spec, options, arena, p, err);
+}
+
+void process_take_size(struct process_plan *p)
+{
+	struct winsize size;
+
+	if (ioctl(0, TIOCGWINSZ, &size) == 0 && size.ws_row && size.ws_col)
+		p->size = (struct spec_box){ .height = size.ws_row, .width = size.ws_col };
 }
 
 int process_apply_limits(const struct process_plan *p, struct err *err)

@@ -40,6 +40,7 @@ struct process_plan {
 	struct filter filter;
 	struct landlock landlock;
 	bool no_new_privs, terminal, rlimits_by_parent;
+	struct spec_box size; /* of the terminal; 0 0: as the kernel makes it */
 	struct opt_i64 oom;
 	unsigned int preserve_fds;
 	uint64_t ignored; /* signals that the caller ignores: bit n - 1 */
@@ -59,6 +60,9 @@ struct process_options {
 int process_make(const struct spec *spec, const struct spec_process *process,
 		 const struct process_options *options, struct arena *arena,
 		 struct process_plan *ret, struct err *err);
+
+/* The terminal gets the size of the caller's, descriptor 0, if that is one: before the program looks. */
+void process_take_size(struct process_plan *p);
 
 /* Limits, scheduling, personality: still privileged. */
 int process_apply_limits(const struct process_plan *p, struct err *err);

@@ -138,6 +138,19 @@ on_tty() {
 mk "$(args hp tty) | $terminal"
 check 'run on a terminal' eval 'o=$(on_tty run c1 </dev/null); has "$o" "tty /dev/" && has "$o" "controlling yes"'
 check 'it takes the size of the outer terminal' eval 'has "$(on_tty run c1 </dev/null)" "size 21 43"'
+# COMMAND...: what 20 programs that look at once see; script(1) may have its end of input echoed before it
+sizes() {
+	local _ all
+	for _ in $(seq 20); do
+		all=$(on_tty "$@" </dev/null)
+		grep -o 'size [0-9 ]*$' <<<"$all" || echo "none in: $all"
+	done | sort | uniq -c | awk '{ $1 = $1 } 1'
+}
+check 'it has that size before the program looks' is '20 size 21 43' "$(sizes run c1)"
+mk "$(args sleep 1000)"
+up c1
+check 'exec -t: it has that size before the program looks' is '20 size 21 43' "$(sizes exec -t c1 hp tty)"
+RD c1
 check 'run on a terminal gives the status' eval 'mk "$(args sh -c "exit 44") | $terminal"; status 44 timeout -k 5 30 script -qec "$SKERRY --root $ROOT run c1" /dev/null'
 mk "$(args sh -c 'read x; echo "got $x"') | $terminal"
 check 'input on the terminal reaches the program' eval 'has "$( (sleep 0.5; echo typed; sleep 1) | on_tty run c1)" "got typed"'

@@ -393,6 +393,36 @@ int proc_run(const struct proc_run *run, struct err *err)
 	return status;
 }
 
+static NORETURN void background_main(int result, int (*run)(void *data), void *data)
+{
+	int null = open("/dev/null", O_RDWR | O_CLOEXEC), value;
+
+	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+		if (null < 0 || dup2(null, fd) < 0)
+			(void)close(fd);
+	value = run(data);
+	(void)fd_write_full(result, &value, sizeof(value));
+	_exit(0);
+}
+
+int proc_background(int (*run)(void *data), void *data, struct err *err)
+{
+	int ends[2];
+	pid_t pid;
+
+	if (pipe2(ends, O_CLOEXEC) < 0)
+		return err_sys(err, "make a pipe for a child in the background");
+	pid = fork();
+	if (pid == 0)
+		background_main(ends[1], run, data);
+	if (pid < 0)
+		ends[0] = fd_close(ends[0]);
+	(void)fd_close(ends[1]);
+	if (pid < 0)
+		return err_sys(err, "fork a child in the background");
+	return ends[0];
+}
+
 static int write_map(pid_t pid, const char *file, const char *map, struct err *err)
 {
 	char path[PROC_PATH];

@@ -52,6 +52,13 @@ struct proc_run {
  * or time-out).  Default signals, descriptors 0-2 only, PR_SET_PDEATHSIG. */
 int proc_run(const struct proc_run *run, struct err *err);
 
+/* Runs run(data) in a child that goes on after our own end: for work that only waits for the kernel.
+ * It has /dev/null as its descriptors 0-2, so that whoever reads our output to its end doesn't wait
+ * for it.  The result is a pipe: run()'s return value as an int can be read from it when run()
+ * returned, end of file without means that the child died.  The child is reaped by whoever inherits
+ * it; a caller that lives on leaves a zombie until then. */
+int proc_background(int (*run)(void *data), void *data, struct err *err);
+
 /* A descriptor of a new user namespace with these maps, in which nobody lives ("CONTAINER HOST COUNT\n"
  * lines as in user_namespaces(7)): what an id-mapped mount wants. -1 with err. */
 int spawn_userns(const char *uid_map, const char *gid_map, struct err *err);

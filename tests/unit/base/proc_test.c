@@ -257,6 +257,32 @@ TEST(a_user_namespace_has_its_maps)
 	CHECK_INT(waitpid(-1, NULL, WNOHANG), -1); /* no child is left */
 }
 
+static int answer_or_die(void *data)
+{
+	const int *value = data;
+
+	if (*value < 0)
+		_exit(1);
+	return write(STDOUT_FILENO, "x", 1) == 1 ? *value : 0;
+}
+
+TEST(a_child_in_the_background_says_what_came_of_it)
+{
+	struct err err = { 0 };
+	int value = 42, got = 0;
+	AUTO_FD fd = proc_background(answer_or_die, &value, &err);
+
+	REQUIRE(fd >= 0);
+	CHECK_INT(fcntl(fd, F_GETFD), FD_CLOEXEC);
+	CHECK_INT(fd_read_full(fd, &got, sizeof(got)), sizeof(got));
+	CHECK_INT(got, 42);
+	fd = fd_close(fd);
+	value = -1;
+	fd = proc_background(answer_or_die, &value, &err);
+	CHECK_INT(fd_read_full(fd, &got, sizeof(got)), 0);
+	CHECK(wait(NULL) > 0 && wait(NULL) > 0);
+}
+
 TEST(the_title_stays_in_its_place)
 {
 	char area[] = "skerry\0create\0c1\0NEXT=1";

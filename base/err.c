@@ -113,6 +113,13 @@ int err_at(struct err *err, const char *pointer)
 	return -1;
 }
 
+void err_received(struct err *err)
+{
+	err->msg[sizeof(err->msg) - 1] = '\0';
+	err->field[sizeof(err->field) - 1] = '\0';
+	err->phase[sizeof(err->phase) - 1] = '\0';
+}
+
 void err_clear(struct err *err)
 {
 	if (err)

@@ -41,6 +41,9 @@ void err_field_(struct err *err, int code, const char *pointer, const char *form
 /* Names the JSON pointer of an error that has none yet; returns -1. */
 int err_at(struct err *err, const char *pointer);
 
+/* After one came from another process: its texts end within their bounds. */
+void err_received(struct err *err);
+
 /* Back to "nothing failed". */
 void err_clear(struct err *err);
 

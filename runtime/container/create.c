@@ -50,7 +50,7 @@ struct create {
 	struct created *c;
 
 	char bundle[PATH_MAX];
-	int bundle_fd, cache, fifo, console_socket, pidfd_socket, rdt_root;
+	int bundle_fd, cache, fifo, answer, console_socket, pidfd_socket, rdt_root;
 	const char *config_text;
 	size_t config_len;
 	struct cgroup_place place;
@@ -224,6 +224,9 @@ static int make_fifo(struct create *c, struct err *err)
 	if (mkfifoat(dir, STORE_FIFO, 0600) < 0 ||
 	    (c->fifo = openat(dir, STORE_FIFO, O_RDWR | O_CLOEXEC)) < 0)
 		return err_sys(err, "make " STORE_FIFO);
+	if (mkfifoat(dir, STORE_ANSWER, 0600) < 0 ||
+	    (c->answer = openat(dir, STORE_ANSWER, O_RDWR | O_CLOEXEC)) < 0)
+		return err_sys(err, "make " STORE_ANSWER);
 	return 0;
 }
 
@@ -292,6 +295,7 @@ static int spawn_init(struct create *c, struct err *err)
 
 	c->init = (struct init_args){ .plan = &c->plan,
 				      .fifo = c->fifo,
+				      .answer = c->answer,
 				      .console_socket = c->console_socket,
 				      .pidfd_socket = c->pidfd_socket,
 				      .bundle = c->bundle,
@@ -485,6 +489,7 @@ static void close_all(struct create *c)
 	c->bundle_fd = fd_close(c->bundle_fd);
 	c->cache = fd_close(c->cache);
 	c->fifo = fd_close(c->fifo);
+	c->answer = fd_close(c->answer);
 	c->console_socket = fd_close(c->console_socket);
 	c->pidfd_socket = fd_close(c->pidfd_socket);
 	c->rdt_root = fd_close(c->rdt_root);
@@ -513,6 +518,7 @@ int container_create(struct runtime *rt, const char *id, const struct skerry_cre
 			    .bundle_fd = -1,
 			    .cache = -1,
 			    .fifo = -1,
+			    .answer = -1,
 			    .console_socket = -1,
 			    .pidfd_socket = -1,
 			    .rdt_root = -1,
@@ -567,6 +573,7 @@ int container_plan_write(struct runtime *rt, const char *id, const struct skerry
 			    .bundle_fd = -1,
 			    .cache = -1,
 			    .fifo = -1,
+			    .answer = -1,
 			    .console_socket = -1,
 			    .pidfd_socket = -1,
 			    .rdt_root = -1,

@@ -61,9 +61,7 @@ int handshake_receive(int sock, struct message *ret, int *ret_fd, struct err *er
 	if (check_size(ret, n) < 0)
 		return err_set(err, EPROTO, "the runtime and its init can't talk: bad message");
 	if (ret->type == MESSAGE_FAILED) {
-		ret->err.msg[sizeof(ret->err.msg) - 1] = '\0';
-		ret->err.field[sizeof(ret->err.field) - 1] = '\0';
-		ret->err.phase[sizeof(ret->err.phase) - 1] = '\0';
+		err_received(&ret->err);
 		if (err)
 			*err = ret->err;
 		return -1;

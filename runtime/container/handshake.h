@@ -19,7 +19,8 @@
  *    sends it to the agent
  *                ----- GO ------------------->
  *                <---- READY -----------------  nothing can fail now but execve(2)
- *    create: saves, exits                       waits at the fifo; start releases it
+ *    create: saves, exits                       waits at the fifo; start releases it, and
+ *                                               hears by another what can fail then
  *    run:    saves                              execve(2) closes the socket
  *                <---- end of file -----------  the container's program runs
  *

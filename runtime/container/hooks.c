@@ -55,14 +55,18 @@ static int check_status(const struct spec_hook *hook, const char *name, int stat
 			const struct buf *output, struct err *err)
 {
 	size_t cut = output->len > HOOK_TAIL_MAX ? output->len - HOOK_TAIL_MAX : 0;
+	int len = (int)(output->len - cut);
 
+	while (len > 0 && output->s[cut + (size_t)len - 1] == '\n')
+		len--;
 	if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
 		return 0;
 	if (WIFSIGNALED(status))
-		return err_set(err, EINTR, "error running %s hook \"%s\": killed by signal %d: %s",
-			       name, hook->path, WTERMSIG(status), output->s + cut);
-	return err_set(err, ECHILD, "error running %s hook \"%s\": exit status %d: %s", name,
-		       hook->path, WEXITSTATUS(status), output->s + cut);
+		return err_set(err, EINTR,
+			       "error running %s hook \"%s\": killed by signal %d: %.*s", name,
+			       hook->path, WTERMSIG(status), len, output->s + cut);
+	return err_set(err, ECHILD, "error running %s hook \"%s\": exit status %d: %.*s", name,
+		       hook->path, WEXITSTATUS(status), len, output->s + cut);
 }
 
 static int run_one(const struct hooks_run *run, const struct spec_hook *hook,

@@ -42,6 +42,7 @@ struct init {
 	struct plan *plan;
 	const struct init_args *args;
 	int sock, root, slave, proc_sys;
+	bool started; /* by start: the runtime that created it is gone */
 	struct process_target target;
 };
 
@@ -305,7 +306,7 @@ static int drop_privileges(struct init *in, struct err *err)
 /* A read of one byte; whoever starts the container holds the other end. */
 static int wait_for_start(struct init *in, struct err *err)
 {
-	const int keep[] = { in->sock, in->args->fifo };
+	const int keep[] = { in->sock, in->args->fifo, in->args->answer };
 	ssize_t n;
 	char byte;
 
@@ -323,6 +324,7 @@ static int wait_for_start(struct init *in, struct err *err)
 	do
 		n = read(in->args->fifo, &byte, 1);
 	while (n < 0 && errno == EINTR);
+	in->started = n == 1;
 	return n == 1 ? 0 : err_sys(err, "wait for start");
 }
 
@@ -360,6 +362,19 @@ static const struct {
 	{ "start process", exec_program }, /* returns only on failure */
 };
 
+/* In time for the runtime, or for start, which is there when the fifo was read; as that one's log is
+ * not the container's, its standard error hears it as well. */
+static void tell_failure(const struct init *in, const struct err *err)
+{
+	if (in->args->answer < 0 || !in->started) {
+		handshake_fail(in->sock, err);
+		return;
+	}
+	(void)fd_write_full(2, err->msg, strnlen(err->msg, sizeof(err->msg)));
+	(void)fd_write_full(2, "\n", 1);
+	(void)fd_write_full(in->args->answer, err, sizeof(*err));
+}
+
 void init_main(void *arg, int sock)
 {
 	const struct init_args *args = arg;
@@ -379,7 +394,7 @@ void init_main(void *arg, int sock)
 		if (steps[i].run(&in, &err) == 0)
 			continue;
 		(void)str_copy(err.phase, sizeof(err.phase), steps[i].what);
-		handshake_fail(sock, &err);
+		tell_failure(&in, &err);
 		break;
 	}
 	_exit(err.exit_code ? err.exit_code : 1);

@@ -8,6 +8,7 @@
 struct init_args {
 	struct plan *plan;
 	int fifo; /* waits there for start; -1: starts at once (run) */
+	int answer; /* where start hears why it failed; -1 without fifo */
 	int console_socket; /* the terminal's master goes there; -1: to the parent */
 	int pidfd_socket; /* or -1 */
 	int host_fds[6]; /* of the runtime, closed first (one holds the lock); or -1 */

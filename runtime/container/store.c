@@ -273,7 +273,8 @@ int store_remove(const struct store *s, const char *id, struct err *err)
 	AUTO_FD dir = openat(s->root, id, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 
 	if (dir >= 0) {
-		(void)unlinkat(dir, STORE_FIFO, 0);
+		if (unlinkat(dir, STORE_FIFO, 0) == 0)
+			(void)unlinkat(dir, STORE_ANSWER, 0);
 		(void)unlinkat(dir, STORE_CONFIG, 0);
 		(void)unlinkat(dir, STORE_STATE, 0);
 	}
@@ -282,6 +283,16 @@ int store_remove(const struct store *s, const char *id, struct err *err)
 	if (file_remove_tree(s->root, id) < 0)
 		return err_sys(err, "remove state directory \"%s/%s\"", s->path, id);
 	return 0;
+}
+
+void store_unlock(const struct store_entry *e)
+{
+	(void)flock(e->dir, LOCK_UN);
+}
+
+int store_lock(const struct store_entry *e, struct err *err)
+{
+	return flock(e->dir, LOCK_EX) < 0 ? err_sys(err, "lock the state directory") : 0;
 }
 
 bool store_is_locked(const struct store_entry *e)

@@ -6,6 +6,7 @@
  *                        always knows what to undo
  *   ROOT/ID/config.json  the bundle's config.json as it was at create
  *   ROOT/ID/exec.fifo    exists as long as the container is "created"
+ *   ROOT/ID/answer.fifo  what start hears of init: why it failed, or its end when execve(2) closed it
  *   ROOT/ID/notify/      the sd_notify(3) socket given to the container
  *
  * The directory itself is the lock (flock(2)).  ROOT/.cache holds compiled
@@ -25,6 +26,7 @@
 
 #define STORE_STATE_MAX	 ((size_t)1 << 20)
 #define STORE_FIFO	 "exec.fifo"
+#define STORE_ANSWER	 "answer.fifo"
 #define STORE_CONFIG	 "config.json"
 #define STORE_STATE	 "state.json"
 #define STORE_NOTIFY_DIR "notify"
@@ -86,6 +88,9 @@ int store_save(const struct store_entry *e, struct err *err);
 /* Removes the directory with all in it. */
 int store_remove(const struct store *s, const char *id, struct err *err);
 void store_entry_release(struct store_entry *e);
+/* The lock of STORE_LOCK let go of for a while; what was loaded may be old then. */
+void store_unlock(const struct store_entry *e);
+int store_lock(const struct store_entry *e, struct err *err);
 /* Is someone else working on it (the lock is held)? */
 bool store_is_locked(const struct store_entry *e);
 /* Ids, sorted; NULL-terminated, malloc'd. */

@@ -108,6 +108,13 @@ done
 mk "$(args sh -c 'touch /ran') | .hooks.startContainer = [{path: \"/bin/false\"}]"
 except 'crun runc' 'start succeeds' check 'startContainer that fails: run fails, the program never ran' eval 'fails R run c1; [ ! -e "$B/rootfs/ran" ]'
 RD c1
+mk "$(args touch /ran) | .hooks.startContainer = [{path: \"/bin/sh\", args: [\"sh\", \"-c\", \"echo why >&2; exit 3\"]}]"
+R create c1 >"$T/created.out" 2>&1 </dev/null
+except 'crun runc' 'start succeeds' check 'startContainer that fails: start fails and says why' refuses why R --log "$T/start.log" start c1
+except 'crun runc' 'nothing is logged' check 'startContainer that fails: the log of start has it' grep -q 'startContainer hook.*exit status 3: why' "$T/start.log"
+check 'startContainer that fails: standard error of the container has it' eventually grep -q why "$T/created.out"
+check 'startContainer that fails: the program never ran' eval '[ ! -e "$B/rootfs/ran" ] && eventually is_status stopped c1'
+check 'startContainer that fails: delete' R delete c1
 mk "$(args true) | .hooks.poststop = $(sh_hook 'exit 3')"
 check 'poststop that fails is only a warning' R run c1
 mk "$(args sleep 1000) | .hooks.poststop = $(sh_hook "echo ran >$T/poststop2")"

@@ -141,6 +141,24 @@ check 'a missing value: flag needs an argument' fails R create --bundle
 except crun 'other words' check 'a missing value: exact words' \
 	refuses 'flag needs an argument' R create --bundle
 
+# --- what only start can find --------------------------------------------------------
+mk "$(args /bin/there)"
+cp rootfs/bin/busybox rootfs/bin/there
+R create late >"$T/late.out" 2>&1 </dev/null
+rm rootfs/bin/there
+except 'crun runc' 'start succeeds' check 'a program that went away after create: start fails and names it' refuses '/bin/there' R start late
+check 'a program that went away: standard error of the container says so' eventually grep -q /bin/there "$T/late.out"
+check 'a program that went away: the container is stopped' eventually is_status stopped late
+RD late
+mk "$(args /bin/there) | .hooks.startContainer = [{path: \"/bin/sleep\", args: [\"sleep\", \"1000\"]}]"
+cp rootfs/bin/busybox rootfs/bin/there
+R create late >/dev/null 2>&1 </dev/null
+R start late >/dev/null 2>&1 &
+job=$!
+eventually is_status running late
+check 'a start that waits for its hook is in nobody'"'"'s way' eval 'TMO=5 R delete --force late && gone late'
+wait $job
+
 # --- root ------------------------------------------------------------------------
 mk "$(args sleep 1000)"
 other=$T/other/deep/root

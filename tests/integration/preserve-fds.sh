@@ -44,7 +44,7 @@ except crun 'does not look' check 'LISTEN_PID of another process: nothing is pas
 mk "$(args sleep 1000)"
 R create c1 </dev/null >/dev/null 2>&1 9</etc
 ls -l "/proc/$(pid_of c1)/fd" >"$T/fds"
-except crun 'keeps the state folder open' check 'a waiting init holds no path of the host' eval '! awk "{ print \$NF }" "$T/fds" | grep "^/" | grep -v "^/dev/null\$\|exec.fifo\$\|^/memfd:\|^/\$\|^/proc\$"'
+except crun 'keeps the state folder open' check 'a waiting init holds no path of the host' eval '! awk "{ print \$NF }" "$T/fds" | grep "^/" | grep -v "^/dev/null\$\|exec.fifo\$\|answer.fifo\$\|^/memfd:\|^/\$\|^/proc\$"'
 RD c1
 clean_or_fail
 done_testing

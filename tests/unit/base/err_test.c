@@ -91,3 +91,14 @@ TEST(the_first_field_named_is_kept)
 	CHECK_STR(err.msg, "");
 	CHECK_STR(err.field, "");
 }
+
+TEST(what_was_received_ends_within_its_bounds)
+{
+	struct err err;
+
+	memset(&err, 'a', sizeof(err));
+	err_received(&err);
+	CHECK_INT(strlen(err.msg), ERR_MSG_MAX - 1);
+	CHECK_INT(strlen(err.field), ERR_FIELD_MAX - 1);
+	CHECK_INT(strlen(err.phase), ERR_PHASE_MAX - 1);
+}

@@ -25,7 +25,9 @@
 
 #include "base/beneath.h"
 #include "base/fd.h"
+#include "base/file.h"
 #include "runtime/container/handshake.h"
+#include "runtime/container/runtime.h"
 #include "runtime/isolate/oom.h"
 
 #define DEFAULT_PATH   "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -103,32 +105,25 @@ static int make_env(const struct process_options *o, struct arena *arena, struct
 	return 0;
 }
 
-static int make_caps(const struct process_options *o, struct arena *arena, struct process_plan *p,
-		     struct err *err)
+static int make_caps(const struct process_options *o, const char *status, struct arena *arena,
+		     struct process_plan *p, struct err *err)
 {
 	struct caps_host host;
 	const char *pointer = arena_printf(arena, "%s/capabilities", p->pointer);
 
 	if (caps_make(p->spec->capabilities, pointer, &p->caps, err) < 0 ||
-	    caps_host_find(o->new_userns, &host, err) < 0)
+	    caps_host_find(o->new_userns, status, &host, err) < 0)
 		return -1;
 	caps_limit(&p->caps, &host);
 	return 0;
 }
 
 /* proc(5), SigIgn: 64 questions in one.  clone3(2) resets handlers, but what is ignored stays so. */
-static uint64_t ignored_signals(void)
+static uint64_t ignored_signals(const char *status)
 {
-	char text[4096];
-	AUTO_FD fd = open("/proc/self/status", O_RDONLY | O_CLOEXEC);
-	ssize_t n = fd < 0 ? -1 : fd_read_full(fd, text, sizeof(text) - 1);
-	const char *at;
+	const char *at = strstr(status, "\nSigIgn:\t");
 
-	if (n <= 0)
-		return UINT64_MAX;
-	text[n] = '\0';
-	at = strstr(text, "SigIgn:\t");
-	return at ? strtoull(at + strlen("SigIgn:\t"), NULL, 16) : UINT64_MAX;
+	return at ? strtoull(at + strlen("\nSigIgn:\t"), NULL, 16) : UINT64_MAX;
 }
 
 static int make_isolation(const struct spec *spec, const struct process_options *options,
@@ -157,7 +152,9 @@ int process_make(const struct spec *spec, const struct spec_process *process,
 	struct user_options user = { .setgroups_denied = options->setgroups_denied,
 				     .keep_groups = keep && strcmp(keep, "1") == 0 };
 	struct process_plan *p = ret;
+	char status[4096] = "";
 
+	(void)file_read_line(AT_FDCWD, "/proc/self/status", status, sizeof(status));
 	*p = (struct process_plan){
 		.spec = process,
 		.pointer = options->pointer ? options->pointer : "/process",
@@ -169,18 +166,28 @@ int process_make(const struct spec *spec, const struct spec_process *process,
 		.oom = process->oomScoreAdj,
 		.preserve_fds = options->preserve_fds,
 		.rlimits_by_parent = options->new_userns && process->rlimits.n > 0,
-		.ignored = ignored_signals(),
+		.ignored = ignored_signals(status),
 	};
 	if (process->args.n == 0)
 		return err_field(err, EINVAL, arena_printf(arena, "%s/args", p->pointer),
 				 "args must not be empty");
-	if (make_env(options, arena, p, err) < 0 || make_caps(options, arena, p, err) < 0 ||
+	if (make_env(options, arena, p, err) < 0 || make_caps(options, status, arena, p, err) < 0 ||
 	    user_make(&process->user, &user, arena_printf(arena, "%s/user", p->pointer), &p->user,
 		      err) < 0 ||
 	    rlimits_make(process, p->pointer, &p->rlimits, err) < 0 ||
 	    sched_make(process, spec, p->pointer, &p->sched, err) < 0)
 		return -1;
 	return make_isolation(spec, options, arena, p, err);
+}
+
+void process_warn(const struct process_plan *p, const struct runtime *rt)
+{
+	AUTO_BUF names;
+
+	buf_init(&names);
+	caps_left_out(&p->caps, &names);
+	if (names.len)
+		runtime_warn(rt, "ignoring unknown or unavailable capabilities: %s", names.s);
 }
 
 void process_take_size(struct process_plan *p)
@@ -358,7 +365,7 @@ static int change_identity(const struct process_plan *p, int sock, struct err *e
 		return -1;
 	if (!p->no_new_privs && load_filter(p, sock, err) < 0)
 		return -1;
-	if (caps_keep(true, err) < 0 || user_apply(&p->user, err) < 0 ||
+	if (caps_keep(p->user.uid != 0, err) < 0 || user_apply(&p->user, err) < 0 ||
 	    caps_apply(&p->caps, err) < 0)
 		return -1;
 	/* A change of ids made it dumpable again, and cleared the parent's death signal. */

@@ -12,6 +12,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <linux/mount.h>
 #include <stdio.h>
 #include <sys/mman.h>
@@ -19,6 +20,7 @@
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <sys/syscall.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include "base/buf.h"
@@ -51,11 +53,14 @@ static bool is_out_of_reach(void)
 
 bool seal_is_sealed(void)
 {
-	struct statvfs vfs;
+	struct statfs fs;
+	bool known = statfs(SELF, &fs) == 0;
 
-	if (statvfs(SELF, &vfs) == 0 && (vfs.f_flag & ST_RDONLY))
+	if (known && (fs.f_flags & ST_RDONLY))
 		return true;
-	return is_sealed_memory() || is_out_of_reach();
+	if ((!known || fs.f_type == TMPFS_MAGIC) && is_sealed_memory())
+		return true;
+	return is_out_of_reach();
 }
 
 static int clone_read_only(void)

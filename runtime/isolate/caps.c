@@ -50,16 +50,13 @@ static uint64_t caps_up_to(int last)
 }
 
 /* One read of proc instead of a prctl(2) for each capability, which is the fallback. */
-static uint64_t caps_bounding(int last)
+static uint64_t caps_bounding(const char *status, int last)
 {
-	char status[4096];
+	const char *line = strstr(status, "\nCapBnd:\t");
 	uint64_t mask = 0;
 
-	if (file_read_line(AT_FDCWD, "/proc/self/status", status, sizeof(status)) > 0) {
-		const char *line = strstr(status, "\nCapBnd:\t");
-		if (line != NULL)
-			return strtoull(line + strlen("\nCapBnd:\t"), NULL, 16) & caps_up_to(last);
-	}
+	if (line != NULL)
+		return strtoull(line + strlen("\nCapBnd:\t"), NULL, 16) & caps_up_to(last);
 	for (int cap = 0; cap <= last; cap++) {
 		if (prctl(PR_CAPBSET_READ, cap, 0, 0, 0) == 1)
 			mask |= CAP_BIT(cap);
@@ -67,36 +64,30 @@ static uint64_t caps_bounding(int last)
 	return mask;
 }
 
-int caps_host_find(bool new_userns, struct caps_host *ret, struct err *err)
+int caps_host_find(bool new_userns, const char *status, struct caps_host *ret, struct err *err)
 {
 	int last = caps_last(err);
 
 	if (last < 0)
 		return -1;
 	ret->last = last;
-	ret->bounding = new_userns ? caps_up_to(last) : caps_bounding(last);
+	ret->bounding = new_userns ? caps_up_to(last) : caps_bounding(status, last);
 	return 0;
 }
 
-static int caps_mask(const struct strings *names, const char *pointer, const char *key,
-		     uint64_t *ret, struct err *err)
+static uint64_t caps_mask(const struct strings *names, const char **unknown)
 {
-	char field[ERR_FIELD_MAX];
 	uint64_t mask = 0;
 
 	for (size_t i = 0; i < names->n; i++) {
 		int cap = cap_parse(names->v[i]);
 
-		if (cap < 0 || cap > 63) {
-			if (str_format(field, sizeof(field), "%s/%s/%zu", pointer, key, i) < 0)
-				field[0] = '\0';
-			return err_field(err, EINVAL, field, "unknown capability \"%s\"",
-					 names->v[i]);
-		}
-		mask |= CAP_BIT(cap);
+		if (cap < 0 || cap > 63)
+			*unknown = names->v[i];
+		else
+			mask |= CAP_BIT(cap);
 	}
-	*ret = mask;
-	return 0;
+	return mask;
 }
 
 /* Lowest capability of a mask that is not empty. */
@@ -130,31 +121,15 @@ int caps_make(const struct spec_caps *s, const char *pointer, struct caps *ret, 
 	struct caps c = { 0 };
 
 	if (s != NULL) {
-		if (caps_mask(&s->bounding, pointer, "bounding", &c.bounding, err) < 0 ||
-		    caps_mask(&s->effective, pointer, "effective", &c.effective, err) < 0 ||
-		    caps_mask(&s->permitted, pointer, "permitted", &c.permitted, err) < 0 ||
-		    caps_mask(&s->inheritable, pointer, "inheritable", &c.inheritable, err) < 0 ||
-		    caps_mask(&s->ambient, pointer, "ambient", &c.ambient, err) < 0 ||
-		    caps_check(&c, pointer, err) < 0)
+		c.bounding = caps_mask(&s->bounding, &c.unknown);
+		c.effective = caps_mask(&s->effective, &c.unknown);
+		c.permitted = caps_mask(&s->permitted, &c.unknown);
+		c.inheritable = caps_mask(&s->inheritable, &c.unknown);
+		c.ambient = caps_mask(&s->ambient, &c.unknown);
+		if (caps_check(&c, pointer, err) < 0)
 			return -1;
 	}
 	*ret = c;
-	return 0;
-}
-
-int caps_add(struct caps *c, const char *name, bool also_inheritable, struct err *err)
-{
-	int cap = cap_parse(name);
-
-	if (cap < 0 || cap > 63)
-		return err_set(err, EINVAL, "unknown capability \"%s\"", name);
-	c->bounding |= CAP_BIT(cap);
-	c->effective |= CAP_BIT(cap);
-	c->permitted |= CAP_BIT(cap);
-	if (also_inheritable) {
-		c->inheritable |= CAP_BIT(cap);
-		c->ambient |= CAP_BIT(cap);
-	}
 	return 0;
 }
 
@@ -171,6 +146,14 @@ void caps_limit(struct caps *c, const struct caps_host *host)
 	c->drop = host->bounding & ~c->bounding;
 }
 
+void caps_left_out(const struct caps *c, struct buf *ret)
+{
+	for (uint64_t left = c->unavailable; left != 0; left &= left - 1)
+		buf_printf(ret, "%s%s", ret->len ? ", " : "", caps_first(left));
+	if (c->unknown)
+		buf_printf(ret, "%s\"%s\"", ret->len ? ", " : "", c->unknown);
+}
+
 int caps_drop_bounding(const struct caps *c, struct err *err)
 {
 	for (uint64_t left = c->drop; left != 0; left &= left - 1) {
@@ -185,7 +168,7 @@ int caps_keep(bool on, struct err *err)
 	if (prctl(PR_SET_SECUREBITS, on ? 1UL << SECURE_KEEP_CAPS : 0UL, 0, 0, 0) == 0)
 		return 0;
 	/* no CAP_SETPCAP, or locked bits */
-	if (prctl(PR_SET_KEEPCAPS, on ? 1UL : 0UL, 0, 0, 0) < 0)
+	if (on && prctl(PR_SET_KEEPCAPS, 1UL, 0, 0, 0) < 0)
 		return err_sys(err, "set keep-capabilities");
 	return 0;
 }

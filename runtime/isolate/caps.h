@@ -11,6 +11,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/buf.h"
 #include "base/err.h"
 #include "runtime/spec/spec.h"
 
@@ -24,30 +25,28 @@ struct caps {
 	uint64_t bounding, effective, permitted, inheritable, ambient;
 	uint64_t drop; /* bounding capabilities to drop; caps_limit() finds it */
 	uint64_t unavailable; /* asked for, but the host can't grant them: worth a warning */
+	const char *unknown; /* a name that is no capability, or NULL: the same */
 };
 
 /* Finds both.  new_userns: init gets a user namespace and so begins with all capabilities.
- * Runs in the parent. */
-int caps_host_find(bool new_userns, struct caps_host *ret, struct err *err);
+ * status: the text of /proc/self/status, or "".  Runs in the parent. */
+int caps_host_find(bool new_userns, const char *status, struct caps_host *ret, struct err *err);
 
-/* The masks of the names; s NULL means no capability at all.  An unknown name is an error, so is
- * a combination the kernel refuses (effective above permitted, ambient above permitted and
+/* The masks of the names; s NULL means no capability at all.  A name that is none is left out and
+ * remembered (config.md: to be logged as a warning, not to fail); an error is a combination the kernel refuses (effective above permitted, ambient above permitted and
  * inheritable).  pointer is the JSON pointer of the "capabilities" object.  Pure. */
 int caps_make(const struct spec_caps *s, const char *pointer, struct caps *ret, struct err *err);
-
-/* One more capability in the bounding, effective and permitted sets (exec --cap); in the
- * inheritable and ambient ones too if also_inheritable.  Pure. */
-int caps_add(struct caps *c, const char *name, bool also_inheritable, struct err *err);
 
 /* Takes out what the host can't grant and remembers it in c->unavailable (config.md: a capability
  * that can't be granted is a warning); decides what is to be dropped.  Pure. */
 void caps_limit(struct caps *c, const struct caps_host *host);
 
+/* Names what caps_make() and caps_limit() left out, as "CAP_BPF, CAP_NEW"; empty when nothing was. */
+void caps_left_out(const struct caps *c, struct buf *ret);
 /* Drops from the bounding set.  Runs in init.  Needs CAP_SETPCAP.  Before: caps_apply(), ids. */
 int caps_drop_bounding(const struct caps *c, struct err *err);
 
-/* Keeps the permitted set over the change from user 0 to another one and puts the securebits back
- * to their default otherwise.  Runs in init, before the ids are set; execve(2) undoes it. */
+/* The securebits at their default; with `on` the permitted set is kept over the change from user 0 to another one.  Runs in init, before the ids are set; execve(2) undoes it. */
 int caps_keep(bool on, struct err *err);
 
 /* Exactly these sets, read back.  Runs in init, after the ids were set. */

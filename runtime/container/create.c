@@ -122,7 +122,7 @@ static int check_terminal(struct create *c, struct err *err)
 	bool terminal = c->c->spec->process && c->c->spec->process->terminal;
 	bool detached = c->mode == CREATE_ONLY || c->o->detach;
 
-	if (terminal && detached && !c->o->console_socket)
+	if (terminal && detached && !c->o->console_socket && !c->o->ret_master)
 		return err_set(
 			err, EINVAL,
 			"cannot allocate tty if runc will detach without setting console socket");
@@ -164,6 +164,7 @@ static int make_plan(struct create *c, struct err *err)
 		po.cache = -1;
 	if (plan_make(c->c->spec, &po, &c->c->arena, &c->plan, err) < 0)
 		return -1;
+	process_warn(&c->plan.process, c->rt);
 	if (c->plan.process.terminal && c->mode == CREATE_AND_START && !c->o->console_socket)
 		process_take_size(&c->plan.process);
 	return plan_open_namespaces(&c->plan, err);

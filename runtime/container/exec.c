@@ -30,6 +30,7 @@
 #include "runtime/container/spawn.h"
 #include "runtime/isolate/oom.h"
 #include "runtime/isolate/terminal.h"
+#include "runtime/spec/names.h"
 
 #define EXEC_ARENA_MAX ((size_t)128 << 20)
 #define EXEC_FAILED    255 /* exit status, as runc's */
@@ -66,15 +67,21 @@ static int check_status(struct exec *x, struct err *err)
 	return 0;
 }
 
-static int read_process_file(struct exec *x, struct err *err)
+static int read_process(struct exec *x, struct err *err)
 {
+	const char *name = x->o->process ? "process" : x->o->process_file;
+	const char *json = x->o->process;
+	size_t len = x->o->process_len;
 	AUTO_BUF text;
 
 	buf_init(&text);
-	if (file_read(AT_FDCWD, x->o->process_file, &text, SPEC_FILE_MAX, false) < 0)
-		return err_sys(err, "read \"%s\"", x->o->process_file);
-	if (spec_parse_process(x->o->process_file, text.s, text.len, &x->arena, &x->process, err) <
-	    0)
+	if (!json) {
+		if (file_read(AT_FDCWD, name, &text, SPEC_FILE_MAX, false) < 0)
+			return err_sys(err, "read \"%s\"", name);
+		json = text.s;
+		len = text.len;
+	}
+	if (spec_parse_process(name, json, len, &x->arena, &x->process, err) < 0)
 		return -1;
 	if (x->o->tty == 0 || x->o->tty == 1)
 		x->process->terminal = x->o->tty == 1;
@@ -137,6 +144,9 @@ static int override_caps(struct exec *x, struct spec_process *p, struct err *err
 
 	if (!c)
 		return err_set(err, ENOMEM, "out of memory");
+	for (size_t i = 0; x->o->caps[i]; i++)
+		if (cap_parse(x->o->caps[i]) < 0)
+			return err_set(err, EINVAL, "unknown capability \"%s\"", x->o->caps[i]);
 	if (p->capabilities)
 		*c = *p->capabilities;
 	if (append(&c->bounding, x->o->caps, &x->arena) < 0 ||
@@ -216,7 +226,8 @@ static int decide(struct exec *x, struct err *err)
 		return -1;
 	if (!x->spec->process)
 		return err_set(err, EINVAL, "container \"%s\" has no process", x->id);
-	if ((x->o->process_file ? read_process_file(x, err) : override_process(x, err)) < 0)
+	if ((x->o->process_file || x->o->process ? read_process(x, err) :
+						   override_process(x, err)) < 0)
 		return -1;
 	if (spec_validate_process(x->process, "", err) < 0)
 		return -1;
@@ -224,6 +235,7 @@ static int decide(struct exec *x, struct err *err)
 		po.cache = x->cache = store_cache_open(&x->rt->store);
 	if (process_make(x->spec, x->process, &po, &x->arena, &x->plan, err) < 0)
 		return -1;
+	process_warn(&x->plan, x->rt);
 	if (x->plan.terminal && !x->o->console_socket)
 		process_take_size(&x->plan);
 	return 0;
@@ -232,7 +244,7 @@ static int decide(struct exec *x, struct err *err)
 static int check_terminal(struct exec *x, struct err *err)
 {
 	x->foreground = !x->o->detach;
-	if (x->plan.terminal && x->o->detach && !x->o->console_socket)
+	if (x->plan.terminal && x->o->detach && !x->o->console_socket && !x->o->ret_master)
 		return err_set(
 			err, EINVAL,
 			"cannot allocate tty if runc will detach without setting console socket");
@@ -337,8 +349,13 @@ static int execute(struct exec *x, struct err *err)
 		(void)waitpid(pid, NULL, 0);
 		return -1;
 	}
-	if (!x->foreground)
+	if (x->o->ret_pid)
+		*x->o->ret_pid = pid;
+	if (!x->foreground) {
+		if (x->o->ret_master)
+			*x->o->ret_master = fd_take(&x->master);
 		return 0;
+	}
 	x->relay.pid = pid;
 	x->relay.pidfd = pidfd;
 	x->relay.master = x->master;

@@ -61,6 +61,9 @@ int process_make(const struct spec *spec, const struct spec_process *process,
 		 const struct process_options *options, struct arena *arena,
 		 struct process_plan *ret, struct err *err);
 
+/* Says what was asked for and can't be given, but is no error. */
+struct runtime;
+void process_warn(const struct process_plan *p, const struct runtime *rt);
 /* The terminal gets the size of the caller's, descriptor 0, if that is one: before the program looks. */
 void process_take_size(struct process_plan *p);
 

@@ -26,25 +26,6 @@ static void check_env(struct check *c, const struct strings *env)
 	}
 }
 
-static void check_cap_set(struct check *c, const char *set, const struct strings *names)
-{
-	for (size_t i = 0; i < names->n; i++)
-		if (cap_parse(names->v[i]) < 0)
-			check_bad(c, check_at(c, "/capabilities/%s/%zu", set, i),
-				  "unknown capability \"%s\"", names->v[i]);
-}
-
-static void check_caps(struct check *c, const struct spec_caps *caps)
-{
-	if (!caps)
-		return;
-	check_cap_set(c, "bounding", &caps->bounding);
-	check_cap_set(c, "effective", &caps->effective);
-	check_cap_set(c, "inheritable", &caps->inheritable);
-	check_cap_set(c, "permitted", &caps->permitted);
-	check_cap_set(c, "ambient", &caps->ambient);
-}
-
 static void check_rlimits(struct check *c, const struct spec_process *p)
 {
 	uint64_t seen = 0;
@@ -136,7 +117,6 @@ void check_process(struct check *c, const struct spec_process *p)
 	else if (p->cwd[0] != '/')
 		check_bad(c, check_at(c, "/cwd"), "\"%s\" is not an absolute path", p->cwd);
 	check_env(c, &p->env);
-	check_caps(c, p->capabilities);
 	check_rlimits(c, p);
 	check_labels(c, p);
 	check_scheduler(c, p->scheduler);

@@ -83,8 +83,13 @@ int skerry_create(struct skerry *s, const char *id, const struct skerry_create_o
 	struct created c;
 	int rc = container_create(&s->rt, id, o, CREATE_ONLY, &c, &e);
 
-	if (rc == 0)
+	if (rc == 0) {
+		if (o->ret_pid)
+			*o->ret_pid = c.pid;
+		if (o->ret_master)
+			*o->ret_master = fd_take(&c.master);
 		created_release(&c);
+	}
 	return give(err, &e, rc);
 }
 
@@ -291,6 +296,13 @@ int skerry_pids(struct skerry *s, const char *id, pid_t **ret, size_t *ret_n,
 	struct err e = { 0 };
 
 	return give(err, &e, container_pids(&s->rt, id, ret, ret_n, &e));
+}
+
+int skerry_cgroup_open(struct skerry *s, const char *id, struct skerry_error *err)
+{
+	struct err e = { 0 };
+
+	return give(err, &e, container_cgroup_fd(&s->rt, id, &e));
 }
 
 char *skerry_stats_json(struct skerry *s, const char *id, struct skerry_error *err)

@@ -226,8 +226,8 @@ static int decide(struct exec *x, struct err *err)
 		return -1;
 	if (!x->spec->process)
 		return err_set(err, EINVAL, "container \"%s\" has no process", x->id);
-	if ((x->o->process_file || x->o->process ? read_process(x, err) :
-						   override_process(x, err)) < 0)
+	if ((x->o->process_file || x->o->process ? read_process(x, err)
+						 : override_process(x, err)) < 0)
 		return -1;
 	if (spec_validate_process(x->process, "", err) < 0)
 		return -1;

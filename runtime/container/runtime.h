@@ -64,6 +64,8 @@ int container_update(struct runtime *rt, const char *id, const char *json, size_
 int container_wait(struct runtime *rt, const char *id, int timeout_ms, struct err *err);
 int container_events(struct runtime *rt, const char *id, int64_t interval_ns,
 		     void (*event)(const char *line, void *arg), void *arg, struct err *err);
+/* The group's directory as a descriptor of the caller's. */
+int container_cgroup_fd(struct runtime *rt, const char *id, struct err *err);
 int container_stats(struct runtime *rt, const char *id, struct buf *out, struct err *err);
 int container_pids(struct runtime *rt, const char *id, pid_t **ret, size_t *ret_n, struct err *err);
 

@@ -8,6 +8,7 @@
  *   else                                     running
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -137,6 +138,25 @@ int container_pids(struct runtime *rt, const char *id, pid_t **ret, size_t *ret_
 	rc = cgroup_pids(&g, ret, ret_n, err);
 	cgroup_close(&g);
 	return rc;
+}
+
+int container_cgroup_fd(struct runtime *rt, const char *id, struct err *err)
+{
+	CLEANUP(store_entry_release) struct store_entry e = STORE_ENTRY_INIT;
+	struct cgroup g;
+	int fd;
+
+	if (runtime_open_store(rt, false, err) < 0 ||
+	    store_load(&rt->store, id, STORE_NO_LOCK, &e, err) < 0 ||
+	    container_open_cgroup(rt, &e, &g, err) < 0)
+		return -1;
+	if (g.fd < 0)
+		return err_set(err, ENOENT, "container \"%s\" has no cgroup", id);
+	fd = openat(g.fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0)
+		err_sys_(err, "open the cgroup of container \"%s\"", id);
+	cgroup_close(&g);
+	return fd;
 }
 
 int container_pause(struct runtime *rt, const char *id, bool paused, struct err *err)

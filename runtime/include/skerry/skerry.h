@@ -72,6 +72,10 @@ struct skerry_create_options {
 	unsigned int preserve_fds; /* descriptors 3 .. 3+n-1 are passed on */
 	bool detach; /* run: return after start */
 	bool keep; /* run: do not delete at the end */
+	/* create: where the init's pid goes, and the terminal's master if there is one (in place of
+	 * console_socket; the caller closes it); or NULL */
+	pid_t *ret_pid;
+	int *ret_master;
 };
 int skerry_create(struct skerry *s, const char *id, const struct skerry_create_options *o,
 		  struct skerry_error *err);
@@ -95,6 +99,11 @@ struct skerry_exec_options {
 	int tty; /* 1, 0; -1: as in the process document */
 	bool no_new_privs, detach, ignore_paused;
 	unsigned int preserve_fds;
+	const char *process; /* JSON of a process itself, of process_len bytes, or NULL */
+	size_t process_len;
+	/* with detach: as for create */
+	pid_t *ret_pid;
+	int *ret_master;
 };
 /* The exit status in the foreground, 0 with detach, or -1. */
 int skerry_exec(struct skerry *s, const char *id, const struct skerry_exec_options *o,
@@ -130,6 +139,9 @@ void skerry_strings_free(char **list);
 /* Pids in the container's group, malloc'd; count in *ret_n. */
 int skerry_pids(struct skerry *s, const char *id, pid_t **ret, size_t *ret_n,
 		struct skerry_error *err);
+/* The directory of the container's control group, for reading its files and waiting for changes: a
+ * descriptor (O_DIRECTORY) that the caller closes; -1 with ENOENT when it has none. */
+int skerry_cgroup_open(struct skerry *s, const char *id, struct skerry_error *err);
 /* {"type":"stats",...} as one compact line, malloc'd. */
 char *skerry_stats_json(struct skerry *s, const char *id, struct skerry_error *err);
 /* Calls event() with one JSON line for each OOM and, every interval_ns, stats; returns when the

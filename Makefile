@@ -28,7 +28,7 @@ INCLUDEDIR ?= $(PREFIX)/include
 DATADIR ?= $(PREFIX)/share
 MANDIR ?= $(DATADIR)/man
 
-VERSION := $(shell sed -n 's/^\#define SKERRY_VERSION "\(.*\)"/\1/p' runtime/include/skerry/skerry.h)
+VERSION := $(shell sed -n 's/^\#define SKERRY_VERSION[[:space:]]*"\(.*\)"/\1/p' runtime/include/skerry/skerry.h)
 SONAME := libskerry.so.0
 
 Q := $(if $(filter 0,$(V)),@,)
@@ -88,8 +88,8 @@ else
 endif
 CFLAGS_ALL += $(CFLAGS)
 
-LIBS_DYNAMIC := -lseccomp -lcap -lyajl
-LIBS_STATIC := -lseccomp -lcap -lyajl_s
+LIBS_DYNAMIC := -lseccomp -lyajl
+LIBS_STATIC := -lseccomp -lyajl_s
 
 # What this compiler and libc can do, found out once per BUILD.
 ifeq ($(filter clean help fmt,$(MAKECMDGOALS)),)
@@ -145,6 +145,14 @@ $(BUILD)/obj/%.o: %.c $(BUILD)/flags Makefile
 
 # The folder with the calls of skerry.h; libskerry.map lets only those out of the shared library.
 $(BUILD)/obj/runtime/container/%.o: CFLAGS_ALL += -fvisibility=default -fno-semantic-interposition
+
+# The commit that --version shows: only what is in a checkout has one.
+COMMIT := $(shell GIT_OPTIONAL_LOCKS=0 git describe --always --long --dirty --abbrev=12 --exclude='*' 2>/dev/null)
+$(BUILD)/commit: FORCE
+	@mkdir -p $(BUILD)
+	@echo '$(COMMIT)' | cmp -s - $@ || echo '$(COMMIT)' >$@
+$(BUILD)/obj/runtime/cli/version.o: $(BUILD)/commit
+$(BUILD)/obj/runtime/cli/version.o: CPPFLAGS_ALL += $(if $(COMMIT),-DSKERRY_COMMIT='"$(COMMIT)"')
 
 # --- libraries and programs ----------------------------------------------------
 

@@ -180,7 +180,7 @@ $(BUILD)/skerry-systemd: $(call objects,$(SYSTEMD_SRC)) \
 	$(call say,LD,$@)
 	$(Q)$(CC) $(CFLAGS_ALL) -pie $(LDFLAGS_ALL) -o $@ $^ -lsystemd -lyajl
 
-$(BUILD)/skerry.pc: runtime/include/skerry.pc.in $(BUILD)/flags
+$(BUILD)/skerry.pc: runtime/include/skerry.pc.in runtime/include/skerry/skerry.h $(BUILD)/flags Makefile
 	$(Q)sed -e 's|@prefix@|$(PREFIX)|' -e 's|@libdir@|$(LIBDIR)|' \
 		-e 's|@includedir@|$(INCLUDEDIR)|' -e 's|@version@|$(VERSION)|' $< >$@
 

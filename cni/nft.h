@@ -23,6 +23,7 @@
 
 #include "base/err.h"
 #include "cni/ip.h"
+#include "cni/netconf.h"
 
 #define NFT_NAME	 32
 #define NFT_KEY_MAX	 64
@@ -85,6 +86,19 @@ void nft_owner(char dst[NFT_OWNER], const char *network, const char *container_i
 /* Does the owner belong to this network? */
 bool nft_owner_of_network(const char *owner, const char *network);
 
+/* A part that is one chain of a subnet: its content follows from its name, so
+ * all networks with the subnet share it and nobody removes it. */
+#define NFT_CHAIN_RULES 4
+struct nft_chain_part {
+	struct nft_part part;
+	struct nft_chain_def chain;
+	struct nft_rule_def rules[NFT_CHAIN_RULES];
+	char name[NFT_NAME]; /* PREFIX_10.88.0.0/16; IPv6, which has no room: hashed */
+};
+void nft_chain_part_init(struct nft_chain_part *p, const char *prefix, const struct ip_net *net);
+/* The text must live as long as the part. */
+void nft_chain_part_rule(struct nft_chain_part *p, const char *text);
+
 /* One table's share of a change. */
 struct nft_plan {
 	enum nft_family family;
@@ -122,5 +136,18 @@ int nft_sweep(struct nft *nft, enum nft_family family, const char *table, const 
 	      nft_unwanted_fn *unwanted, const void *arg, struct err *err);
 /* Is every part there? 1, 0, -1 with err. */
 int nft_has_parts(struct nft *nft, const struct nft_plan *plan, struct err *err);
+/* CHECK: are the plan's parts there, and what it adds with this owner and data? -1 with err says
+ * what isn't. */
+int nft_check(struct nft *nft, const struct nft_plan *plan, struct err *err);
+
+/* GC: deletes from these sets what attachments of the network have that are not among its valid
+ * ones. */
+struct nft_place {
+	enum nft_family family;
+	const char *table, *set;
+};
+int nft_gc(const struct netconf *conf, const struct nft_place *places, size_t n, struct err *err);
+/* DEL without knowing the keys: deletes what has this owner. */
+int nft_disown(const char *owner, const struct nft_place *places, size_t n, struct err *err);
 
 #endif

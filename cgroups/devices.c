@@ -10,6 +10,10 @@
  *   allow: take the rule's accesses out of r3; nothing left: allowed
  *   deny:  r3 has one of the rule's accesses: denied
  *
+ * Neighbours that allow everything for one kind share a test: numbers fit one
+ * word (20 bits of minor number), so each of them is one comparison.  What the
+ * kernel's verifier follows is most of what a filter costs.
+ *
  * A rule for everything ends the program: the verifier refuses dead code.
  * A new program replaces the old one in one step (BPF_F_REPLACE); where there
  * were several, the new one is attached before the old ones go.
@@ -35,6 +39,8 @@
 #define PROGRAM_MAX  65536 /* instructions */
 #define RULE_INSNS   10 /* at most, of one rule */
 #define JUMP_END     0x7fff /* an offset to be filled in */
+#define JUMP_ALLOW   0x7ffe /* the same, inside a group */
+#define MINOR_BITS   20 /* makedev(3): 12 and 20 bits */
 #define ATTACHED_MAX 64 /* BPF_CGROUP_MAX_PROGS */
 
 /* --- make ------------------------------------------------------------------ */
@@ -105,6 +111,14 @@ static void emit_load(struct bpf_insn *out, size_t *n, int reg, size_t offset)
 	     0);
 }
 
+/* Jumps marked so lead to what comes next. */
+static void land(struct bpf_insn *out, size_t start, size_t n, int mark)
+{
+	for (size_t i = start; i < n; i++)
+		if (out[i].off == mark)
+			out[i].off = (int16_t)(n - i - 1);
+}
+
 /* Goes to the rule's end (the offset is filled in there) unless the number is `value`.  It is loaded
  * anew for each rule: the verifier would follow a number once known, and so each rule, to the end
  * of the program, and give up at some hundred rules. */
@@ -134,35 +148,74 @@ static bool emit_rule(struct bpf_insn *out, size_t *n, const struct rule *r)
 		emit(out, n, BPF_JMP | BPF_JA, 0, JUMP_END, 0);
 	}
 	emit_exit(out, n, r->allow);
-	for (size_t i = start; i < *n; i++)
-		if (out[i].off == JUMP_END)
-			out[i].off = (int16_t)(*n - i - 1);
+	land(out, start, *n, JUMP_END);
 	return r->access == ACCESS_ALL && body == start;
+}
+
+/* Can the rule be one comparison?  An immediate is signed: the highest major bit stays clear. */
+static bool is_plain(const struct rule *r)
+{
+	return r->allow && r->type && r->access == ACCESS_ALL && r->major >= 0 &&
+	       r->major < 1 << (31 - MINOR_BITS) && r->minor < 1 << MINOR_BITS;
+}
+
+static void emit_group(struct bpf_insn *out, size_t *n, const struct rule *r, size_t n_rules)
+{
+	const uint8_t r4_r5 = BPF_REG_4 | BPF_REG_5 << 4;
+	size_t start = *n;
+
+	emit(out, n, BPF_JMP | BPF_JNE | BPF_K, BPF_REG_2, JUMP_END, r->type);
+	emit_load(out, n, BPF_REG_4, offsetof(struct bpf_cgroup_dev_ctx, major));
+	for (size_t i = 0; i < n_rules; i++)
+		if (r[i].minor < 0)
+			emit(out, n, BPF_JMP | BPF_JEQ | BPF_K, BPF_REG_4, JUMP_ALLOW,
+			     (int32_t)r[i].major);
+	emit_load(out, n, BPF_REG_5, offsetof(struct bpf_cgroup_dev_ctx, minor));
+	emit(out, n, BPF_ALU64 | BPF_LSH | BPF_K, BPF_REG_4, 0, MINOR_BITS);
+	emit(out, n, BPF_ALU64 | BPF_OR | BPF_X, r4_r5, 0, 0);
+	for (size_t i = 0; i < n_rules; i++)
+		if (r[i].minor >= 0)
+			emit(out, n, BPF_JMP | BPF_JEQ | BPF_K, BPF_REG_4, JUMP_ALLOW,
+			     (int32_t)(r[i].major << MINOR_BITS | r[i].minor));
+	emit(out, n, BPF_JMP | BPF_JA, 0, JUMP_END, 0);
+	land(out, start, *n, JUMP_ALLOW);
+	emit_exit(out, n, true);
+	land(out, start, *n, JUMP_END);
 }
 
 int cgroup_devices_make(const struct spec_device_rule *rules, size_t n, struct arena *arena,
 			void **ret_insn, size_t *ret_n, struct err *err)
 {
 	struct bpf_insn *out;
+	struct rule *r;
 	bool ended = false;
-	size_t len = 0;
+	size_t len = 0, together;
 
 	if (n > PROGRAM_MAX / RULE_INSNS)
 		return err_set(err, E2BIG, "%zu device rules are too many (at most %d)", n,
 			       PROGRAM_MAX / RULE_INSNS);
 	out = arena_array(arena, n * RULE_INSNS + RULE_INSNS, sizeof(*out));
-	if (!out)
+	r = arena_array(arena, n + 1, sizeof(*r));
+	if (!out || !r)
 		return err_set(err, ENOMEM, "device rules: out of memory");
+	for (size_t i = 0; i < n; i++) /* the last one first */
+		if (rule_make(&rules[n - 1 - i], n - 1 - i, &r[i], err) < 0)
+			return -1;
 	emit_load(out, &len, BPF_REG_2, offsetof(struct bpf_cgroup_dev_ctx, access_type));
 	emit(out, &len, BPF_ALU64 | BPF_MOV | BPF_X, BPF_REG_3 | BPF_REG_2 << 4, 0, 0);
 	emit(out, &len, BPF_ALU64 | BPF_AND | BPF_K, BPF_REG_2, 0, 0xffff);
 	emit(out, &len, BPF_ALU64 | BPF_RSH | BPF_K, BPF_REG_3, 0, 16);
-	for (size_t i = n; i > 0 && !ended; i--) {
-		struct rule r;
-
-		if (rule_make(&rules[i - 1], i - 1, &r, err) < 0)
-			return -1;
-		ended = emit_rule(out, &len, &r);
+	for (size_t i = 0; i < n && !ended; i += together) {
+		together = is_plain(&r[i]);
+		while (together && i + together < n && is_plain(&r[i + together]) &&
+		       r[i + together].type == r[i].type)
+			together++;
+		if (together > 1) {
+			emit_group(out, &len, &r[i], together);
+		} else {
+			together = 1;
+			ended = emit_rule(out, &len, &r[i]);
+		}
 	}
 	if (!ended)
 		emit_exit(out, &len, false);

@@ -46,6 +46,15 @@ static int evaluate(const struct bpf_insn *insn, size_t n, const struct bpf_cgro
 		case BPF_ALU64 | BPF_RSH | BPF_K:
 			*dst >>= i->imm;
 			continue;
+		case BPF_ALU64 | BPF_LSH | BPF_K:
+			*dst <<= i->imm;
+			continue;
+		case BPF_ALU64 | BPF_OR | BPF_X:
+			*dst |= r[i->src_reg];
+			continue;
+		case BPF_JMP | BPF_JEQ | BPF_K:
+			jump = *dst == (uint64_t)(int64_t)i->imm;
+			break;
 		case BPF_JMP | BPF_JNE | BPF_K:
 			jump = *dst != (uint64_t)(int64_t)i->imm;
 			break;
@@ -186,6 +195,35 @@ TEST(random_rules_are_decided_as_the_model_does)
 		}
 		compare(rules, n);
 	}
+}
+
+TEST(neighbours_that_allow_all_of_one_kind_share_a_test)
+{
+	static char c[] = "c", b[] = "b", all[] = "rwm";
+	struct spec_device_rule rules[8] = { 0 };
+	struct arena arena;
+	void *insn;
+	size_t few = 0, many = 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(rules); i++)
+		rules[i] = (struct spec_device_rule){
+			.allow = true,
+			.type = i == 7 ? b : c,
+			.access = all,
+			.major = { .has = true, .v = (int64_t)i % 3 },
+			.minor = { .has = i != 2, .v = (int64_t)i % 4 },
+		};
+	arena_init(&arena, ARENA_MAX_DEFAULT);
+	for (size_t n = 2; n <= ARRAY_SIZE(rules); n++)
+		compare(rules, n);
+	REQUIRE(cgroup_devices_make(rules, 6, &arena, &insn, &few, NULL) == 0);
+	REQUIRE(cgroup_devices_make(rules, 7, &arena, &insn, &many, NULL) == 0);
+	CHECK_INT(many - few, 1);
+	/* a number that does not fit the shared word is still told apart */
+	rules[1].major.v = 1 << 11;
+	rules[3].minor.v = 1 << 20;
+	compare(rules, ARRAY_SIZE(rules));
+	arena_release(&arena);
 }
 
 TEST(without_a_rule_everything_is_denied)

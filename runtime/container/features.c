@@ -31,21 +31,27 @@ static void write_enabled(struct json_out *o, const char *key, bool enabled)
 	json_end_object(o);
 }
 
+static void write_those(struct json_out *o, const char *key, const char *const *list,
+			bool (*works)(const char *))
+{
+	json_key(o, key);
+	json_begin_array(o);
+	for (; *list; list++)
+		if (works(*list))
+			json_string(o, *list);
+	json_end_array(o);
+}
+
 static void write_seccomp(struct json_out *o)
 {
 	json_key(o, "seccomp");
 	json_begin_object(o);
 	json_kv_bool(o, "enabled", true);
-	write_list(o, "actions", filter_action_names);
-	write_list(o, "operators", filter_operator_names);
-	write_list(o, "archs", filter_arch_names);
-	write_list(o, "knownFlags", filter_flag_names);
-	json_key(o, "supportedFlags");
-	json_begin_array(o);
-	for (const char *const *f = filter_flag_names; *f; f++)
-		if (filter_flag_works(*f))
-			json_string(o, *f);
-	json_end_array(o);
+	write_list(o, "actions", seccomp_action_names);
+	write_list(o, "operators", seccomp_operator_names);
+	write_those(o, "archs", seccomp_arch_names, filter_arch_works);
+	write_list(o, "knownFlags", seccomp_flag_names);
+	write_those(o, "supportedFlags", seccomp_flag_names, filter_flag_works);
 	json_end_object(o);
 }
 

@@ -50,6 +50,7 @@
 #include "runtime/isolate/filter_code.h"
 #include "runtime/isolate/filter_ready.h"
 #include "runtime/isolate/filter_words.h"
+#include "runtime/spec/names.h"
 
 #define FAIL_ANNOTATION "run.oci.seccomp_fail_unknown_syscall"
 #define COMPILER	"skerry-filter-1" /* changes when this file makes other programs */
@@ -60,50 +61,35 @@
 #define RULES_MAX	65536
 #define ARCHS_MAX	32
 
-/* In the order of filter_operator_names and of enum filter_op. */
+/* In the order of seccomp_operator_names and of enum filter_op. */
 static const enum scmp_compare operators[] = {
 	SCMP_CMP_EQ, SCMP_CMP_GE,	 SCMP_CMP_GT, SCMP_CMP_LE,
 	SCMP_CMP_LT, SCMP_CMP_MASKED_EQ, SCMP_CMP_NE,
 };
-const char *const filter_arch_names[] = {
-	"SCMP_ARCH_AARCH64",
-	"SCMP_ARCH_ARM",
-	"SCMP_ARCH_MIPS",
-	"SCMP_ARCH_MIPS64",
-	"SCMP_ARCH_MIPS64N32",
-	"SCMP_ARCH_MIPSEL",
-	"SCMP_ARCH_MIPSEL64",
-	"SCMP_ARCH_MIPSEL64N32",
-	"SCMP_ARCH_PARISC",
-	"SCMP_ARCH_PARISC64",
-	"SCMP_ARCH_PPC",
-	"SCMP_ARCH_PPC64",
-	"SCMP_ARCH_PPC64LE",
-	"SCMP_ARCH_RISCV64",
-	"SCMP_ARCH_S390",
-	"SCMP_ARCH_S390X",
-	"SCMP_ARCH_X32",
-	"SCMP_ARCH_X86",
-	"SCMP_ARCH_X86_64",
-#ifdef SCMP_ARCH_LOONGARCH64
-	"SCMP_ARCH_LOONGARCH64",
-#endif
-	NULL,
-};
-static const uint32_t archs[] = {
-	SCMP_ARCH_AARCH64,     SCMP_ARCH_ARM,	   SCMP_ARCH_MIPS,     SCMP_ARCH_MIPS64,
-	SCMP_ARCH_MIPS64N32,   SCMP_ARCH_MIPSEL,   SCMP_ARCH_MIPSEL64, SCMP_ARCH_MIPSEL64N32,
-	SCMP_ARCH_PARISC,      SCMP_ARCH_PARISC64, SCMP_ARCH_PPC,      SCMP_ARCH_PPC64,
-	SCMP_ARCH_PPC64LE,     SCMP_ARCH_RISCV64,  SCMP_ARCH_S390,     SCMP_ARCH_S390X,
-	SCMP_ARCH_X32,	       SCMP_ARCH_X86,	   SCMP_ARCH_X86_64,
-#ifdef SCMP_ARCH_LOONGARCH64
-	SCMP_ARCH_LOONGARCH64,
-#endif
-};
+/* "SCMP_ARCH_X86_64" is "x86_64" to libseccomp; 0: it does not know that one. */
+static uint32_t arch_token(const char *word)
+{
+	static const char prefix[] = "SCMP_ARCH_";
+	char name[32];
+
+	if (!name_in(seccomp_arch_names, word) ||
+	    str_copy(name, sizeof(name), word + strlen(prefix)) < 0)
+		return 0;
+	for (char *c = name; *c; c++)
+		if (*c >= 'A' && *c <= 'Z')
+			*c = (char)(*c - 'A' + 'a');
+	return seccomp_arch_resolve_name(name);
+}
+
+bool filter_arch_works(const char *name)
+{
+	return arch_token(name) != 0;
+}
+
 static int make_flags(const struct spec_seccomp *s, struct filter *f, struct err *err)
 {
 	for (size_t i = 0; i < s->flags.n; i++) {
-		int k = filter_word(filter_flag_names, s->flags.v[i]);
+		int k = filter_word(seccomp_flag_names, s->flags.v[i]);
 
 		if (k < 0)
 			return filter_bad(err, "flag", s->flags.v[i], "flags/%zu", i);
@@ -227,12 +213,12 @@ static int add_archs(struct compiler *c, struct err *err)
 {
 	add_arch(c, seccomp_arch_native());
 	for (size_t i = 0; i < c->spec->architectures.n; i++) {
-		int k = filter_word(filter_arch_names, c->spec->architectures.v[i]);
+		uint32_t token = arch_token(c->spec->architectures.v[i]);
 
-		if (k < 0)
+		if (token == 0)
 			return filter_bad(err, "architecture", c->spec->architectures.v[i],
 					  "architectures/%zu", i);
-		add_arch(c, archs[k]);
+		add_arch(c, token);
 	}
 	return 0;
 }
@@ -285,7 +271,7 @@ static int make_conditions(struct compiler *c, size_t index, struct rule *r, str
 		return filter_bad(err, "number of", "conditions", "syscalls/%zu/args", index);
 	for (size_t i = 0; i < from->args.n; i++) {
 		const struct spec_seccomp_arg *a = &from->args.v[i];
-		int op = filter_word(filter_operator_names, a->op);
+		int op = filter_word(seccomp_operator_names, a->op);
 
 		if (op < 0)
 			return filter_bad(err, "operator", a->op, "syscalls/%zu/args/%zu/op", index,

@@ -45,11 +45,10 @@ int filter_apply(const struct filter *f, int *ret_notify_fd, struct err *err);
  * program the kernel would not accept.  Pure. */
 uint32_t filter_eval(const struct filter *f, const struct seccomp_data *data);
 
-/* For `features`: words of config.json, NULL-ended; the names of the flags the running kernel
- * takes are those for which filter_flag_works(). */
-extern const char *const filter_action_names[],
-	*const filter_operator_names[], *const filter_arch_names[], *const filter_flag_names[];
+/* For `features`: does the running kernel take this word of seccomp_flag_names, libseccomp that of
+ * seccomp_arch_names? */
 bool filter_flag_works(const char *name);
+bool filter_arch_works(const char *name);
 /* "2.5.4" */
 void filter_library_version(char *dst, size_t size);
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* filter_words.c - the words of a seccomp profile and the kernel's numbers
  *
- * Architectures and system calls are not here but in filter.c: they are
- * libseccomp's.
+ * The words are those of runtime/spec/names.c.  Architectures and system calls
+ * are not here but in filter.c: they are libseccomp's.
  * runtime-spec config-linux.md "Seccomp"; seccomp(2).
  */
 #include "runtime/isolate/filter_words.h"
@@ -14,27 +14,10 @@
 #include <unistd.h>
 
 #include "base/buf.h"
+#include "runtime/spec/names.h"
 
 #define ERRNO_MAX 4095U /* MAX_ERRNO of the kernel */
 
-const char *const filter_action_names[] = {
-	"SCMP_ACT_ALLOW",	"SCMP_ACT_ERRNO",
-	"SCMP_ACT_KILL",	"SCMP_ACT_KILL_PROCESS",
-	"SCMP_ACT_KILL_THREAD", "SCMP_ACT_LOG",
-	"SCMP_ACT_NOTIFY",	"SCMP_ACT_TRACE",
-	"SCMP_ACT_TRAP",	NULL,
-};
-const char *const filter_operator_names[] = {
-	"SCMP_CMP_EQ", "SCMP_CMP_GE",	     "SCMP_CMP_GT", "SCMP_CMP_LE",
-	"SCMP_CMP_LT", "SCMP_CMP_MASKED_EQ", "SCMP_CMP_NE", NULL,
-};
-const char *const filter_flag_names[] = {
-	"SECCOMP_FILTER_FLAG_LOG",
-	"SECCOMP_FILTER_FLAG_SPEC_ALLOW",
-	"SECCOMP_FILTER_FLAG_TSYNC",
-	"SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV",
-	NULL,
-};
 const unsigned int filter_flags[] = {
 	SECCOMP_FILTER_FLAG_LOG,
 	SECCOMP_FILTER_FLAG_SPEC_ALLOW,
@@ -105,7 +88,7 @@ int filter_action(const char *word, const struct opt_u64 *errno_ret, uint32_t *r
 
 bool filter_flag_works(const char *name)
 {
-	int k = filter_word(filter_flag_names, name);
+	int k = filter_word(seccomp_flag_names, name);
 	unsigned int bits;
 
 	if (k < 0)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* filter_words.h - the words of a seccomp profile and the kernel's numbers
  *
- * Only for filter.c; the lists that others want are in filter.h.
+ * Only for filter.c; the lists of words are in runtime/spec/names.h.
  */
 #ifndef SKERRY_RUNTIME_ISOLATE_FILTER_WORDS_H
 #define SKERRY_RUNTIME_ISOLATE_FILTER_WORDS_H
@@ -14,7 +14,7 @@
 # define SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV (1UL << 5)
 #endif
 
-/* SECCOMP_FILTER_FLAG_*, in the order of filter_flag_names. */
+/* SECCOMP_FILTER_FLAG_*, in the order of seccomp_flag_names. */
 extern const unsigned int filter_flags[];
 
 /* Place of a word in a NULL-ended list, or -1. */

@@ -87,7 +87,8 @@ int cgroup_attach(const struct cgroup *g, pid_t pid, struct err *err);
 /* A directory below the group for exec --cgroup ("sub" or "controller:sub"); O_DIRECTORY fd. */
 int cgroup_open_sub(const struct cgroup *g, const char *sub, struct err *err);
 /* For containers with a cgroup namespace and a writable cgroup mount: gives the delegated files
- * (/sys/kernel/cgroup/delegate) to uid:gid. */
+ * (/sys/kernel/cgroup/delegate) to uid:gid.  An ordinary user can't give to a subordinate id: then
+ * nothing is given. */
 int cgroup_delegate(const struct cgroup *g, uid_t uid, gid_t gid, struct err *err);
 
 int cgroup_freeze(const struct cgroup *g, bool frozen,

@@ -39,8 +39,11 @@ int cgroup_delegate(const struct cgroup *g, uid_t uid, gid_t gid, struct err *er
 		return 0;
 	if (file_read_line(AT_FDCWD, LIST, list, sizeof(list)) < 0)
 		return err_sys(err, "read \"" LIST "\"");
-	if (fchownat(g->fd, "", uid, gid, AT_EMPTY_PATH) < 0)
+	if (fchownat(g->fd, "", uid, gid, AT_EMPTY_PATH) < 0) {
+		if (errno == EPERM && geteuid() != 0)
+			return 0; /* its root is another of the user's ids: it has no group to give */
 		return err_sys(err, "give cgroup \"%s\" to user %u", g->place.path, uid);
+	}
 	while ((file = strsep(&rest, "\n")) != NULL)
 		if (*file && !strchr(file, '/') && give(g->fd, file, uid, gid) < 0)
 			return err_sys(err, "give \"%s\" of cgroup \"%s\" to user %u", file,

@@ -424,6 +424,20 @@ static int apply_staged(const struct job *j, int index, struct err *err)
 	return 0;
 }
 
+/* mount(2) refuses a file system on top of itself, as the host's groups below a bound /sys are; to
+ * move it there is allowed. */
+static int apply_over_itself(const struct job *j, int target, struct err *err)
+{
+	AUTO_FD fd = -1;
+
+	if (mount_fs(j, STAGE, j->e->data) < 0)
+		return may_fall_back(j) ? apply_fallback(j, err) : fail(j, err, "mount");
+	fd = open(STAGE, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0 || mountfd_attach(fd, target) < 0)
+		return fail(j, err, "mount");
+	return finish_fs(j, fd, err);
+}
+
 static int apply_fs(const struct job *j, struct err *err)
 {
 	const struct mount_entry *e = j->e;
@@ -436,8 +450,11 @@ static int apply_fs(const struct job *j, struct err *err)
 	if (target < 0 || fchdir(target) < 0)
 		return fail(j, err, "open the target of");
 	forget_cwd(j);
-	if (mount_fs(j, ".", data_for(j, target, made, data, sizeof(data))) < 0)
+	if (mount_fs(j, ".", data_for(j, target, made, data, sizeof(data))) < 0) {
+		if (errno == EBUSY && e->fallback)
+			return apply_over_itself(j, target, err);
 		return may_fall_back(j) ? apply_fallback(j, err) : fail(j, err, "mount");
+	}
 	if (is_root(e)) {
 		/* Beneath the descriptor of the root this mount can't be seen; by its name it can. */
 		fd = open(j->m->rootfs, O_PATH | O_DIRECTORY | O_CLOEXEC);

@@ -5,15 +5,33 @@
 # To be sourced after lib.sh.  "user" has subordinate ids and a service manager that all controllers are
 # delegated to; "user2" has the manager and no subordinate ids.
 
-# as USER COMMAND...: in a scope of the user's own service manager, as after a login.
-as() {
-	local name=$1 id
-	id=$(id -u "$name") || return
-	shift
+# user_env USER ID COMMAND...: as the user, with what a login sets
+user_env() {
+	local name=$1 id=$2
+	shift 2
 	setpriv --reuid="$id" --regid="$id" --init-groups --reset-env \
 		env -C "/home/$name" "XDG_RUNTIME_DIR=/run/user/$id" "DBUS_SESSION_BUS_ADDRESS=unix:path=/run/user/$id/bus" \
-		"SKERRY=$SKERRY" LANG=C.UTF-8 PATH=/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin \
-		systemd-run --user --scope --quiet --collect -p Delegate=yes -- "$@"
+		"SKERRY=$SKERRY" LANG=C.UTF-8 PATH=/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin "$@"
+}
+
+# as USER COMMAND...: in a scope of the user's own service manager, as after a login.  One scope for all
+# commands: to make one takes longer than most of them.
+as() {
+	local name=$1 id at _
+	id=$(id -u "$name") || return
+	shift
+	at=/sys/fs/cgroup/user.slice/user-$id.slice/user@$id.service/app.slice/login.scope
+	if [ ! -d "$at" ]; then
+		user_env "$name" "$id" systemd-run --user --scope --quiet --collect --unit=login -p Delegate=yes \
+			-- sleep infinity </dev/null >/dev/null 2>&1 &
+		for _ in $(seq 100); do
+			[ -e "$at/cgroup.procs" ] && break
+			sleep 0.1
+		done
+	fi
+	(
+		echo "$BASHPID" >"$at/cgroup.procs" && user_env "$name" "$id" "$@"
+	)
 }
 
 # within SECONDS COMMAND...: COMMAND succeeds within that time.

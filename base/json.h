@@ -140,6 +140,11 @@ int json_decode_lists(const char *name, const char *text, size_t len,
 		      const struct json_table *table, struct json_array *ret, struct arena *arena,
 		      struct err *err);
 
+/* Appends base with the members of patch in it: objects merge, other values replace, null changes
+ * nothing.  Both are NUL-ended objects that json_decode() has taken; base that is none counts as {}. */
+int json_merge(const char *base, const char *patch, struct arena *arena, struct buf *ret,
+	       struct err *err);
+
 /* Out: a writer over a buf; indent 0 is compact, JSON_TABS indents by one tab, n > 0 by n
  * spaces; no "/" is escaped; invalid UTF-8 in a string is written as U+FFFD. */
 #define JSON_TABS (-1)

@@ -24,39 +24,12 @@
 #include "base/fd.h"
 #include "base/file.h"
 #include "runtime/container/handshake.h"
+#include "runtime/container/resources.h"
 #include "runtime/container/runtime.h"
 #include "runtime/container/spawn.h"
 #include "runtime/isolate/rootfs.h"
 
 #define LIVE_ARENA_MAX ((size_t)64 << 20)
-#define DEVICES_FILE   "devices.json"
-
-struct live_device {
-	struct spec_device device;
-	char *access;
-};
-struct live_devices {
-	struct {
-		struct live_device *v;
-		size_t n;
-	} devices;
-};
-
-static const struct json_field device_fields[] = {
-	JSON_FIELD_AS("type", struct live_device, device.type, JSON_STRING, .required = true),
-	JSON_FIELD_AS("path", struct live_device, device.path, JSON_STRING, .required = true),
-	JSON_FIELD_AS("major", struct live_device, device.major, JSON_OPT_I64),
-	JSON_FIELD_AS("minor", struct live_device, device.minor, JSON_OPT_I64),
-	JSON_FIELD_AS("fileMode", struct live_device, device.fileMode, JSON_OPT_U64),
-	JSON_FIELD_AS("uid", struct live_device, device.uid, JSON_OPT_U64),
-	JSON_FIELD_AS("gid", struct live_device, device.gid, JSON_OPT_U64),
-	JSON_FIELD_AS("access", struct live_device, access, JSON_STRING),
-};
-static const struct json_table device_table = JSON_TABLE(struct live_device, device_fields);
-static const struct json_field devices_fields[] = {
-	JSON_FIELD(struct live_devices, devices, JSON_OBJECTS, .sub = &device_table),
-};
-static const struct json_table devices_table = JSON_TABLE(struct live_devices, devices_fields);
 
 struct live {
 	struct runtime *rt;
@@ -212,11 +185,12 @@ static int decide_mounts(struct live *l, const char *json, size_t len, struct er
 	return 0;
 }
 
-/* Rules of config.json, then one for each device that was added. */
+/* Rules of config.json or the last update, then one for each device that was added. */
 static int apply_filter(struct live *l, struct err *err)
 {
 	CLEANUP(cgroup_close) struct cgroup g = CGROUP_INIT;
-	struct spec_device_rule *base = NULL, *rules;
+	struct spec_resources *now;
+	struct spec_device_rule *rules = NULL;
 	size_t n = 0, n_insn;
 	void *insn;
 
@@ -224,36 +198,13 @@ static int apply_filter(struct live *l, struct err *err)
 		return -1;
 	if (g.fd < 0)
 		return 0;
-	if (cgroup_devices_rules(l->spec->linux_->resources, &l->arena, &base, &n, err) < 0)
+	if (resources_load(&l->entry, &l->arena, &now, err) < 0 ||
+	    cgroup_devices_rules(now, &l->arena, &rules, &n, err) < 0 ||
+	    live_devices_append(&l->devices, &l->arena, &rules, &n, err) < 0)
 		return -1;
-	rules = arena_array(&l->arena, n + l->devices.devices.n, sizeof(*rules));
-	if (!rules)
-		return err_set(err, ENOMEM, "out of memory");
-	if (n)
-		memcpy(rules, base, n * sizeof(*rules));
-	for (size_t i = 0; i < l->devices.devices.n; i++) {
-		struct live_device *d = &l->devices.devices.v[i];
-
-		rules[n++] = (struct spec_device_rule){ .allow = true,
-							.type = d->device.type,
-							.major = d->device.major,
-							.minor = d->device.minor,
-							.access = d->access };
-	}
 	if (cgroup_devices_make(rules, n, &l->arena, &insn, &n_insn, err) < 0)
 		return -1;
 	return cgroup_devices_apply(&g, insn, n_insn, err);
-}
-
-static int load_devices(struct live *l, struct err *err)
-{
-	AUTO_BUF text;
-
-	buf_init(&text);
-	if (file_read(l->entry.dir, DEVICES_FILE, &text, STORE_STATE_MAX, true) < 0)
-		return errno == ENOENT ? 0 : err_sys(err, "read " DEVICES_FILE);
-	return json_decode(DEVICES_FILE, text.s, text.len, &devices_table, &l->devices, &l->arena,
-			   err);
 }
 
 static int save_devices(const struct live *l, struct err *err)
@@ -289,7 +240,7 @@ static int read_device(struct live *l, const char *json, size_t len, struct err 
 {
 	struct live_device *d = &l->device;
 
-	if (json_decode("device", json, len, &device_table, d, &l->arena, err) < 0)
+	if (json_decode("device", json, len, &live_device_table, d, &l->arena, err) < 0)
 		return -1;
 	if (strlen(d->device.type) != 1 || !strchr("cbup", d->device.type[0]))
 		return err_field(err, EINVAL, "/type", "unknown device type \"%s\"",
@@ -340,7 +291,8 @@ static int change_device(struct live *l, const char *json, size_t len, struct er
 {
 	struct live_devices before;
 
-	if (read_device(l, json, len, err) < 0 || load_devices(l, err) < 0)
+	if (read_device(l, json, len, err) < 0 ||
+	    live_devices_load(&l->entry, &l->arena, &l->devices, err) < 0)
 		return -1;
 	before = l->devices;
 	if (edit_devices(l, err) < 0)

@@ -73,6 +73,20 @@ if up c1; then
 		'R update -r "$T/r.json" c1 && shows "open EPERM" R exec c1 hp dev c 10 229'
 	except 'crun runc' 'ignores device rules' check 'the default devices stay' shows ok R exec c1 hp open /dev/null rw
 fi
+if [ "$KIND" = skerry ]; then
+	echo '{"path": "/dev/live", "type": "c", "major": 10, "minor": 253, "access": "rwm"}' >"$T/d.json"
+	RD c1
+	up c1
+	echo '{"devices": [{"allow": true, "type": "c", "major": 10, "minor": 229, "access": "rwm"}]}' >"$T/r.json"
+	check 'a device that nobody has is refused by the filter first' shows 'open EPERM' R exec c1 hp dev c 10 253
+	check 'update, then device add' eval 'R update -r "$T/r.json" c1 && R device add c1 "$T/d.json"'
+	check 'device add leaves the rules of update' shows 'open ok' R exec c1 hp dev c 10 229
+	check 'update leaves the devices that were added' eval 'R update -r "$T/r.json" c1 && hides "open EPERM" R exec c1 hp dev c 10 253'
+	check 'two updates are merged' eval 'R update --unified cgroup.max.depth=5 c1 && R update --unified cgroup.max.descendants=6 c1 &&
+		jq -e ".unified == {\"cgroup.max.depth\": \"5\", \"cgroup.max.descendants\": \"6\"} and .devices[0].major == 10" "$ROOT/c1/resources.json"'
+	check 'an update that fails is not remembered' eval 'fails R update --unified cgroup.max.depth=nonsense c1 &&
+		jq -e ".unified[\"cgroup.max.depth\"] == \"5\"" "$ROOT/c1/resources.json"'
+fi
 R kill c1 KILL
 eventually is_status stopped c1
 check 'update of a stopped container is refused' fails R update --pids-limit 5 c1

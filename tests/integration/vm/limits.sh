@@ -150,6 +150,14 @@ limits() {
 	check "$MANAGER: what it did not name stays" holds "$G/pids.max" 33
 	check "$MANAGER: it goes" finish
 
+	# as runc: memory.swap is the sum, and a later update of one of them knows it
+	check "$MANAGER: memory with swap" start '{memory: {limit: 67108864, swap: 134217728}}'
+	check "$MANAGER: another limit of memory" S update --memory 100663296 "$ID"
+	check "$MANAGER: the sum with swap stays" holds "$G/memory.swap.max" 33554432
+	check "$MANAGER: no limit of memory" S update --memory -1 "$ID"
+	check "$MANAGER: lifts that of swap" holds "$G/memory.swap.max" max
+	check "$MANAGER: memory and swap go" finish
+
 	check "$MANAGER: few tasks" start '{pids: {limit: 5}}'
 	check "$MANAGER: more are refused" fails S exec "$ID" sh -c 'for i in 1 2 3 4 5 6 7 8; do sleep 5 & done; wait'
 	check "$MANAGER: it goes too" finish

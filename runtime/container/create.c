@@ -28,6 +28,7 @@
 #include "base/file.h"
 #include "base/proc.h"
 #include "base/units.h"
+#include "runtime/container/attach.h"
 #include "runtime/container/document.h"
 #include "runtime/container/handshake.h"
 #include "runtime/container/hooks.h"
@@ -57,6 +58,7 @@ struct create {
 	struct plan plan;
 	struct init_args init;
 	struct rdt_made rdt_made;
+	struct attach attach;
 	int sock;
 	bool reserved, grouped;
 };
@@ -117,6 +119,12 @@ static int load_config(struct create *c, struct err *err)
 	return spec_validate(c->c->spec, err);
 }
 
+static int choose_networks(struct create *c, struct err *err)
+{
+	buf_init(&c->attach.request);
+	return attach_make(c->rt, c->id, c->o, c->c->spec, &c->attach, err);
+}
+
 static int check_terminal(struct create *c, struct err *err)
 {
 	bool terminal = c->c->spec->process && c->c->spec->process->terminal;
@@ -145,6 +153,7 @@ static int make_plan(struct create *c, struct err *err)
 		.listen_fds = listen_fds(),
 		.listen_names = getenv("LISTEN_FDNAMES"), /* NOLINT(concurrency-mt-unsafe) */
 		.cgroup_path = "",
+		.networks = c->attach.wanted,
 	};
 
 	if (runtime_open_store(c->rt, true, err) < 0 || runtime_find_host(c->rt, err) < 0 ||
@@ -194,6 +203,7 @@ static int reserve_state(struct create *c, struct err *err)
 	r->private_pidns = c->plan.is_new[NS_PID];
 	r->has_poststart = h && h->poststart.n;
 	r->has_poststop = h && h->poststop.n;
+	r->has_networks = c->attach.wanted;
 	r->has_terminal = c->plan.process.terminal;
 	r->has_userns = c->plan.own[NS_USER];
 	for (int ns = 0; ns < NS_COUNT; ns++)
@@ -238,7 +248,7 @@ static int write_files(struct create *c, struct err *err)
 
 	if (fd < 0 || fd_write_full(fd, c->config_text, c->config_len) < 0)
 		return err_sys(err, "save config.json");
-	if (make_fifo(c, err) < 0)
+	if (make_fifo(c, err) < 0 || attach_save(&c->attach, dir, err) < 0)
 		return -1;
 	if (c->c->entry.rec.notify_socket) {
 		c->c->notify = notify_open(&c->c->entry, c->c->spec->linux_->mountLabel, err);
@@ -363,6 +373,18 @@ static int open_gate(struct create *c, struct err *err)
 	return handshake_send(c->sock, MESSAGE_GO, 0, -1, err);
 }
 
+/* While the init builds its root. */
+static int attach_networks(struct create *c, struct err *err)
+{
+	return c->attach.wanted ? attach_apply(c->c->entry.dir, c->c->pid, err) : 0;
+}
+
+static void detach_networks(struct create *c)
+{
+	if (c->attach.wanted)
+		(void)attach_remove(c->c->entry.dir, NULL);
+}
+
 static int move_net_devices(struct create *c, struct err *err)
 {
 	char path[64];
@@ -468,6 +490,7 @@ static const struct {
 } steps[] = {
 	{ "open bundle", open_bundle, NULL },
 	{ "load config", load_config, NULL },
+	{ "choose networks", choose_networks, NULL },
 	{ "check terminal", check_terminal, NULL },
 	{ "make plan", make_plan, NULL },
 	{ "reserve state", reserve_state, drop_state }, /* the record first */
@@ -476,6 +499,7 @@ static const struct {
 	{ "open mount sources", open_sources, NULL },
 	{ "spawn init", spawn_init, kill_init },
 	{ "open gate", open_gate, remove_rdt },
+	{ "attach networks", attach_networks, detach_networks },
 	{ "run hooks", runtime_hooks, NULL },
 	{ "receive terminal", receive_master, NULL },
 	{ "send seccomp listener", send_listener, NULL },
@@ -495,6 +519,7 @@ static void close_all(struct create *c)
 	c->pidfd_socket = fd_close(c->pidfd_socket);
 	c->rdt_root = fd_close(c->rdt_root);
 	plan_close(&c->plan);
+	attach_release(&c->attach);
 }
 
 void created_release(struct created *c)
@@ -584,7 +609,8 @@ int container_plan_write(struct runtime *rt, const char *id, const struct skerry
 	for (int ns = 0; ns < NS_COUNT; ns++)
 		c.plan.join_fd[ns] = -1;
 	arena_init(&made.arena, PLAN_ARENA_MAX);
-	if (open_bundle(&c, err) == 0 && load_config(&c, err) == 0 && make_plan(&c, err) == 0) {
+	if (open_bundle(&c, err) == 0 && load_config(&c, err) == 0 &&
+	    choose_networks(&c, err) == 0 && make_plan(&c, err) == 0) {
 		plan_write(&c.plan, &c.place, out);
 		rc = 0;
 	}

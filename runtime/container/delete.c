@@ -12,6 +12,7 @@
 
 #include "base/fd.h"
 #include "base/proc.h"
+#include "runtime/container/attach.h"
 #include "runtime/container/hooks.h"
 #include "runtime/container/runtime.h"
 #include "runtime/isolate/rdt.h"
@@ -43,6 +44,16 @@ static void remove_rdt(const struct store_entry *e)
 
 	if (root >= 0)
 		(void)rdt_remove(&rdt, &made, root, NULL);
+}
+
+/* What a plugin could not undo is still in its result cache, where `skerry net gc` finds it; that
+ * must not keep the container. */
+static void remove_networks(struct runtime *rt, const struct store_entry *e)
+{
+	struct err err = { 0 };
+
+	if (e->rec.has_networks && attach_remove(e->dir, &err) < 0)
+		runtime_warn(rt, "container \"%s\": %s", e->rec.id, err.msg);
 }
 
 /* They can't undo a deletion: runtime-spec runtime.md, lifecycle 13. */
@@ -79,6 +90,7 @@ int container_destroy(struct runtime *rt, struct store_entry *e, struct err *err
 	record_place(&e->rec, &place);
 	if (end_init(e, err) < 0)
 		return -1;
+	remove_networks(rt, e);
 	if (place.manager != CGROUP_DISABLED &&
 	    (runtime_find_host(rt, err) < 0 || cgroup_remove(&rt->host, &place, err) < 0))
 		return -1;

@@ -179,7 +179,7 @@ int plan_make(const struct spec *spec, const struct plan_options *options, struc
 		p->clone_flags |= ns_names[NS_TIME].flag;
 	p->gate = p->is_new[NS_USER] || p->rdt.set || p->process.rlimits_by_parent ||
 		  p->process.oom.has;
-	p->hooks = has_runtime_hooks(spec) || p->netdevs.n > 0;
+	p->hooks = has_runtime_hooks(spec) || p->netdevs.n > 0 || options->networks;
 	return 0;
 }
 

@@ -30,6 +30,7 @@ struct plan_options {
 	bool no_pivot, no_new_keyring;
 	unsigned int preserve_fds, listen_fds;
 	const char *listen_names;
+	bool networks; /* the runtime attaches some while init builds its root */
 };
 
 struct plan {

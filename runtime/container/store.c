@@ -57,6 +57,7 @@ static const struct json_field record_fields[] = {
 	JSON_FIELD_AS("bootTime", struct record, boot_ns, JSON_I64),
 	JSON_FIELD(struct record, uid, JSON_U32),
 	JSON_FIELD_AS("privatePidNamespace", struct record, private_pidns, JSON_BOOL),
+	JSON_FIELD_AS("networks", struct record, has_networks, JSON_BOOL),
 	JSON_FIELD_AS("poststart", struct record, has_poststart, JSON_BOOL),
 	JSON_FIELD_AS("poststop", struct record, has_poststop, JSON_BOOL),
 	JSON_FIELD_AS("terminal", struct record, has_terminal, JSON_BOOL),
@@ -220,6 +221,7 @@ static void write_record(const struct record *r, struct buf *text)
 	json_kv_int(&o, "bootTime", r->boot_ns);
 	json_kv_uint(&o, "uid", r->uid);
 	json_kv_bool(&o, "privatePidNamespace", r->private_pidns);
+	json_kv_bool(&o, "networks", r->has_networks);
 	json_kv_bool(&o, "poststart", r->has_poststart);
 	json_kv_bool(&o, "poststop", r->has_poststop);
 	json_kv_bool(&o, "terminal", r->has_terminal);

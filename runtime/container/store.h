@@ -52,6 +52,7 @@ struct record {
 	int64_t boot_ns; /* CLOCK_REALTIME of the boot: a reboot makes pids worthless */
 	uint32_t uid; /* who made it */
 	bool private_pidns; /* ends when its init ends */
+	bool has_networks; /* network.json says which */
 	bool has_poststart, has_poststop, has_terminal, has_userns;
 	uint32_t namespaces; /* CLONE_NEW* of those that are not the host's */
 	char *rdt_group; /* resctrl group to remove, or NULL */

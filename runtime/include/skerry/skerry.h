@@ -76,6 +76,15 @@ struct skerry_create_options {
 	 * console_socket; the caller closes it); or NULL */
 	pid_t *ret_pid;
 	int *ret_master;
+	/* Networks, for which the program skerry-net is run; nothing is done where all are NULL.  Lists
+	 * end with NULL. */
+	char *const *networks; /* "NAME[:ip=..,mac=..,ifname=..,alias=..]", or one of "none",
+				* "host", "container:ID" */
+	char *const *ports; /* "[ADDRESS:]HOST-PORT:PORT[/PROTOCOL]" */
+	char *const *dns, *const *dns_search, *const *dns_options;
+	char *const *hosts; /* "NAME:ADDRESS" for /etc/hosts */
+	const char *ip, *mac; /* of the first network */
+	const char *pod; /* id of a container whose network, IPC and host name are shared */
 };
 int skerry_create(struct skerry *s, const char *id, const struct skerry_create_options *o,
 		  struct skerry_error *err);

@@ -107,7 +107,12 @@ $(BUILD)/config.mk: Makefile
 	try '-ftrivial-auto-var-init=zero' && cflags="$$cflags -ftrivial-auto-var-init=zero"; \
 	if try '-fPIE -static-pie' '$(LIBS_STATIC)'; then static=pie; \
 	elif try '-static' '$(LIBS_STATIC)'; then static=yes; else static=no; fi; \
+	entry=; entry_cflags=; \
+	case $$($(CC) -dumpmachine) in x86_64*) entry=-Wl,-e,entry_start ;; esac; \
+	for flag in -ftrivial-auto-var-init=uninitialized -fno-tree-loop-distribute-patterns; do \
+	try "$$flag" && entry_cflags="$$entry_cflags $$flag"; done; \
 	rm -f $(BUILD)/config.try; \
+	echo "CONFIG_ENTRY := $$entry"; echo "CONFIG_ENTRY_CFLAGS := $$entry_cflags"; \
 	echo "CONFIG_CFLAGS := $$cflags"; echo "CONFIG_STATIC := $$static"; \
 	} >$@
 
@@ -154,6 +159,10 @@ $(BUILD)/commit: FORCE
 $(BUILD)/obj/runtime/cli/version.o: $(BUILD)/commit
 $(BUILD)/obj/runtime/cli/version.o: CPPFLAGS_ALL += $(if $(COMMIT),-DSKERRY_COMMIT='"$(COMMIT)"')
 
+# Before the C library: nothing that it prepares may be used (see there).
+$(BUILD)/obj/runtime/cli/entry.o: CFLAGS_ALL += -O2 -fno-stack-protector -fno-builtin \
+	-U_FORTIFY_SOURCE $(CONFIG_ENTRY_CFLAGS)
+
 # --- libraries and programs ----------------------------------------------------
 
 define archive
@@ -172,7 +181,7 @@ $(BUILD)/$(SONAME): $(call objects,$(LIB_SRC)) runtime/include/libskerry.map
 
 $(BUILD)/skerry: $(call objects,$(CLI_SRC)) $(BUILD)/libskerry.a
 	$(call say,LD,$@)
-	$(Q)$(CC) $(CFLAGS_ALL) $(LINK_PROGRAM) $(LDFLAGS_ALL) -o $@ $^ $(LIBS_PROGRAM)
+	$(Q)$(CC) $(CFLAGS_ALL) $(LINK_PROGRAM) $(LDFLAGS_ALL) $(CONFIG_ENTRY) -o $@ $^ $(LIBS_PROGRAM)
 
 # Dynamic: libsystemd has no archive, and only the systemd manager starts it.
 $(BUILD)/skerry-systemd: $(call objects,$(SYSTEMD_SRC)) \

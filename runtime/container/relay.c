@@ -30,7 +30,7 @@
 struct flow {
 	int from, to;
 	size_t at, len;
-	char data[CHUNK];
+	char *data; /* CHUNK bytes, only where there is a terminal */
 };
 
 int relay_exit_code(int status)
@@ -59,7 +59,7 @@ static int flow_move(struct flow *f, int from_events, int to_events)
 	ssize_t n;
 
 	if (f->len == 0 && (from_events & (POLLIN | POLLHUP | POLLERR))) {
-		n = read(f->from, f->data, sizeof(f->data));
+		n = read(f->from, f->data, CHUNK);
 		if (n == 0 || (n < 0 && errno != EINTR && errno != EAGAIN))
 			return -1;
 		f->at = 0;
@@ -186,33 +186,36 @@ static int follow(struct loop *l, struct err *err)
 	return reap(l->r, err);
 }
 
+static int follow_terminal(struct loop *l, struct err *err)
+{
+	char in[CHUNK], out[CHUNK];
+	struct termios saved;
+	bool raw;
+	int rc;
+
+	l->in = (struct flow){ .from = 0, .to = l->r->master, .data = in };
+	l->out = (struct flow){ .from = l->r->master, .to = 1, .data = out };
+	l->input = true;
+	l->output = true;
+	terminal_copy_size(0, l->r->master);
+	raw = terminal_raw(0, &saved, NULL) == 0;
+	rc = follow(l, err);
+	if (raw)
+		terminal_restore(0, &saved);
+	return rc;
+}
+
 /* Without a terminal the loop is the process and the signals. */
 int relay_run(struct relay *r, struct err *err)
 {
-	struct loop l;
-	struct termios saved;
-	bool raw = false;
+	struct loop l = { .r = r };
 	AUTO_FD sigfd = -1;
 	sigset_t all;
-	int rc;
 
 	(void)sigfillset(&all);
 	sigfd = signalfd(-1, &all, SFD_CLOEXEC);
 	if (sigfd < 0)
 		return err_sys(err, "signalfd");
-	l = (struct loop){
-		.r = r, .sigfd = sigfd, .input = r->master >= 0, .output = r->master >= 0
-	};
-	l.in.from = 0;
-	l.in.to = r->master;
-	l.out.from = r->master;
-	l.out.to = 1;
-	if (r->master >= 0) {
-		terminal_copy_size(0, r->master);
-		raw = terminal_raw(0, &saved, NULL) == 0;
-	}
-	rc = follow(&l, err);
-	if (raw)
-		terminal_restore(0, &saved);
-	return rc;
+	l.sigfd = sigfd;
+	return r->master >= 0 ? follow_terminal(&l, err) : follow(&l, err);
 }

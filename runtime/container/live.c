@@ -178,6 +178,12 @@ static int decide_mounts(struct live *l, const char *json, size_t len, struct er
 		e->source_fd = -1;
 		if (mount_entry_make(&list[l->n_entries], &env, &l->arena, e, err) < 0)
 			return -1;
+		/* It would lie over the root that every process already has, seen by none. */
+		if (strcmp(e->dest, "/") == 0)
+			return err_field(
+				err, EINVAL,
+				arena_printf(&l->arena, "/%zu/destination", l->n_entries),
+				"the root of a running container can't be mounted over or removed");
 		if (l->change == LIVE_MOUNTS_ADD && e->kind == MOUNT_BIND &&
 		    mount_entry_open_source(e, err) < 0)
 			return -1;

@@ -67,6 +67,12 @@ check 'the mount is gone' fails R exec m1 cat /live/f
 echo '[{"destination": "/live", "type": "bind", "source": "/no/such", "options": ["bind"]}]' >"$T/bad.json"
 check 'mounts add with a missing source is refused' refuses /no/such R mounts add m1 "$T/bad.json"
 echo '[{"destination": "/proc/self", "type": "tmpfs", "source": "t"}]' >"$T/bad.json"
+for path in / // /. /..; do
+	echo "[{\"destination\": \"$path\", \"type\": \"tmpfs\", \"source\": \"tmpfs\"}]" >"$T/root.json"
+	check "mounts add at $path is refused" fails R mounts add m1 "$T/root.json"
+	check "mounts remove of $path is refused" fails R mounts remove m1 "$T/root.json"
+done
+check 'mounts add at / says why' refuses 'root of a running container' R mounts add m1 "$T/root.json"
 check 'mounts add over /proc is refused' fails R mounts add m1 "$T/bad.json"
 jq -n --arg s "$T/share" '[{destination: "/one", type: "bind", source: $s, options: ["bind"]}, {destination: "/two", type: "bind", source: "/no/such", options: ["bind"]}]' >"$T/bad.json"
 R mounts add m1 "$T/bad.json" >/dev/null 2>&1

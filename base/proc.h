@@ -29,7 +29,7 @@ int proc_start_time(pid_t pid, uint64_t *ret_ticks, char *ret_state);
  * 1 ended, 0 time is up, -1. */
 int proc_pidfd_wait(int pidfd, int timeout_ms);
 
-/* "TERM", "SIGTERM", "sigterm", "15", "RTMIN+3", "RTMAX-1": the number, or -1. */
+/* "TERM", "SIGTERM", "sigterm", "15", "RTMIN+3", "RTMAX-1": the number, or -1; "0" is kill(2)'s 0. */
 int signal_parse(const char *name);
 /* "SIGTERM", or NULL. */
 const char *signal_name(int sig);

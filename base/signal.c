@@ -66,7 +66,7 @@ int signal_parse(const char *name)
 	uint64_t number;
 
 	if (units_u64(name, SIGNAL_MAX, &number) == 0)
-		return number > 0 ? (int)number : -1;
+		return (int)number;
 	if (strncasecmp(name, "SIG", 3) == 0)
 		name += 3;
 	for (size_t i = 0; i < ARRAY_SIZE(signals); i++) {

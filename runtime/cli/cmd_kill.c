@@ -41,7 +41,7 @@ static int run(struct cli *cli, const void *options, const struct option_args *a
 	const struct kill_options *o = options;
 	const char *name = args->n > 1 ? args->v[1] : "TERM";
 	const struct request r = { .sig = skerry_signal_parse(name), .all = o->all };
-	if (r.sig <= 0)
+	if (r.sig < 0)
 		return err_set(err, EINVAL, "unknown signal \"%s\"", name);
 	if (o->regex)
 		return cli_each_match(cli, args->v[0], kill_one, &r, err);
@@ -52,7 +52,8 @@ const struct command cmd_kill = {
 	.name = "kill",
 	.arguments = "ID [SIGNAL]",
 	.summary = "send a signal to a container's first process",
-	.description = "SIGNAL is a name, with or without SIG, or a number; TERM by default.\n",
+	.description = "SIGNAL is a name, with or without SIG, or a number; TERM by default.\n"
+		       "0 asks whether the process is there.\n",
 	.options = { rows, ARRAY_SIZE(rows), NULL },
 	.size = sizeof(struct kill_options),
 	.min_args = 1,

@@ -14,6 +14,7 @@ TEST(every_spelling_is_understood)
 	CHECK_INT(signal_parse("Kill"), SIGKILL);
 	CHECK_INT(signal_parse("15"), 15);
 	CHECK_INT(signal_parse("64"), 64);
+	CHECK_INT(signal_parse("0"), 0);
 	CHECK_INT(signal_parse("RTMIN"), SIGRTMIN);
 	CHECK_INT(signal_parse("SIGRTMIN+3"), SIGRTMIN + 3);
 	CHECK_INT(signal_parse("rtmax-1"), SIGRTMAX - 1);
@@ -23,9 +24,9 @@ TEST(every_spelling_is_understood)
 
 TEST(other_words_are_not_signals)
 {
-	static const char *const bad[] = { "",	     "0",	 "65",	   "-1",      "TER",
-					   "TERMS",  "SIG",	 "SIGSIG", "RTMIN-1", "RTMAX+1",
-					   "RTMIN+", "RTMIN+99", "RTMAX-", "9x" };
+	static const char *const bad[] = { "",	       "65",	 "-1",	    "TER",     "TERMS",
+					   "SIG",      "SIGSIG", "RTMIN-1", "RTMAX+1", "RTMIN+",
+					   "RTMIN+99", "RTMAX-", "9x" };
 
 	for (size_t i = 0; i < ARRAY_SIZE(bad); i++)
 		CHECK_INT(signal_parse(bad[i]), -1);

@@ -246,6 +246,8 @@ else
 	up c1
 	check 'NOTIFY: exec gets a listener of its own' prints EOPNOTSUPP R exec c1 hp call $getppid
 	check 'two messages' eval 'is 2 "$(wc -l <"$T/agent.out")"'
+	check 'the message of exec: its own pid beside that of the container' eval \
+		'tail -n 1 "$T/agent.out" | jq -e --argjson p "$(pid_of c1)" ".message | .pid != \$p and .state.pid == \$p and .state.status == \"running\""'
 	RD c1
 	agent_end
 	agent die

@@ -15,7 +15,6 @@
  */
 #include "cni/macspoof.h"
 
-#include <linux/netfilter_bridge.h>
 #include <string.h>
 
 #include "base/buf.h"
@@ -30,7 +29,7 @@ static const struct nft_set_def sets[] = {
 	{ ALLOWED, "ifname . ether_addr", NULL },
 };
 static const struct nft_chain_def chains[] = {
-	{ "pre", "filter", "prerouting", NF_BR_PRI_NAT_DST_BRIDGED },
+	{ "pre", "filter", "prerouting", NFT_PRIORITY_BRIDGE_DNAT },
 };
 static const struct nft_rule_def rules[] = {
 	{ "pre", "iifname . ether saddr @" ALLOWED " accept", 0 },

@@ -16,7 +16,6 @@
 #include "cni/masq.h"
 
 #include <errno.h>
-#include <linux/netfilter_ipv4.h>
 #include <string.h>
 #include <sys/socket.h>
 
@@ -29,7 +28,7 @@
 
 static const struct nft_set_def base_sets[] = { { SET, "addr", "verdict" } };
 static const struct nft_chain_def base_chains[] = {
-	{ "post", "nat", "postrouting", NF_IP_PRI_NAT_SRC },
+	{ "post", "nat", "postrouting", NFT_PRIORITY_SNAT },
 };
 static const struct nft_rule_def base_rules[] = { { "post", "ip saddr vmap @" SET, 0 } };
 static const struct nft_part base_part = {

@@ -508,6 +508,41 @@ int nft_find(struct nft *nft, enum nft_family family, const char *table, struct 
 	return 0;
 }
 
+int nft_request(struct nft *nft, struct nlmsghdr *h,
+		int (*each)(const struct nlmsghdr *h, void *data), void *data, struct err *err)
+{
+	ssize_t size;
+
+	h->nlmsg_seq = nft->seq++;
+	if (send_bytes(nft, h, h->nlmsg_len, err) < 0)
+		return -1;
+	while ((size = receive_answers(nft, err)) > 0) {
+		const struct nlmsghdr *answer = (const struct nlmsghdr *)nft->receive;
+
+		for (int left = (int)size; mnl_nlmsg_ok(answer, left);
+		     answer = mnl_nlmsg_next(answer, &left)) {
+			if (answer->nlmsg_type == NLMSG_ERROR && answer_code(answer) != 0) {
+				errno = answer_code(answer);
+				return err_sys(err, "nfnetlink");
+			}
+			if (answer->nlmsg_type >= NLMSG_MIN_TYPE && each && each(answer, data) < 0)
+				return err_set(err, EIO, "nfnetlink: bad answer");
+		}
+	}
+	return size < 0 ? -1 : 0;
+}
+
+int nft_status(struct err *err)
+{
+	AUTO_NFT nft = nft_open(err);
+
+	if (!nft)
+		return -1;
+	if (generation(nft) == 0)
+		return err_set(err, EOPNOTSUPP, "this kernel has no nf_tables");
+	return 0;
+}
+
 /* --- a change ---------------------------------------------------------------------------------- */
 
 static void name_parts(struct nft *nft, const struct nft_plan *plan, struct progress *progress)

@@ -20,6 +20,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "base/err.h"
 #include "cni/ip.h"
@@ -30,6 +31,14 @@
 #define NFT_DATA_MAX	 32
 #define NFT_OWNER	 128 /* NFTNL_UDATA_COMMENT_MAXLEN */
 #define NFT_ELEMENTS_MAX 65536 /* of one change */
+
+/* Places in a hook, as nft(8) names them (linux/netfilter_ipv4.h, which doesn't go together with
+ * netinet/in.h). */
+#define NFT_PRIORITY_RAW	 (-300)
+#define NFT_PRIORITY_DNAT	 (-100)
+#define NFT_PRIORITY_FILTER	 0
+#define NFT_PRIORITY_SNAT	 100
+#define NFT_PRIORITY_BRIDGE_DNAT (-300)
 
 enum nft_family { NFT_IP, NFT_IP6, NFT_BRIDGE, NFT_INET };
 /* The family of the tables for addresses of AF_INET or AF_INET6. */
@@ -134,6 +143,14 @@ int nft_release(struct nft *nft, enum nft_family family, const char *table, stru
 typedef bool nft_unwanted_fn(const struct nft_element *element, const void *arg);
 int nft_sweep(struct nft *nft, enum nft_family family, const char *table, const char *set,
 	      nft_unwanted_fn *unwanted, const void *arg, struct err *err);
+/* One request to any part of nfnetlink on the same socket (its number is put in): each() gets every
+ * answer.  0, or -1 with err and the kernel's errno in err->code. */
+struct nlmsghdr;
+int nft_request(struct nft *nft, struct nlmsghdr *h,
+		int (*each)(const struct nlmsghdr *h, void *data), void *data, struct err *err);
+/* STATUS: can nf_tables be used here? */
+int nft_status(struct err *err);
+
 /* Is every part there? 1, 0, -1 with err. */
 int nft_has_parts(struct nft *nft, const struct nft_plan *plan, struct err *err);
 /* CHECK: are the plan's parts there, and what it adds with this owner and data? -1 with err says
@@ -149,5 +166,9 @@ struct nft_place {
 int nft_gc(const struct netconf *conf, const struct nft_place *places, size_t n, struct err *err);
 /* DEL without knowing the keys: deletes what has this owner. */
 int nft_disown(const char *owner, const struct nft_place *places, size_t n, struct err *err);
+
+/* Brings elements of one set into an order and drops those that are there twice: how many are left,
+ * or -1 when two of the same key differ (*ret_key is one of them). */
+ssize_t nft_unique(struct nft_element *v, size_t n, const struct nft_element **ret_differing);
 
 #endif

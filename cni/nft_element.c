@@ -9,6 +9,7 @@
 
 #include <arpa/inet.h>
 #include <net/if.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 
@@ -125,4 +126,31 @@ void nft_chain_part_init(struct nft_chain_part *p, const char *prefix, const str
 void nft_chain_part_rule(struct nft_chain_part *p, const char *text)
 {
 	p->rules[p->part.n_rules++] = (struct nft_rule_def){ .chain = p->name, .text = text };
+}
+
+static int compare_keys(const void *a, const void *b)
+{
+	const struct nft_element *x = a, *y = b;
+
+	return memcmp(x->key, y->key, sizeof(x->key));
+}
+
+ssize_t nft_unique(struct nft_element *v, size_t n, const struct nft_element **ret_differing)
+{
+	size_t kept = 0;
+
+	qsort(v, n, sizeof(*v), compare_keys);
+	for (size_t i = 0; i < n; i++) {
+		const struct nft_element *last = kept > 0 ? &v[kept - 1] : NULL;
+
+		if (last && compare_keys(last, &v[i]) == 0) {
+			if (memcmp(last->data, v[i].data, sizeof(last->data)) != 0) {
+				*ret_differing = &v[i];
+				return -1;
+			}
+			continue;
+		}
+		v[kept++] = v[i];
+	}
+	return (ssize_t)kept;
 }

@@ -12,11 +12,12 @@ runtime/spec:        base
 cgroups:             base runtime/spec
 cni:                 base
 image:               base runtime/spec
+image/cli:           base image runtime/cli runtime/include
 runtime/isolate:     base runtime/spec
 runtime/container:   base runtime/spec runtime/isolate cgroups runtime/include
 runtime/include:
 runtime/cli:         base runtime/include
-runtime/shim:        base runtime/include
+runtime/shim:        base runtime/include runtime/spec
 runtime/migrate:     base runtime/include
 cni/plugins:         base cni
 cni/net:             base cni cni/plugins
@@ -25,7 +26,7 @@ grep -r --include='*.[ch]' '^# *include "' base runtime cgroups cni image |
 	awk -F'[:"]' -v layers="$layers" '
 function layer(path, part) {
 	split(path, part, "/")
-	if (part[1] == "runtime" || path ~ "^cni/(plugins|net)/")
+	if (part[1] == "runtime" || path ~ "^(cni/(plugins|net)|image/cli)/")
 		return part[1] "/" part[2]
 	return part[1]
 }
@@ -62,11 +63,14 @@ only() {
 	done
 }
 only '<yajl/' base/json.c
+only '<curl/' image/http.c
 only '<seccomp\.h>' runtime/isolate/filter.c
 only '<systemd/' cgroups/systemd/main.c
-only '<libmnl/' cni/nft.c
+only '<libmnl/' cni/nft.c cni/conntrack.c
+only '<libnftnl/' cni/nft.c cni/nft_encode.c
 only '<netlink/' cni/rtnl.c
-only '\b(v?fork|clone3?|posix_spawnp?)\([^0-9]' base/proc.c runtime/container/spawn.c
+only '\b(v?fork|clone3?|posix_spawnp?)\([^0-9]' base/proc.c runtime/container/spawn.c \
+	runtime/shim/worker.c
 only '\bexit\([^0-9]' runtime/cli/main.c runtime/shim/main.c cgroups/systemd/main.c
 
 # never WHAT PATTERN: no source may match PATTERN.

@@ -52,7 +52,7 @@ struct command {
 };
 
 /* Room for the largest options struct; commands_test checks that it is enough. */
-#define COMMAND_OPTIONS_MAX 512
+#define COMMAND_OPTIONS_MAX 1024
 
 /* What comes before the command. */
 struct global_options {

@@ -4,6 +4,7 @@
 #define SKERRY_CLI_CMD_H
 
 #include "runtime/cli/cli.h"
+#include "runtime/cli/net_options.h"
 
 extern const struct command cmd_check;
 extern const struct command cmd_completion;
@@ -18,6 +19,7 @@ extern const struct command cmd_help;
 extern const struct command cmd_kill;
 extern const struct command cmd_list;
 extern const struct command cmd_mounts;
+extern const struct command cmd_net;
 extern const struct command cmd_pause;
 extern const struct command cmd_ps;
 extern const struct command cmd_resume;
@@ -28,7 +30,14 @@ extern const struct command cmd_state;
 extern const struct command cmd_update;
 extern const struct command cmd_wait;
 
-/* The options that create and run share; offsets into struct skerry_create_options. */
+/* The options that create and run share: each begins with a struct create_words. */
+struct create_words {
+	struct skerry_create_options create;
+	struct net_words net;
+};
 extern const struct option_table create_options;
+extern const struct option_table net_options; /* net_options.c */
+/* The library's options, with what was given in words. */
+struct skerry_create_options create_words_options(const struct create_words *words);
 
 #endif

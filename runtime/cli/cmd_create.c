@@ -4,7 +4,7 @@
 
 #define ROW(name_, letter_, kind_, member, value_, help_) \
  .name = (name_), .letter = (letter_), .kind = (kind_),   \
- .offset = offsetof(struct skerry_create_options, member), .value = (value_), .help = (help_)
+ .offset = offsetof(struct create_words, create.member), .value = (value_), .help = (help_)
 
 static const struct option rows[] = {
 	{ ROW("bundle", 'b', OPTION_STRING, bundle, "DIR",
@@ -26,15 +26,24 @@ static const struct option rows[] = {
 	{ ROW("no-subreaper", 0, OPTION_FLAG, no_subreaper, NULL,
 	      "do not adopt the processes that the container leaves behind") },
 };
-const struct option_table create_options = { rows, ARRAY_SIZE(rows), NULL };
+const struct option_table create_options = { rows, ARRAY_SIZE(rows), &net_options };
 
-static const struct skerry_create_options defaults = { .size = sizeof(defaults) };
+static const struct create_words defaults = { .create.size = sizeof(defaults.create) };
+
+struct skerry_create_options create_words_options(const struct create_words *words)
+{
+	struct skerry_create_options o = words->create;
+
+	net_words_give(&words->net, &o);
+	return o;
+}
 
 static int run(struct cli *cli, const void *options, const struct option_args *args,
 	       struct err *err)
 {
+	const struct skerry_create_options o = create_words_options(options);
 	struct skerry_error failed = { 0 };
-	if (skerry_create(cli->skerry, args->v[0], options, &failed) < 0)
+	if (skerry_create(cli->skerry, args->v[0], &o, &failed) < 0)
 		return cli_fail(&failed, err);
 	return 0;
 }
@@ -47,7 +56,7 @@ const struct command cmd_create = {
 		"The container has its name spaces, mounts and limits and stands before its\n"
 		"program; \"start ID\" lets it go on.\n",
 	.options = { NULL, 0, &create_options },
-	.size = sizeof(struct skerry_create_options),
+	.size = sizeof(struct create_words),
 	.defaults = &defaults,
 	.min_args = 1,
 	.max_args = 1,

@@ -6,7 +6,7 @@
 #include "runtime/cli/print.h"
 
 struct run_options {
-	struct skerry_create_options create; /* first: the shared rows store here */
+	struct create_words words; /* first: the shared rows store here */
 	bool plan;
 };
 
@@ -15,24 +15,26 @@ struct run_options {
  .offset = offsetof(struct run_options, member), .help = (help_)
 
 static const struct option rows[] = {
-	{ ROW("detach", 'd', create.detach, "return when the container has started") },
-	{ ROW("keep", 0, create.keep, "do not delete the container when it has ended") },
+	{ ROW("detach", 'd', words.create.detach, "return when the container has started") },
+	{ ROW("keep", 0, words.create.keep, "do not delete the container when it has ended") },
 	{ ROW("plan", 0, plan, "print what would be done, as JSON, and do nothing") },
 };
 
-static const struct run_options defaults = { .create.size = sizeof(struct skerry_create_options) };
+static const struct run_options defaults = {
+	.words.create.size = sizeof(struct skerry_create_options),
+};
 
 static int run(struct cli *cli, const void *options, const struct option_args *args,
 	       struct err *err)
 {
-	const struct run_options *o = options;
+	const struct run_options *given = options;
+	const struct skerry_create_options o = create_words_options(&given->words);
 	struct skerry_error failed = { 0 };
-	if (o->plan) {
-		AUTO_FREE char *plan =
-			skerry_plan_json(cli->skerry, &o->create, args->v[0], &failed);
+	if (given->plan) {
+		AUTO_FREE char *plan = skerry_plan_json(cli->skerry, &o, args->v[0], &failed);
 		return plan ? print_line(plan, err) : cli_fail(&failed, err);
 	}
-	int status = skerry_run(cli->skerry, args->v[0], &o->create, &failed);
+	int status = skerry_run(cli->skerry, args->v[0], &o, &failed);
 	return status < 0 ? cli_fail(&failed, err) : status;
 }
 

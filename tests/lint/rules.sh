@@ -20,7 +20,7 @@ runtime/cli:         base runtime/include
 runtime/shim:        base runtime/include runtime/spec
 runtime/migrate:     base runtime/include
 cni/plugins:         base cni
-cni/net:             base cni cni/plugins
+cni/net:             base cni cni/plugins runtime/cli
 '
 grep -r --include='*.[ch]' '^# *include "' base runtime cgroups cni image |
 	awk -F'[:"]' -v layers="$layers" '

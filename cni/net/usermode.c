@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* usermode.c - a network for an ordinary user: pasta(1)
+ *
+ * pasta gives the container the host's own addresses and forwards ports by its
+ * own options.  It ends with the network namespace; detach ends it sooner.
+ */
+#include "cni/net/usermode.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "base/file.h"
+#include "cni/net/tool.h"
+
+#define ARGUMENTS_MAX 512
+
+struct arguments {
+	char *v[ARGUMENTS_MAX];
+	size_t n;
+	bool failed;
+};
+
+static void put(struct arguments *a, char *word)
+{
+	if (!word || a->n + 1 >= ARGUMENTS_MAX) {
+		a->failed = true;
+		return;
+	}
+	a->v[a->n++] = word;
+	a->v[a->n] = NULL;
+}
+
+struct port {
+	uint32_t host, inside;
+	char *protocol, *address;
+};
+struct ports {
+	struct port *v;
+	size_t n;
+};
+static const struct json_field port_fields[] = {
+	JSON_FIELD_AS("hostPort", struct port, host, JSON_U32),
+	JSON_FIELD_AS("containerPort", struct port, inside, JSON_U32),
+	JSON_FIELD(struct port, protocol, JSON_STRING),
+	JSON_FIELD_AS("hostIP", struct port, address, JSON_STRING),
+};
+static const struct json_table port_table = JSON_TABLE(struct port, port_fields);
+
+static int read_ports(const struct request *r, struct arena *arena, struct ports *ret,
+		      struct err *err)
+{
+	struct json_array all = { 0 };
+
+	if (r->ports && json_decode_array("ports", r->ports, strlen(r->ports), &port_table, &all,
+					  arena, err) < 0)
+		return -1;
+	*ret = (struct ports){ all.v, all.n };
+	for (size_t i = 0; i < ret->n; i++)
+		if (strcmp(ret->v[i].protocol, "sctp") == 0)
+			return err_set(err, EPROTONOSUPPORT,
+				       "an ordinary user can publish tcp and udp only");
+	return 0;
+}
+
+static int start_pasta(const char *path, const struct request *r, const char *pid_file, pid_t pid,
+		       struct arena *arena, struct err *err)
+{
+	struct arguments a = { .n = 0 };
+	struct ports ports;
+
+	if (read_ports(r, arena, &ports, err) < 0)
+		return -1;
+	put(&a, arena_strdup(arena, path));
+	put(&a, arena_strdup(arena, "--config-net"));
+	put(&a, arena_strdup(arena, "--quiet"));
+	put(&a, arena_strdup(arena, "--no-map-gw"));
+	put(&a, arena_strdup(arena, "--pid"));
+	put(&a, arena_strdup(arena, pid_file));
+	for (int udp = 0; udp < 2; udp++) {
+		bool any = false;
+
+		for (size_t i = 0; i < ports.n; i++) {
+			const struct port *p = &ports.v[i];
+
+			if ((strcmp(p->protocol, "udp") == 0) != udp)
+				continue;
+			any = true;
+			put(&a, arena_strdup(arena, udp ? "-u" : "-t"));
+			put(&a, arena_printf(arena, "%s%s%u:%u", p->address ? p->address : "",
+					     p->address ? "/" : "", p->host, p->inside));
+		}
+		if (!any) {
+			put(&a, arena_strdup(arena, udp ? "-u" : "-t"));
+			put(&a, arena_strdup(arena, "none"));
+		}
+	}
+	/* and nothing that listens on the host appears in the container */
+	put(&a, arena_strdup(arena, "-T"));
+	put(&a, arena_strdup(arena, "none"));
+	put(&a, arena_strdup(arena, "-U"));
+	put(&a, arena_strdup(arena, "none"));
+	put(&a, arena_printf(arena, "%d", (int)pid));
+	return a.failed ? err_set(err, E2BIG, "too many ports") : tool_run(a.v, err);
+}
+
+int usermode_start(const struct request *r, const char *state, pid_t pid, struct arena *arena,
+		   struct err *err)
+{
+	char path[PATH_MAX], pid_file[PATH_MAX];
+
+	if (str_format(pid_file, sizeof(pid_file), "%s/usermode.pid", state) < 0)
+		return err_sys(err, "\"%s\"", state);
+	if (tool_find("pasta", path))
+		return start_pasta(path, r, pid_file, pid, arena, err);
+	return err_set(err, ENOENT, "an ordinary user's network needs \"pasta\" (package passt)");
+}
+
+void usermode_stop(const char *state)
+{
+	char pid_file[PATH_MAX];
+
+	if (str_format(pid_file, sizeof(pid_file), "%s/usermode.pid", state) == 0)
+		tool_end(pid_file, "pasta");
+}

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* usermode.h - a network for an ordinary user: pasta(1)
+ *
+ * A process of the user's carries the container's connections as its own; no
+ * interface of the host, no plugin, no address of another network.
+ */
+#ifndef SKERRY_CNI_NET_USERMODE_H
+#define SKERRY_CNI_NET_USERMODE_H
+
+#include <sys/types.h>
+
+#include "cni/net/request.h"
+#include "cni/result.h"
+
+/* Connects the network namespace of process pid, publishes the ports; its number goes to
+ * STATE/usermode.pid. */
+int usermode_start(const struct request *r, const char *state, pid_t pid, struct arena *arena,
+		   struct err *err);
+/* Ends it. */
+void usermode_stop(const char *state);
+
+#endif

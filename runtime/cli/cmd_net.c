@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* cmd_net.c - skerry net: networks of containers
+ *
+ * Everything is in the program skerry-net, which this one becomes: it links
+ * what talks to the kernel about networks, and the runtime doesn't.
+ */
+#include <errno.h>
+#include <limits.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "runtime/cli/cmd.h"
+
+#define HELPER "skerry-net"
+
+/* Beside this program, else where it is installed. */
+static int find_helper(char path[PATH_MAX], struct err *err)
+{
+	const char *self = program_invocation_name, *slash = strrchr(self, '/');
+
+	if (slash && str_format(path, PATH_MAX, "%.*s/" HELPER, (int)(slash - self), self) == 0 &&
+	    access(path, X_OK) == 0)
+		return 0;
+	if (str_format(path, PATH_MAX, SKERRY_LIBEXECDIR "/" HELPER) == 0 &&
+	    access(path, X_OK) == 0)
+		return 0;
+	return err_sys(err,
+		       "\"skerry net\" needs the program \"" SKERRY_LIBEXECDIR "/" HELPER "\"");
+}
+
+static int run(struct cli *cli, const void *options, const struct option_args *args,
+	       struct err *err)
+{
+	char path[PATH_MAX];
+	char **argv = arena_array(&cli->arena, (size_t)args->n + 2, sizeof(*argv));
+
+	(void)options;
+	if (!argv)
+		return err_set(err, ENOMEM, "out of memory");
+	if (find_helper(path, err) < 0)
+		return -1;
+	argv[0] = path;
+	for (int i = 0; i < args->n; i++)
+		argv[i + 1] = args->v[i];
+	(void)execv(path, argv);
+	return err_sys(err, "exec \"%s\"", path);
+}
+
+const struct command cmd_net = {
+	.name = "net",
+	.arguments = "VERB [ARGUMENT...]",
+	.summary = "networks of containers",
+	.description =
+		"Verbs: create, ls, inspect, rm, check, gc, status, add, del; \"net VERB --help\"\n"
+		"explains one.\n",
+	.min_args = 0,
+	.max_args = -1,
+	.options_first = true,
+	.plain = true,
+	.run = run,
+};

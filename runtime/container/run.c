@@ -33,6 +33,7 @@ static int poststart(const struct created *c, struct err *err)
 static int run_foreground(struct runtime *rt, struct created *c, struct relay *r, bool keep,
 			  struct err *err)
 {
+	struct err gone = { 0 };
 	int code;
 
 	r->pid = c->pid;
@@ -40,7 +41,11 @@ static int run_foreground(struct runtime *rt, struct created *c, struct relay *r
 	r->master = c->master;
 	r->notify = c->notify;
 	r->notify_host = c->entry.rec.notify_socket;
+	/* It may run for months: others pause, update and delete it meanwhile. */
+	store_unlock(&c->entry);
 	code = relay_run(r, err);
+	if (store_lock(&rt->store, &c->entry, &gone) < 0)
+		return gone.code == ENOENT ? code : err_set(err, gone.code, "%s", gone.msg);
 	if (code < 0 || keep) {
 		if (keep && code >= 0) {
 			c->entry.rec.has_exit = true;
@@ -77,8 +82,10 @@ int container_run(struct runtime *rt, const char *id, const struct skerry_create
 		(void)container_destroy(rt, &c.entry, NULL);
 	else if (!o->detach)
 		rc = run_foreground(rt, &c, &r, o->keep, err);
-	else if (c.notify >= 0)
+	else if (c.notify >= 0) {
+		store_unlock(&c.entry);
 		notify_wait(c.notify, c.entry.rec.notify_socket, c.pid, c.pidfd);
+	}
 	if (!o->detach)
 		relay_restore(&r);
 	created_release(&c);

@@ -124,10 +124,13 @@ int container_start(struct runtime *rt, const char *id, struct err *err)
 		return -1;
 	/* A startContainer hook may take its time; who wants to delete the container must not wait for it. */
 	store_unlock(&e);
-	if (wait_for_answer(answer, err) < 0 || store_lock(&e, err) < 0)
+	if (wait_for_answer(answer, err) < 0)
 		return -1;
-	if (e.rec.has_poststart && poststart(rt, &e, err) < 0)
-		return -1;
+	if (e.rec.has_poststart) {
+		if (store_lock(&rt->store, &e, err) < 0 || poststart(rt, &e, err) < 0)
+			return -1;
+		store_unlock(&e);
+	}
 	if (sock >= 0)
 		notify_wait(sock, e.rec.notify_socket, e.rec.pid, pidfd);
 	return 0;

@@ -292,9 +292,13 @@ void store_unlock(const struct store_entry *e)
 	(void)flock(e->dir, LOCK_UN);
 }
 
-int store_lock(const struct store_entry *e, struct err *err)
+int store_lock(const struct store *s, const struct store_entry *e, struct err *err)
 {
-	return flock(e->dir, LOCK_EX) < 0 ? err_sys(err, "lock the state directory") : 0;
+	if (flock(e->dir, LOCK_EX) < 0)
+		return err_sys(err, "lock the state directory");
+	if (!is_same_dir(s, e->rec.id, e->dir))
+		return err_set(err, ENOENT, "container \"%s\" does not exist", e->rec.id);
+	return 0;
 }
 
 bool store_is_locked(const struct store_entry *e)

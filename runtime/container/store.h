@@ -89,9 +89,10 @@ int store_save(const struct store_entry *e, struct err *err);
 /* Removes the directory with all in it. */
 int store_remove(const struct store *s, const char *id, struct err *err);
 void store_entry_release(struct store_entry *e);
-/* The lock of STORE_LOCK let go of for a while; what was loaded may be old then. */
+/* The lock of STORE_LOCK let go of for a while; what was loaded may be old then, and ENOENT says that the
+ * container was deleted. */
 void store_unlock(const struct store_entry *e);
-int store_lock(const struct store_entry *e, struct err *err);
+int store_lock(const struct store *s, const struct store_entry *e, struct err *err);
 /* Is someone else working on it (the lock is held)? */
 bool store_is_locked(const struct store_entry *e);
 /* Ids, sorted; NULL-terminated, malloc'd. */

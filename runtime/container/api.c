@@ -40,10 +40,11 @@ struct skerry *skerry_open(const struct skerry_options *options, struct skerry_e
 	}
 	s->rt.store.root = -1;
 	s->rt.host.root = -1;
-	s->rt.rootless = geteuid() != 0;
+	s->rt.uid = geteuid();
+	s->rt.rootless = s->rt.uid != 0;
 	if (!options)
 		return s;
-	if (options->rootless >= 0 && geteuid() == 0)
+	if (options->rootless >= 0 && s->rt.uid == 0)
 		s->rt.rootless = options->rootless == 1;
 	s->rt.manager = (enum cgroup_manager)options->cgroup_manager;
 	s->rt.warn = options->warn;

@@ -199,7 +199,7 @@ static int reserve_state(struct create *c, struct err *err)
 	r->created = arena_strdup(&e->arena, created);
 	r->oci_version = c->c->spec->ociVersion;
 	r->annotations = c->c->spec->annotations;
-	r->uid = geteuid();
+	r->uid = c->rt->uid;
 	r->private_pidns = c->plan.is_new[NS_PID];
 	r->has_poststart = h && h->poststart.n;
 	r->has_poststop = h && h->poststop.n;

@@ -16,6 +16,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <limits.h>
 #include <linux/magic.h>
 #include <sched.h>
 #include <signal.h>
@@ -375,6 +376,24 @@ static void tell_failure(const struct init *in, const struct err *err)
 	(void)fd_write_full(in->args->answer, err, sizeof(*err));
 }
 
+/* The runtime opened them one after the other, so mostly their numbers are neighbours. */
+static void close_host(const int *fds, size_t n)
+{
+	unsigned int first = UINT_MAX, last = 0, count = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		if (fds[i] < 0)
+			continue;
+		first = (unsigned int)fds[i] < first ? (unsigned int)fds[i] : first;
+		last = (unsigned int)fds[i] > last ? (unsigned int)fds[i] : last;
+		count++;
+	}
+	if (count && last - first + 1 == count && syscall(SYS_close_range, first, last, 0) == 0)
+		return;
+	for (size_t i = 0; i < n; i++)
+		(void)fd_close(fds[i]);
+}
+
 void init_main(void *arg, int sock)
 {
 	const struct init_args *args = arg;
@@ -388,8 +407,7 @@ void init_main(void *arg, int sock)
 			   .target = { .proc = -1, .sock = sock } };
 
 	(void)prctl(PR_SET_NAME, "skerry:init", 0, 0, 0);
-	for (size_t i = 0; i < ARRAY_SIZE(args->host_fds); i++)
-		(void)fd_close(args->host_fds[i]);
+	close_host(args->host_fds, ARRAY_SIZE(args->host_fds));
 	for (size_t i = 0; i < ARRAY_SIZE(steps); i++) {
 		if (steps[i].run(&in, &err) == 0)
 			continue;

@@ -17,6 +17,7 @@ struct runtime {
 	struct store store;
 	char root[1024]; /* as given; "" for the default */
 	enum cgroup_manager manager;
+	uid_t uid; /* who calls */
 	bool rootless;
 	struct cgroup_host host;
 	bool has_host;

@@ -11,6 +11,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/bpf.h>
 #include <linux/capability.h>
 #include <linux/sched.h>
 #include <net/if.h>
@@ -29,7 +30,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/arena.h"
 #include "base/compiler.h"
+#include "cgroups/cgroup.h"
 
 #define LOCKED	  (MS_NOSUID | MS_NOEXEC | MS_NODEV)
 #define KEPT_CAPS 0x20000420U /* AUDIT_WRITE, KILL, NET_BIND_SERVICE */
@@ -179,13 +182,42 @@ static int wait_for(pid_t pid)
 	return WEXITSTATUS(status);
 }
 
+/* bpf(2): the default bundle denies devices, so there is a filter. */
+static void filter_devices(int group)
+{
+	union bpf_attr load = { .prog_type = BPF_PROG_TYPE_CGROUP_DEVICE };
+	union bpf_attr attach = { .target_fd = (uint32_t)group,
+				  .attach_type = BPF_CGROUP_DEVICE,
+				  .attach_flags = BPF_F_ALLOW_MULTI };
+	struct spec_device_rule *rules;
+	struct arena arena;
+	void *insns;
+	size_t n;
+	int fd;
+
+	arena_init(&arena, ARENA_MAX_DEFAULT);
+	if (cgroup_devices_rules(NULL, &arena, &rules, &n, NULL) < 0 ||
+	    cgroup_devices_make(rules, n, &arena, &insns, &n, NULL) < 0)
+		die("device rules");
+	load.insns = (uint64_t)(uintptr_t)insns;
+	load.insn_cnt = (uint32_t)n;
+	load.license = (uint64_t)(uintptr_t) "Apache-2.0";
+	fd = (int)syscall(SYS_bpf, BPF_PROG_LOAD, &load, sizeof(load));
+	attach.attach_bpf_fd = (uint32_t)fd;
+	if (fd < 0 || syscall(SYS_bpf, BPF_PROG_ATTACH, &attach, sizeof(attach)) < 0)
+		die("bpf");
+	(void)close(fd);
+	arena_release(&arena);
+}
+
 static int run(const char *bundle, const char *cgroup)
 {
 	int fd, rc;
 	pid_t pid;
 
 	(void)mkdir(cgroup, 0755);
-	fd = open(cgroup, O_PATH | O_CLOEXEC);
+	fd = open(cgroup, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	filter_devices(fd);
 	pid = spawn(CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWNET, fd);
 	if (pid < 0)
 		die("clone3");

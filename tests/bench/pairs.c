@@ -8,7 +8,7 @@
  * that begins with "@" is not timed (set-up and clean-up).  Standard input
  * and output are /dev/null.  For each: median and minimum of the wall time in
  * microseconds, the largest resident set of a timed part in KiB, and the
- * ratio of its median to that of the first.  A part that fails ends it all.
+ * ratio of the first one's median to its own.  A part that fails ends it all.
  */
 #include <fcntl.h>
 #include <spawn.h>
@@ -126,7 +126,7 @@ static void report(struct command *c, size_t rounds, const struct command *first
 	median = c->times[rounds / 2];
 	base = first->times[rounds / 2];
 	(void)printf("%-8s %9.0f %9.0f %8ld %7.2f\n", c->name, median, c->times[0], c->max_rss,
-		     median / base);
+		     base / median);
 }
 
 int main(int argc, char **argv)

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* true.c - the least that a container can run: ends at once
  *
- * --pause waits for a signal; --nap gives another process 20 ms to end.
+ * --pause waits for a signal; --nap gives another process 60 ms to end.
  */
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
 
-#define NAP_NS 20000000
+#define NAP_NS 60000000
 
 int main(int argc, char **argv)
 {

@@ -32,8 +32,8 @@ static const struct nft_chain_def chains[] = {
 	{ "pre", "filter", "prerouting", NFT_PRIORITY_BRIDGE_DNAT },
 };
 static const struct nft_rule_def rules[] = {
-	{ "pre", "iifname . ether saddr @" ALLOWED " accept", 0 },
-	{ "pre", "iifname @" CHECKED " drop", 0 },
+	{ .chain = "pre", .text = "iifname . ether saddr @" ALLOWED " accept" },
+	{ .chain = "pre", .text = "iifname @" CHECKED " drop" },
 };
 static const struct nft_part part = {
 	.sets = sets,

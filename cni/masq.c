@@ -30,7 +30,8 @@ static const struct nft_set_def base_sets[] = { { SET, "addr", "verdict" } };
 static const struct nft_chain_def base_chains[] = {
 	{ "post", "nat", "postrouting", NFT_PRIORITY_SNAT },
 };
-static const struct nft_rule_def base_rules[] = { { "post", "ip saddr vmap @" SET, 0 } };
+static const struct nft_rule_def base_rules[] = { { .chain = "post",
+						    .text = "ip saddr vmap @" SET } };
 static const struct nft_part base_part = {
 	.sets = base_sets,
 	.n_sets = ARRAY_SIZE(base_sets),

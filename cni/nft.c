@@ -7,12 +7,6 @@
  *   ENOENT              a part is missing: ask which, make it in the same transaction
  *   EEXIST of a part    another process made it meanwhile: leave it out
  *   EEXIST of elements  look whose they are: ours are replaced, others' are the error
- * Answers are in the socket when sendto(2) returns: nf_tables works in the
- * caller's context, so nothing here ever waits for them.
- * The last close of such a socket takes the lock of all changes and holds it
- * until the kernel has freed what anybody deleted (nft_rcv_nl_event(): a grace
- * period, 10 to 20 ms).  So a child keeps the socket open until nobody has changed
- * anything for longer than that; then neither we nor the next change waits.
  * Every message carries the number of its operation, by which an answer is
  * known to be that operation's.
  * linux/netfilter/nf_tables.h, linux/netfilter/nfnetlink.h; netlink(7).
@@ -25,47 +19,17 @@
 #include <linux/netfilter.h>
 #include <linux/netfilter/nf_tables.h>
 #include <linux/netfilter/nfnetlink.h>
-#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 #include "base/buf.h"
-#include "base/fd.h"
-#include "base/proc.h"
 #include "cni/nft_encode.h"
+#include "cni/nft_socket.h"
 
-#define BATCH_MAX      ((size_t)256 << 20)
-#define FINDS_AT_ONCE  16 /* their answers must fit into the socket */
-#define SOCKET_DEFAULT ((size_t)96 << 10) /* what fits into any socket's buffer */
-#define SOCKET_MARGIN  8192
-#define ATTEMPTS       8
-#define PARTS_MAX      8 /* of a plan */
-#define PLANS_MAX      4
-#define OPERATIONS_MAX 2048 /* of one transaction, a group of elements being one */
-#define RECEIVE_SIZE   ((size_t)64 << 10)
-#define LINGER_MS      50
-#define LINGER_ROUNDS  20
-
-enum operation_kind { OP_BEGIN, OP_PART, OP_DETAIL, OP_DELETE, OP_ADD };
-struct operation {
-	enum operation_kind kind;
-	size_t plan, part; /* part: of OP_PART and OP_DETAIL */
-	const char *what; /* a chain or set, for the message */
-};
-
-struct nft {
-	struct mnl_socket *socket;
-	uint32_t seq; /* of the next message */
-	bool changed; /* something was: the close is left to a child */
-	struct buf batch;
-	uint32_t first_seq; /* of the batch: operation n has seq first_seq + n */
-	struct operation *operations;
-	size_t n_operations;
-	struct nlmsghdr *message; /* under construction, in the batch */
-	char *receive; /* RECEIVE_SIZE */
-};
+#define FINDS_AT_ONCE 16 /* their answers must fit into the socket */
+#define ATTEMPTS      8
+#define PARTS_MAX     8 /* of a plan */
+#define PLANS_MAX     4
 
 /* What is known about a plan after an attempt. */
 struct progress {
@@ -76,134 +40,14 @@ struct progress {
 	size_t n_old;
 };
 
-/* --- the socket --------------------------------------------------------------------- */
-
-struct nft *nft_open(struct err *err)
-{
-	struct nft *nft = calloc(1, sizeof(*nft));
-
-	if (!nft) {
-		(void)err_set(err, ENOMEM, "nftables: no memory");
-		return NULL;
-	}
-	buf_init_max(&nft->batch, BATCH_MAX);
-	nft->receive = malloc(RECEIVE_SIZE);
-	nft->operations = calloc(OPERATIONS_MAX, sizeof(*nft->operations));
-	nft->socket = mnl_socket_open2(NETLINK_NETFILTER, SOCK_CLOEXEC);
-	if (!nft->receive || !nft->operations || !nft->socket ||
-	    mnl_socket_bind(nft->socket, 0, MNL_SOCKET_AUTOPID) < 0) {
-		(void)err_sys(err, "open a socket to nftables");
-		nft_close(nft);
-		return NULL;
-	}
-	nft->seq = 1;
-	return nft;
-}
-
-/* The number of the current generation of rules: every change makes a new one.  0: not known. */
-static uint32_t generation(struct nft *nft)
-{
-	char request[NLMSG_HDRLEN + NLMSG_ALIGN(sizeof(struct nfgenmsg))];
-	struct nlmsghdr *h =
-		nftnl_nlmsg_build_hdr(request, NFT_MSG_GETGEN, AF_UNSPEC, 0, nft->seq++);
-	struct nlattr *attr;
-	ssize_t size;
-
-	if (mnl_socket_sendto(nft->socket, h, h->nlmsg_len) < 0)
-		return 0;
-	size = recv(mnl_socket_get_fd(nft->socket), nft->receive, RECEIVE_SIZE, MSG_DONTWAIT);
-	h = (struct nlmsghdr *)nft->receive;
-	if (size <= 0 || !mnl_nlmsg_ok(h, (int)size) || h->nlmsg_type == NLMSG_ERROR)
-		return 0;
-	mnl_attr_for_each(attr, h,
-			  sizeof(struct nfgenmsg)) if (mnl_attr_get_type(attr) ==
-						       NFTA_GEN_ID) return mnl_attr_get_u32(attr);
-	return 0;
-}
-
-/* The child has the descriptor as well: its exit, when all is quiet, is the last close. */
-static int linger(void *data)
-{
-	uint32_t before = generation(data);
-
-	for (int i = 0; i < LINGER_ROUNDS; i++) {
-		uint32_t now;
-
-		(void)poll(NULL, 0, LINGER_MS);
-		now = generation(data);
-		if (now == before)
-			break;
-		before = now;
-	}
-	return 0;
-}
-
-void nft_close(struct nft *nft)
-{
-	if (!nft)
-		return;
-	if (nft->changed && nft->socket)
-		(void)fd_close(proc_background(linger, nft, NULL));
-	if (nft->socket)
-		(void)mnl_socket_close(nft->socket);
-	buf_release(&nft->batch);
-	free(nft->operations);
-	free(nft->receive);
-	free(nft);
-}
-
-void nft_cleanup(struct nft **nft)
-{
-	const int saved = errno;
-
-	nft_close(*nft);
-	errno = saved;
-}
-
-static int send_bytes(struct nft *nft, const void *data, size_t size, struct err *err)
-{
-	const int want = (int)(size + SOCKET_MARGIN);
-	const int fd = mnl_socket_get_fd(nft->socket);
-
-	if (size > SOCKET_DEFAULT &&
-	    setsockopt(fd, SOL_SOCKET, SO_SNDBUFFORCE, &want, sizeof(want)) < 0)
-		return err_sys(err, "nftables: room for %zu bytes", size);
-	if (mnl_socket_sendto(nft->socket, data, size) < 0)
-		return err_sys(err, "nftables: send a change");
-	return 0;
-}
-
-/* The next bunch of answers: its size, 0 when there is none, -1 with err. */
-static ssize_t receive_answers(struct nft *nft, struct err *err)
-{
-	ssize_t size;
-
-	do {
-		size = recv(mnl_socket_get_fd(nft->socket), nft->receive, RECEIVE_SIZE,
-			    MSG_DONTWAIT);
-	} while (size < 0 && errno == EINTR);
-	if (size < 0 && errno == EAGAIN)
-		return 0;
-	if (size < 0)
-		return err_sys(err, "nftables: receive an answer");
-	return size;
-}
-
-/* Of an NLMSG_ERROR: 0 or the errno. */
-static int answer_code(const struct nlmsghdr *h)
-{
-	const struct nlmsgerr *e = mnl_nlmsg_get_payload(h);
-
-	return mnl_nlmsg_get_payload_len(h) < sizeof(*e) ? EBADMSG : -e->error;
-}
-
 /* --- a transaction -------------------------------------------------------------------- */
 
 /* A message at the end of the batch, or NULL with err. */
 static struct nlmsghdr *message_begin(struct nft *nft, enum nf_tables_msg_types type,
 				      enum nft_family family, uint16_t flags, struct err *err)
 {
-	if (nft->n_operations == OPERATIONS_MAX || buf_reserve(&nft->batch, NFT_MESSAGE_MAX) < 0) {
+	if (nft->n_operations == NFT_OPERATIONS_MAX ||
+	    buf_reserve(&nft->batch, NFT_MESSAGE_MAX) < 0) {
 		(void)err_set(err, ENOMEM, "nftables: too large a change");
 		return NULL;
 	}
@@ -212,7 +56,7 @@ static struct nlmsghdr *message_begin(struct nft *nft, enum nf_tables_msg_types 
 	return nft->message;
 }
 
-static void message_end(struct nft *nft, const struct operation *op)
+static void message_end(struct nft *nft, const struct nft_operation *op)
 {
 	nft->operations[nft->n_operations++] = *op;
 	nft->batch.len += MNL_ALIGN(nft->message->nlmsg_len);
@@ -227,7 +71,7 @@ static int batch_begin(struct nft *nft, struct err *err)
 		return err_set(err, ENOMEM, "nftables: no memory");
 	nft->first_seq = nft->seq;
 	nft->message = nftnl_batch_begin(nft->batch.s, nft->seq);
-	message_end(nft, &(struct operation){ .kind = OP_BEGIN });
+	message_end(nft, &(struct nft_operation){ .kind = OP_BEGIN });
 	return 0;
 }
 
@@ -244,7 +88,7 @@ static int batch_end(struct nft *nft, struct err *err)
 	return 0;
 }
 
-static int put_table(struct nft *nft, const struct nft_plan *plan, const struct operation *op,
+static int put_table(struct nft *nft, const struct nft_plan *plan, const struct nft_operation *op,
 		     struct err *err)
 {
 	struct nlmsghdr *h = message_begin(nft, NFT_MSG_NEWTABLE, plan->family, NLM_F_CREATE, err);
@@ -256,7 +100,7 @@ static int put_table(struct nft *nft, const struct nft_plan *plan, const struct 
 }
 
 static int put_chain(struct nft *nft, const struct nft_plan *plan, const struct nft_chain_def *def,
-		     const struct operation *op, struct err *err)
+		     const struct nft_operation *op, struct err *err)
 {
 	const uint16_t flags = NLM_F_CREATE | (op->kind == OP_PART ? NLM_F_EXCL : 0);
 	struct nlmsghdr *h = message_begin(nft, NFT_MSG_NEWCHAIN, plan->family, flags, err);
@@ -268,7 +112,7 @@ static int put_chain(struct nft *nft, const struct nft_plan *plan, const struct 
 }
 
 static int put_set(struct nft *nft, const struct nft_plan *plan, const struct nft_set_def *def,
-		   const struct operation *op, struct err *err)
+		   const struct nft_operation *op, struct err *err)
 {
 	struct nlmsghdr *h = message_begin(nft, NFT_MSG_NEWSET, plan->family, NLM_F_CREATE, err);
 
@@ -279,9 +123,9 @@ static int put_set(struct nft *nft, const struct nft_plan *plan, const struct nf
 }
 
 static int put_rule(struct nft *nft, const struct nft_plan *plan, const struct nft_rule_def *def,
-		    const struct operation *op, struct err *err)
+		    const struct nft_operation *op, struct err *err)
 {
-	const uint16_t flags = NLM_F_CREATE | NLM_F_APPEND;
+	const uint16_t flags = NLM_F_CREATE | (def->first ? 0 : NLM_F_APPEND);
 	struct nlmsghdr *h;
 
 	if (def->only != 0 && nft_family(def->only) != plan->family)
@@ -294,7 +138,7 @@ static int put_rule(struct nft *nft, const struct nft_plan *plan, const struct n
 }
 
 /* The first chain is the one that tells whether the part was there already. */
-static int put_part(struct nft *nft, const struct nft_plan *plan, struct operation op,
+static int put_part(struct nft *nft, const struct nft_plan *plan, struct nft_operation op,
 		    struct err *err)
 {
 	const struct nft_part *part = plan->parts[op.part];
@@ -325,7 +169,7 @@ static int put_part(struct nft *nft, const struct nft_plan *plan, struct operati
 
 /* Elements of one set that follow each other are one message. */
 static int put_elements(struct nft *nft, const struct nft_plan *plan, const struct nft_element *v,
-			size_t n, struct operation op, struct err *err)
+			size_t n, struct nft_operation op, struct err *err)
 {
 	const bool add = op.kind == OP_ADD;
 
@@ -348,7 +192,7 @@ static int put_elements(struct nft *nft, const struct nft_plan *plan, const stru
 static int put_plan(struct nft *nft, const struct nft_plan *plan, const struct progress *progress,
 		    size_t number, struct err *err)
 {
-	struct operation op = { .plan = number };
+	struct nft_operation op = { .plan = number };
 
 	for (op.part = 0; op.part < plan->n_parts; op.part++)
 		if (progress->missing[op.part] && put_part(nft, plan, op, err) < 0)
@@ -362,16 +206,16 @@ static int put_plan(struct nft *nft, const struct nft_plan *plan, const struct p
 }
 
 /* Sends the batch: 0, or the first operation's errno and that operation; -1 with err. */
-static int run_batch(struct nft *nft, struct operation *ret, struct err *err)
+static int run_batch(struct nft *nft, struct nft_operation *ret, struct err *err)
 {
 	bool answered = false;
 	int code = 0;
 	ssize_t size;
 
 	nft->changed = true;
-	if (batch_end(nft, err) < 0 || send_bytes(nft, nft->batch.s, nft->batch.len, err) < 0)
+	if (batch_end(nft, err) < 0 || nft_send(nft, nft->batch.s, nft->batch.len, err) < 0)
 		return -1;
-	while ((size = receive_answers(nft, err)) > 0) {
+	while ((size = nft_receive(nft, err)) > 0) {
 		const struct nlmsghdr *h = (const struct nlmsghdr *)nft->receive;
 
 		for (int left = (int)size; mnl_nlmsg_ok(h, left); h = mnl_nlmsg_next(h, &left)) {
@@ -380,8 +224,8 @@ static int run_batch(struct nft *nft, struct operation *ret, struct err *err)
 			if (h->nlmsg_type != NLMSG_ERROR || number >= nft->n_operations)
 				continue;
 			answered = true;
-			if (code == 0 && answer_code(h) != 0) {
-				code = answer_code(h);
+			if (code == 0 && nft_answer_code(h) != 0) {
+				code = nft_answer_code(h);
 				*ret = nft->operations[number];
 			}
 		}
@@ -395,36 +239,58 @@ static int run_batch(struct nft *nft, struct operation *ret, struct err *err)
 
 /* --- questions ----------------------------------------------------------------------------- */
 
-/* One chain: 1 it is there, 0, -1 with err. */
-static int has_chain(struct nft *nft, const struct nft_plan *plan, const char *chain,
-		     struct err *err)
+/* Asks for one chain: its message, valid until the next answer; NULL when there is none (err->code
+ * ENOENT) or with another err. */
+static const struct nlmsghdr *get_chain(struct nft *nft, enum nft_family family, const char *table,
+					const char *chain, struct err *err)
 {
 	const struct nft_chain_def def = { .name = chain };
 	struct nlmsghdr *h;
 	ssize_t size;
-	int code;
 
 	buf_clear(&nft->batch);
 	nft->n_operations = 0;
-	h = message_begin(nft, NFT_MSG_GETCHAIN, plan->family, 0, err);
-	if (!h || nft_encode_chain(h, plan->table, &def, err) < 0)
-		return -1;
+	h = message_begin(nft, NFT_MSG_GETCHAIN, family, 0, err);
+	if (!h || nft_encode_chain(h, table, &def, err) < 0)
+		return NULL;
 	nft->seq++;
-	if (send_bytes(nft, h, h->nlmsg_len, err) < 0)
-		return -1;
-	size = receive_answers(nft, err);
+	if (nft_send(nft, h, h->nlmsg_len, err) < 0)
+		return NULL;
+	size = nft_receive(nft, err);
 	if (size < 0)
-		return -1;
+		return NULL;
 	h = (struct nlmsghdr *)nft->receive;
-	if (!mnl_nlmsg_ok(h, (int)size))
-		return err_set(err, EIO, "nftables: no answer about chain \"%s\"", chain);
+	if (!mnl_nlmsg_ok(h, (int)size)) {
+		(void)err_set(err, EIO, "nftables: no answer about chain \"%s\"", chain);
+		return NULL;
+	}
 	if (h->nlmsg_type != NLMSG_ERROR)
+		return h;
+	errno = nft_answer_code(h);
+	(void)err_sys(err, "nftables: chain \"%s\"", chain);
+	return NULL;
+}
+
+/* One chain: 1 it is there, 0, -1 with err. */
+static int has_chain(struct nft *nft, const struct nft_plan *plan, const char *chain,
+		     struct err *err)
+{
+	struct err why = { 0 };
+
+	if (get_chain(nft, plan->family, plan->table, chain, &why))
 		return 1;
-	code = answer_code(h);
-	if (code == ENOENT)
-		return 0;
-	errno = code;
-	return err_sys(err, "nftables: chain \"%s\"", chain);
+	return why.code == ENOENT ? 0 : err_set(err, why.code, "%s", why.msg);
+}
+
+int nft_chain_drops(struct nft *nft, enum nft_family family, const char *table, const char *chain,
+		    struct err *err)
+{
+	struct err why = { 0 };
+	const struct nlmsghdr *h = get_chain(nft, family, table, chain, &why);
+
+	if (h)
+		return nft_decode_policy(h, err);
+	return why.code == ENOENT ? 0 : err_set(err, why.code, "%s", why.msg);
 }
 
 int nft_has_parts(struct nft *nft, const struct nft_plan *plan, struct err *err)
@@ -465,15 +331,15 @@ static int find_answers(struct nft *nft, struct finding *f, struct err *err)
 	const char *set = f->v[0].set;
 	ssize_t size;
 
-	while ((size = receive_answers(nft, err)) > 0) {
+	while ((size = nft_receive(nft, err)) > 0) {
 		const struct nlmsghdr *h = (const struct nlmsghdr *)nft->receive;
 
 		for (int left = (int)size; mnl_nlmsg_ok(h, left); h = mnl_nlmsg_next(h, &left)) {
 			if (h->nlmsg_type != NLMSG_ERROR) {
 				if (nft_decode_elements(h, set, found_one, f, err) < 0)
 					return -1;
-			} else if (answer_code(h) != ENOENT && answer_code(h) != 0) {
-				errno = answer_code(h);
+			} else if (nft_answer_code(h) != ENOENT && nft_answer_code(h) != 0) {
+				errno = nft_answer_code(h);
 				return err_sys(err, "nftables: look into \"%s\"", set);
 			}
 		}
@@ -498,48 +364,13 @@ int nft_find(struct nft *nft, enum nft_family family, const char *table, struct 
 			h = message_begin(nft, NFT_MSG_GETSETELEM, family, 0, err);
 			if (!h || nft_encode_elements(h, table, &v[i + count], 1, true, err) < 0)
 				return -1;
-			message_end(nft, &(struct operation){ .kind = OP_DETAIL });
+			message_end(nft, &(struct nft_operation){ .kind = OP_DETAIL });
 		}
 		f.n = count;
-		if (send_bytes(nft, nft->batch.s, nft->batch.len, err) < 0 ||
+		if (nft_send(nft, nft->batch.s, nft->batch.len, err) < 0 ||
 		    find_answers(nft, &f, err) < 0)
 			return -1;
 	}
-	return 0;
-}
-
-int nft_request(struct nft *nft, struct nlmsghdr *h,
-		int (*each)(const struct nlmsghdr *h, void *data), void *data, struct err *err)
-{
-	ssize_t size;
-
-	h->nlmsg_seq = nft->seq++;
-	if (send_bytes(nft, h, h->nlmsg_len, err) < 0)
-		return -1;
-	while ((size = receive_answers(nft, err)) > 0) {
-		const struct nlmsghdr *answer = (const struct nlmsghdr *)nft->receive;
-
-		for (int left = (int)size; mnl_nlmsg_ok(answer, left);
-		     answer = mnl_nlmsg_next(answer, &left)) {
-			if (answer->nlmsg_type == NLMSG_ERROR && answer_code(answer) != 0) {
-				errno = answer_code(answer);
-				return err_sys(err, "nfnetlink");
-			}
-			if (answer->nlmsg_type >= NLMSG_MIN_TYPE && each && each(answer, data) < 0)
-				return err_set(err, EIO, "nfnetlink: bad answer");
-		}
-	}
-	return size < 0 ? -1 : 0;
-}
-
-int nft_status(struct err *err)
-{
-	AUTO_NFT nft = nft_open(err);
-
-	if (!nft)
-		return -1;
-	if (generation(nft) == 0)
-		return err_set(err, EOPNOTSUPP, "this kernel has no nf_tables");
 	return 0;
 }
 
@@ -588,7 +419,7 @@ static bool has_missing(const struct progress *progress, size_t n)
 
 /* What to do about a failed operation: 0 try again, -1 with err. */
 static int learn(struct nft *nft, const struct nft_plan *plan, struct progress *progress,
-		 const struct operation *op, int code, struct err *err)
+		 const struct nft_operation *op, int code, struct err *err)
 {
 	if (code == EINTR || code == EAGAIN)
 		return 0;
@@ -614,7 +445,7 @@ static int attempt(struct nft *nft, const struct nft_plan *plans, size_t n,
 		   struct progress *progress, struct err *err)
 {
 	for (int i = 0; i < ATTEMPTS; i++) {
-		struct operation op = { .kind = OP_BEGIN };
+		struct nft_operation op = { .kind = OP_BEGIN };
 		int code;
 
 		if (batch_begin(nft, err) < 0)
@@ -644,6 +475,14 @@ int nft_commit(struct nft *nft, const struct nft_plan *plans, size_t n, struct e
 	for (size_t i = 0; i < n; i++)
 		free(progress[i].old);
 	return rc;
+}
+
+int nft_make_parts(struct nft *nft, const struct nft_plan *plan, struct err *err)
+{
+	struct progress progress = { 0 };
+
+	name_parts(nft, plan, &progress);
+	return attempt(nft, plan, 1, &progress, err);
 }
 
 int nft_release(struct nft *nft, enum nft_family family, const char *table, struct nft_element *v,
@@ -705,7 +544,7 @@ static int walk_set(struct nft *nft, const char *set, struct sweep *s, struct er
 {
 	for (;;) {
 		const struct nlmsghdr *h = (const struct nlmsghdr *)nft->receive;
-		const ssize_t size = receive_answers(nft, err);
+		const ssize_t size = nft_receive(nft, err);
 
 		if (size < 0)
 			return -1;
@@ -713,9 +552,9 @@ static int walk_set(struct nft *nft, const char *set, struct sweep *s, struct er
 			return err_set(err, EIO, "nftables: the list of \"%s\" has no end", set);
 		for (int left = (int)size; mnl_nlmsg_ok(h, left); h = mnl_nlmsg_next(h, &left)) {
 			if (h->nlmsg_type == NLMSG_ERROR)
-				return answer_code(h) == ENOENT
+				return nft_answer_code(h) == ENOENT
 					       ? 1
-					       : err_set(err, answer_code(h),
+					       : err_set(err, nft_answer_code(h),
 							 "nftables: list \"%s\"", set);
 			if (h->nlmsg_type == NLMSG_DONE)
 				return 1;
@@ -733,7 +572,7 @@ static int drain(struct nft *nft, struct err *err)
 	ssize_t size;
 
 	do {
-		size = receive_answers(nft, err);
+		size = nft_receive(nft, err);
 	} while (size > 0);
 	return (int)size;
 }
@@ -752,7 +591,7 @@ static int list_set(struct nft *nft, enum nft_family family, const char *table, 
 		if (!h || nft_encode_set_name(h, table, set, err) < 0)
 			return -1;
 		nft->seq++;
-		if (send_bytes(nft, h, h->nlmsg_len, err) < 0)
+		if (nft_send(nft, h, h->nlmsg_len, err) < 0)
 			return -1;
 		rc = walk_set(nft, set, s, err);
 		if (rc != 0)

@@ -59,6 +59,7 @@ struct nft_chain_def {
 struct nft_rule_def {
 	const char *chain, *text;
 	int only; /* AF_INET or AF_INET6: for that family; 0: for all */
+	bool first; /* before the chain's other rules, not behind them */
 };
 struct nft_part {
 	const struct nft_set_def *sets;
@@ -132,6 +133,8 @@ void nft_cleanup(struct nft **nft);
 
 /* Makes the change.  EEXIST in err->code: an element is somebody else's (the message names it). */
 int nft_commit(struct nft *nft, const struct nft_plan *plans, size_t n, struct err *err);
+/* Makes the parts that are missing, though no element needs them. */
+int nft_make_parts(struct nft *nft, const struct nft_plan *plan, struct err *err);
 
 /* Looks up elements by set and key; a missing table or set has none. */
 int nft_find(struct nft *nft, enum nft_family family, const char *table, struct nft_element *v,
@@ -153,6 +156,9 @@ int nft_status(struct err *err);
 
 /* Is every part there? 1, 0, -1 with err. */
 int nft_has_parts(struct nft *nft, const struct nft_plan *plan, struct err *err);
+/* Does a chain drop what its rules say nothing about?  1, 0 (also when there is no such chain), -1. */
+int nft_chain_drops(struct nft *nft, enum nft_family family, const char *table, const char *chain,
+		    struct err *err);
 /* CHECK: are the plan's parts there, and what it adds with this owner and data? -1 with err says
  * what isn't. */
 int nft_check(struct nft *nft, const struct nft_plan *plan, struct err *err);

@@ -18,6 +18,9 @@
 #include <linux/netfilter.h>
 #include <linux/netfilter/nf_conntrack_tuple_common.h>
 #include <linux/netfilter/nf_tables.h>
+#include <linux/netfilter/x_tables.h>
+#include <linux/netfilter/xt_conntrack.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/buf.h"
@@ -203,9 +206,30 @@ static void load_expr(struct nftnl_expr *e, const struct nft_step *step)
 	case NFT_STEP_MASQUERADE:
 	case NFT_STEP_DNAT:
 	case NFT_STEP_COUNTER:
+	case NFT_STEP_XT_CONNTRACK:
 		break;
 	}
 }
+
+/* libnftnl keeps and frees what it is given, which gcc's analyser can't see. */
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wpragmas"
+#pragma GCC diagnostic ignored "-Wunknown-warning-option"
+#pragma GCC diagnostic ignored "-Wanalyzer-malloc-leak"
+/* The match of iptables, revision 3, with nothing but states compared. */
+static void xt_conntrack_expr(struct nftnl_expr *e, uint32_t states)
+{
+	struct xt_conntrack_mtinfo3 *info = calloc(1, XT_ALIGN(sizeof(*info)));
+
+	if (!info)
+		return; /* the kernel refuses the match without */
+	info->match_flags = XT_CONNTRACK_STATE;
+	info->state_mask = (uint16_t)states;
+	nftnl_expr_set_str(e, NFTNL_EXPR_MT_NAME, "conntrack");
+	nftnl_expr_set_u32(e, NFTNL_EXPR_MT_REV, 3);
+	nftnl_expr_set(e, NFTNL_EXPR_MT_INFO, info, XT_ALIGN(sizeof(*info)));
+} /* NOLINT(clang-analyzer-unix.Malloc): the same */
+#pragma GCC diagnostic pop
 
 static void use_expr(struct nftnl_expr *e, const struct nft_step *step, enum nft_family family)
 {
@@ -252,6 +276,9 @@ static void use_expr(struct nftnl_expr *e, const struct nft_step *step, enum nft
 	case NFT_STEP_FIB:
 		load_expr(e, step);
 		break;
+	case NFT_STEP_XT_CONNTRACK:
+		xt_conntrack_expr(e, step->key);
+		break;
 	case NFT_STEP_MASQUERADE:
 	case NFT_STEP_COUNTER:
 		break;
@@ -267,7 +294,7 @@ int nft_encode_rule(struct nlmsghdr *h, enum nft_family family, const char *tabl
 		[NFT_STEP_MASK] = "bitwise",	[NFT_STEP_COMPARE] = "cmp",
 		[NFT_STEP_LOOKUP] = "lookup",	[NFT_STEP_VERDICT] = "immediate",
 		[NFT_STEP_MASQUERADE] = "masq", [NFT_STEP_DNAT] = "nat",
-		[NFT_STEP_COUNTER] = "counter",
+		[NFT_STEP_COUNTER] = "counter", [NFT_STEP_XT_CONNTRACK] = "match",
 	};
 	struct nft_steps steps;
 	struct nftnl_rule *rule;
@@ -447,4 +474,20 @@ int nft_decode_elements(const struct nlmsghdr *h, const char *set, nft_each_fn *
 		rc = nftnl_set_elem_foreach(s, decode_element, &d);
 	nftnl_set_free(s);
 	return rc;
+}
+
+int nft_decode_policy(const struct nlmsghdr *h, struct err *err)
+{
+	struct nftnl_chain *c = nftnl_chain_alloc();
+	int drops;
+
+	if (!c)
+		return no_memory(err);
+	if (nftnl_chain_nlmsg_parse(h, c) < 0)
+		drops = err_set(err, EBADMSG, "nftables: can't read a chain");
+	else
+		drops = nftnl_chain_is_set(c, NFTNL_CHAIN_POLICY) &&
+			nftnl_chain_get_u32(c, NFTNL_CHAIN_POLICY) == NF_DROP;
+	nftnl_chain_free(c);
+	return drops;
 }

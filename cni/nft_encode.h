@@ -43,4 +43,7 @@ typedef int nft_each_fn(const struct nft_element *element, void *data);
 int nft_decode_elements(const struct nlmsghdr *h, const char *set, nft_each_fn *each, void *data,
 			struct err *err);
 
+/* Of an NFT_MSG_NEWCHAIN: 1 its policy is to drop, 0, -1 with err. */
+int nft_decode_policy(const struct nlmsghdr *h, struct err *err);
+
 #endif

@@ -104,6 +104,13 @@ static const struct named ct_statuses[] = {
 	{ "dnat", IPS_DST_NAT },
 	{ "confirmed", IPS_CONFIRMED },
 };
+/* XT_CONNTRACK_STATE_BIT() and XT_CONNTRACK_STATE_DNAT of linux/netfilter/xt_conntrack.h */
+static const struct named xt_states[] = {
+	{ "established", 1U << (IP_CT_ESTABLISHED + 1) },
+	{ "related", 1U << (IP_CT_RELATED + 1) },
+	{ "new", 1U << (IP_CT_NEW + 1) },
+	{ "dnat", 1U << (IP_CT_NUMBER + 2) },
+};
 static const struct named fib_types[] = {
 	{ "local", RTN_LOCAL },
 	{ "broadcast", RTN_BROADCAST },
@@ -503,6 +510,17 @@ static int verdict_statement(struct reader *r, const struct named *verdict)
 	return 0;
 }
 
+static int xt_statement(struct reader *r)
+{
+	struct nft_step *step = add_step(r, NFT_STEP_XT_CONNTRACK, 0);
+
+	if (!step)
+		return -1;
+	if (!accept_word(r, "conntrack") || next_word(r) <= 0)
+		return complain(r, "no state");
+	return parse_flags(r, xt_states, ARRAY_SIZE(xt_states), &step->key);
+}
+
 static int statement(struct reader *r)
 {
 	const struct key *key = accept_key(r);
@@ -517,6 +535,8 @@ static int statement(struct reader *r)
 		return verdict_statement(r, verdict);
 	if (strcmp(r->word, "dnat") == 0)
 		return dnat_statement(r);
+	if (strcmp(r->word, "xt") == 0)
+		return xt_statement(r);
 	if (strcmp(r->word, "masquerade") == 0)
 		return add_step(r, NFT_STEP_MASQUERADE, 0) ? 0 : -1;
 	if (strcmp(r->word, "counter") == 0)

@@ -8,6 +8,7 @@
  *	           KEY [. KEY]... [!=] @SET
  *	           KEY [. KEY]... vmap @MAP
  *	           dnat to KEY [. KEY]... map @MAP      addr . inet_service
+ *	           xt conntrack STATE[,STATE]...       as iptables writes --ctstate
  *	           masquerade | accept | drop | return | jump CHAIN | goto CHAIN | counter
  *	KEY:       ip|ip6 saddr|daddr, th|tcp|udp|sctp sport|dport, meta l4proto, iifname, oifname,
  *	           ether saddr|daddr, ct state|status, ct original proto-dst, fib daddr type
@@ -41,13 +42,14 @@ enum nft_step_kind {
 	NFT_STEP_MASQUERADE,
 	NFT_STEP_DNAT,
 	NFT_STEP_COUNTER,
+	NFT_STEP_XT_CONNTRACK,
 };
 
 /* One expression of a rule.  Registers are numbered in units of four bytes from 0. */
 struct nft_step {
 	enum nft_step_kind kind;
 	uint32_t reg; /* read from, or loaded */
-	uint32_t key; /* NFT_META_*, NFT_CT_*, NFT_PAYLOAD_* base */
+	uint32_t key; /* NFT_META_*, NFT_CT_*, NFT_PAYLOAD_* base, XT_CONNTRACK_STATE_* */
 	uint32_t offset, len; /* of the payload; of the value */
 	uint32_t op; /* NFT_CMP_* */
 	uint8_t value[NFT_VALUE_MAX]; /* compared with, masked by */

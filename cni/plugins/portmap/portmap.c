@@ -59,15 +59,16 @@ static const struct nft_chain_def base_chains[] = {
 	{ "all", NULL, NULL, 0 },
 };
 static const struct nft_rule_def base_rules[] = {
-	{ "pre", "fib daddr type local jump dn", 0 },
-	{ "out", "fib daddr type local jump dn", 0 },
-	{ "dn", "dnat to ip daddr . meta l4proto . th dport map @ipports", 0 },
-	{ "dn", "dnat to meta l4proto . th dport map @ports", 0 },
-	{ "post", "ip daddr . meta l4proto . th dport . ct original proto-dst vmap @back", 0 },
-	{ "all", "masquerade", 0 },
+	{ .chain = "pre", .text = "fib daddr type local jump dn" },
+	{ .chain = "out", .text = "fib daddr type local jump dn" },
+	{ .chain = "dn", .text = "dnat to ip daddr . meta l4proto . th dport map @ipports" },
+	{ .chain = "dn", .text = "dnat to meta l4proto . th dport map @ports" },
+	{ .chain = "post",
+	  .text = "ip daddr . meta l4proto . th dport . ct original proto-dst vmap @back" },
+	{ .chain = "all", .text = "masquerade" },
 	/* route_localnet lets such packets in */
-	{ "guard", "iifname != lo ip daddr 127.0.0.0/8 drop", AF_INET },
-	{ "guard", "iifname != lo ip saddr 127.0.0.0/8 drop", AF_INET },
+	{ .chain = "guard", .text = "iifname != lo ip daddr 127.0.0.0/8 drop", .only = AF_INET },
+	{ .chain = "guard", .text = "iifname != lo ip saddr 127.0.0.0/8 drop", .only = AF_INET },
 };
 static const struct nft_part base_part = {
 	.sets = base_sets,
@@ -228,9 +229,9 @@ static int make_conditional(struct conditional *c, const struct strings *words, 
 	c->sets[1] = base_sets[1];
 	c->sets[1].name = c->ipports;
 	c->chains[0].name = c->chain;
-	c->rules[0] = (struct nft_rule_def){ "dn", c->jump, 0 };
-	c->rules[1] = (struct nft_rule_def){ c->chain, c->to_ipports, 0 };
-	c->rules[2] = (struct nft_rule_def){ c->chain, c->to_ports, 0 };
+	c->rules[0] = (struct nft_rule_def){ .chain = "dn", .text = c->jump };
+	c->rules[1] = (struct nft_rule_def){ .chain = c->chain, .text = c->to_ipports };
+	c->rules[2] = (struct nft_rule_def){ .chain = c->chain, .text = c->to_ports };
 	c->part = (struct nft_part){ c->sets,  ARRAY_SIZE(c->sets), c->chains, 1,
 				     c->rules, ARRAY_SIZE(c->rules) };
 	return 0;

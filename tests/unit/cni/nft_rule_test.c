@@ -153,3 +153,13 @@ TEST(a_type_has_the_number_and_length_that_nft_knows)
 	CHECK_INT(nft_type_parse("addr inet_proto", NFT_IP, &type, &err), -1);
 	CHECK_INT(nft_type_parse("colour", NFT_IP, &type, &err), -1);
 }
+
+TEST(the_match_of_iptables_knows_states)
+{
+	REQUIRE(parse("xt conntrack related,established,dnat counter accept", NFT_IP) == 0);
+	REQUIRE(steps.n == 3);
+	CHECK_INT(steps.v[0].kind, NFT_STEP_XT_CONNTRACK);
+	CHECK_INT(steps.v[0].key, 2 | 4 | 1 << 7);
+	CHECK_INT(parse("xt limit 3", NFT_IP), -1);
+	CHECK_INT(parse("xt conntrack maybe", NFT_IP), -1);
+}

@@ -98,7 +98,7 @@ for variant in 'default|.' "SYS_PTRACE|.process.capabilities[] += [\"CAP_SYS_PTR
 	check "CVE-2016-9962 exec is not reachable through its descriptors ($name)" lacks "$(<"$T/watch.$name")" ESCAPE
 	check "CVE-2016-9962 exec holds no folder that can be listed ($name)" lacks "$(<"$T/watch.$name")" FD-DIR
 	[ "$name" = SYS_PTRACE ] ||
-		check "CVE-2016-9962 exec cannot be traced before it is the program ($name)" lacks "$(<"$T/watch.$name")" PTRACE-OK
+		check "CVE-2016-9962 CVE-2016-8659 exec cannot be traced before it is the program ($name)" lacks "$(<"$T/watch.$name")" PTRACE-OK
 	check "CVE-2019-5736 the program of the runtime cannot be opened for writing ($name)" lacks "$(<"$T/watch.$name")" EXE-WRITABLE
 	check "R2.c the environment of the runtime cannot be read ($name)" lacks "$(<"$T/watch.$name")" SECRET
 done
@@ -107,7 +107,7 @@ done
 mk "$(args /entry)"
 printf '#!/proc/self/exe\n' >rootfs/entry && chmod 755 rootfs/entry
 R run r3 >"$T/o" 2>&1 </dev/null
-check 'CVE-2019-5736 #!/proc/self/exe: the binary is unchanged' is "$binary_before" "$(sha256sum <"$SKERRY")"
+check 'CVE-2019-5736 CVE-2020-14298 #!/proc/self/exe: the binary is unchanged' is "$binary_before" "$(sha256sum <"$SKERRY")"
 mk "$(args /proc/self/exe --version)"
 R run r3 >"$T/o" 2>&1 </dev/null
 check 'CVE-2019-5736 args /proc/self/exe: the binary is unchanged' is "$binary_before" "$(sha256sum <"$SKERRY")"
@@ -127,7 +127,7 @@ fi
 for link in proc sys; do
 	mk "$(args true)"
 	rmdir "rootfs/$link" && mkdir rootfs/evil && ln -s /evil "rootfs/$link"
-	except crun 'mounts there' check "CVE-2019-19921 CVE-2023-28642 /$link of the root is a link: refused" fails R run r4
+	except crun 'mounts there' check "CVE-2019-19921 CVE-2023-28642 CVE-2025-54867 CVE-2025-62596 /$link of the root is a link: refused" fails R run r4
 	RD r4
 	mk "$(args true)"
 	rmdir "rootfs/$link" && ln -s ../../../../../../../tmp "rootfs/$link"
@@ -143,7 +143,7 @@ except crun 'writes it' check 'CVE-2019-16884 CVE-2025-52881 a fake /proc takes 
 RD r4
 for over in /proc/self/attr /proc/self /proc/sys /proc/sys/kernel /proc/1; do
 	mk "$(args true) | .mounts += [{destination: \"$over\", type: \"tmpfs\", source: \"tmpfs\"}]"
-	except 'crun runc' 'some are allowed' check "CVE-2019-16884 CVE-2025-52881 a mount over $over is refused" fails R run r4
+	except 'crun runc' 'some are allowed' check "CVE-2019-16884 CVE-2019-18837 CVE-2015-1334 CVE-2015-3631 CVE-2025-52881 a mount over $over is refused" fails R run r4
 	RD r4
 done
 mk "$(args true) | .mounts += [{destination: \"/x\", type: \"tmpfs\", source: \"t\"}, {destination: \"/x/../proc/self\", type: \"tmpfs\", source: \"t\"}]"
@@ -167,7 +167,7 @@ null_trick() {
 	R run r5 >"$T/o" 2>/dev/null </dev/null
 	RD r5
 }
-except 'crun runc' 'this version is open to it' check 'CVE-2025-31133 /dev/null is a link: the mask does not expose its target' eval 'null_trick link; [ "$(grep -c tricky "$T/o")" -le 1 ]'
+except 'crun runc' 'this version is open to it' check 'CVE-2025-31133 CVE-2025-62161 /dev/null is a link: the mask does not expose its target' eval 'null_trick link; [ "$(grep -c tricky "$T/o")" -le 1 ]'
 except 'crun runc' 'this version is open to it' check 'CVE-2025-31133 /dev/null is a plain file: the mask does not expose it' eval 'null_trick file; ! grep -q secretfile "$T/o"'
 mk "$(args true)"
 check 'CVE-2018-10892 CVE-2017-16539 the default masks hold /proc/acpi and /proc/scsi' jq -e '.linux.maskedPaths | contains(["/proc/acpi", "/proc/scsi"])' config.json
@@ -187,7 +187,7 @@ for target in /proc/sysrq-trigger "$T/outside-file" dir fifo; do
 	RD r6
 done
 mk "$(args hp tiocsti)"
-check 'CVE-2017-5226 CVE-2016-2779 no input reaches the terminal of the operator' eval \
+check 'CVE-2017-5226 CVE-2016-2568 CVE-2016-2779 no input reaches the terminal of the operator' eval \
 	'o=$(timeout -k 5 20 script -qec "$SKERRY --root $ROOT run r6" /dev/null </dev/null); lacks "$o" INJECTED && has "$o" "tiocsti 0"'
 mk "$(args sleep 1000)"
 up r6
@@ -222,7 +222,7 @@ race_mounts() {
 	[ -z "$(ls -A "$hostdir")" ] || { ls -lA "$hostdir"; return 1; }
 	! grep "$hostdir" /proc/self/mountinfo
 }
-except 'crun runc' 'this version is open to it' check 'CVE-2024-45310 CVE-2021-30465 nothing is made or mounted outside while the destination is swapped' race_mounts
+except 'crun runc' 'this version is open to it' check 'CVE-2024-45310 CVE-2021-30465 CVE-2015-3627 CVE-2017-1002101 CVE-2021-25741 CVE-2024-0132 CVE-2025-23359 nothing is made or mounted outside while the destination is swapped' race_mounts
 check 'CVE-2021-30465 nothing of the host is seen inside' eval '! grep -qx "boot\|usr\|lib64" "$T/race.out"'
 mk "$(args true)"
 cp /proc/self/mountinfo "$T/m1"
@@ -265,7 +265,7 @@ names_swept() {
 	done
 	return $bad
 }
-check 'CVE-2015-1335 CVE-2025-9566 every name the runtime writes to, replaced by a link: nothing outside changes' names_swept .
+check 'CVE-2015-1335 CVE-2025-9566 CVE-2026-55686 CVE-2024-9341 CVE-2024-5154 every name the runtime writes to, replaced by a link: nothing outside changes' names_swept .
 except 'crun runc' 'this version is open to it' check 'the same without a mount on /dev' names_swept '.mounts |= map(select(.destination | startswith("/dev") | not))'
 mk "$(args true) | .mounts += [{destination: \"/etc/hosts\", type: \"bind\", source: \"$MARK\", options: [\"bind\"]}]"
 echo precious >"$T/precious" && ln "$T/precious" rootfs/etc/hosts
@@ -274,7 +274,7 @@ check 'R8.d a hard link at a mount point is not emptied' is precious "$(<"$T/pre
 
 # === R9 ============================================================================
 mk "$(args grep CapInh /proc/self/status)"
-check 'CVE-2022-29162 CVE-2022-27650 run: nothing inheritable' shows 0000000000000000 R run r9
+check 'CVE-2022-29162 CVE-2022-27649 CVE-2022-27650 CVE-2022-27651 CVE-2022-24769 CVE-2025-27612 run: nothing inheritable' shows 0000000000000000 R run r9
 mk "$(args sleep 1000)"
 up r9
 check 'CVE-2022-29162 exec --cap: nothing inheritable' shows 0000000000000000 R exec --cap CAP_NET_RAW r9 grep CapInh /proc/self/status
@@ -283,7 +283,7 @@ check 'CVE-2022-36109 CVE-2022-2995 exec: groups of the caller are dropped' eval
 	'o=$(setpriv --groups 27,44 timeout 20 "$SKERRY" --root "$ROOT" exec -u 1000:1000 r9 hp self) && grep -qx groups <<<"$o"'
 RD r9
 mk "$(args hp self) | .process.user = {uid: 1000, gid: 1000}"
-check 'CVE-2022-36109 CVE-2022-2995 run: groups of the caller are dropped' eval \
+check 'CVE-2022-36109 CVE-2022-2989 CVE-2022-2995 run: groups of the caller are dropped' eval \
 	'o=$(setpriv --groups 27,44 timeout 20 "$SKERRY" --root "$ROOT" run r9) && grep -qx groups <<<"$o"'
 
 # === R10 ===========================================================================
@@ -296,7 +296,7 @@ r10() {
 	is "${value%%:*}" "$got"
 }
 for value in 1 1:1 0 1001 4294967294 4294967295 4294967296 -1 65536:-1 +0 0x0 ' 0' 1a '' : 1: :1 1:2:3 99999999999999999999 2147483648 18446744073709551616 evil minus; do
-	except 'crun runc' 'some pass' check "CVE-2024-40635 CVE-2026-30892 CVE-2016-3697 exec -u \"$value\": that number or refused" r10 "$value"
+	except 'crun runc' 'some pass' check "CVE-2024-40635 CVE-2026-30892 CVE-2016-3697 CVE-2026-46680 exec -u \"$value\": that number or refused" r10 "$value"
 done
 RD r10
 
@@ -354,7 +354,7 @@ check 'CVE-2019-14271 CVE-2022-1227 no program of the root is run by the runtime
 
 # === R13 ===========================================================================
 mk "$(args sh -c 'find /sys/fs/cgroup -type f | while read f; do [ -w $f ] && (: >>$f) 2>/dev/null && echo WRITABLE $f; done; mount | grep cgroup; find / -xdev -name release_agent 2>/dev/null; true')"
-check 'CVE-2022-0492 no cgroup file is writable, no release_agent' eval 'o=$(R run r13) && lacks "$o" WRITABLE && lacks "$o" release_agent'
+check 'CVE-2022-0492 CVE-2021-4154 no cgroup file is writable, no release_agent' eval 'o=$(R run r13) && lacks "$o" WRITABLE && lacks "$o" release_agent'
 for key in '../../cgroup.procs' 'memory.max/../x' '/cgroup.procs' 'cgroup.procs' '' '.' '..'; do
 	mk "$(args true) | .linux.resources.unified = {\"$key\": \"1\"}"
 	except 'crun runc' 'some pass' check "CVE-2023-6476 unified key \"$key\" is refused" fails R run r13
@@ -424,10 +424,10 @@ passwd_is() {
 	[ $((SECONDS - began)) -le 6 ]
 }
 for kind in fifo zero dir link out loop line lines socket; do
-	except 'crun runc' 'some hang or grow' check "CVE-2024-9676 CVE-2025-4437 /etc/passwd is a $kind: no hang, no growth" passwd_is $kind
+	except 'crun runc' 'some hang or grow' check "CVE-2024-9676 CVE-2025-4437 CVE-2026-47262 /etc/passwd is a $kind: no hang, no growth" passwd_is $kind
 done
 mk "$(args cat /etc/passwd) | .process.env += [\"HOME=/x\nroot2::0:0::/:/bin/sh\"]"
-check 'CVE-2022-4318 a newline in HOME injects nothing' eval 'R run r16 >"$T/o" 2>&1; ! grep -q "^root2:" "$T/o"'
+check 'CVE-2022-4318 CVE-2026-15809 CVE-2026-23953 a newline in HOME injects nothing' eval 'R run r16 >"$T/o" 2>&1; ! grep -q "^root2:" "$T/o"'
 RD r16
 mk "$(args true)"
 for f in skerry.json .skerry config.nspawn .krun_config.json; do

@@ -10,8 +10,9 @@
 #include <stdbool.h>
 
 #include "base/err.h"
+#include "cni/link.h"
 #include "cni/result.h"
-#include "cni/rtnl.h"
+#include "cni/skel.h"
 
 struct apply {
 	int netns; /* for the settings below /proc/sys/net; -1: leave them alone */
@@ -20,8 +21,8 @@ struct apply {
 	bool detect; /* wait for duplicate address detection; else IFA_F_NODAD */
 };
 
-/* Puts into the batch: `lo` up, addresses, the interface up, routes; the settings are written at
- * once.  The caller flushes, then calls apply_wait() when `detect`. */
+/* Puts into the batch: addresses, the interface up, routes; the settings are written at once.  The
+ * caller flushes, then calls apply_wait() when `detect`. */
 int apply_result(struct rtnl *r, const struct apply *apply, const struct result *result,
 		 struct err *err);
 /* Until no address is tentative any more; one that is taken is an error. */
@@ -31,5 +32,19 @@ int apply_wait(struct rtnl *r, const struct apply *apply, struct err *err);
  * interface), and the container's tables the routes? */
 int apply_check(struct rtnl *r, int index, const char *name, const struct result *result,
 		struct err *err);
+
+/* Lets the host forward packets of the families that the result has addresses of. */
+int apply_forwarding(const struct result *result, struct err *err);
+/* The interface of the container in a result: name, hardware address, sandbox; NULL: no memory. */
+struct result_interface *apply_add_interface(struct cni_call *call, const char *name,
+					     const struct mac *mac, uint32_t mtu, bool inside);
+/* The plugin's addresses, routes and dns into call->result, all on its last interface; the dns of
+ * the configuration wins. */
+int apply_take_ipam(struct cni_call *call, const struct result *ipam, struct err *err);
+
+/* CHECK: is the interface of prevResult in the container, of this kind (NULL: any), with its
+ * hardware address? */
+int apply_check_interface(struct cni_call *call, const char *kind, struct link *ret,
+			  struct err *err);
 
 #endif

@@ -15,14 +15,22 @@ PROGRAMS += $(BUILD)/skerry-cni
 LIBEXEC_PROGRAMS += $(BUILD)/skerry-cni
 endif
 
-# Whatever calls plugins links these after its own objects, then $(CNI_LIBS).
-# Debian has no libmnl.a: with one in the library path the program is static, else it is dynamic.
+# libnl keeps its headers in a folder of their own.
+override CPPFLAGS += -isystem /usr/include/libnl3
+
+# What a program with the plugins in it links behind its own objects.  Debian has no libmnl.a; where
+# there is one the program is static as the others are, else dynamic.
+CNI_LIBS_STATIC := -lnftnl -lmnl -lnl-3 -lyajl_s
 CNI_LIBS_DYNAMIC := -lnftnl -lmnl -lnl-3 -lyajl
 
 $(BUILD)/lib/cni.a: $(patsubst %.c,$(BUILD)/obj/%.o,$(CNI_CORE_SRC))
 	$(archive)
 $(BUILD)/lib/cni-plugins.a: $(patsubst %.c,$(BUILD)/obj/%.o,$(filter-out %/main.c,$(CNI_PLUGIN_SRC)))
 	$(archive)
+
+$(BUILD)/skerry-cni: $(BUILD)/obj/cni/plugins/main.o $(CNI_ARCHIVES)
+	$(call say,LD,$@)
+	$(Q)$(CC) $(CFLAGS_ALL) -pie $(LDFLAGS_ALL) -o $@ $^ $(CNI_LIBS_DYNAMIC)
 
 LAYERS_cni := cni-plugins cni base
 LIBS_cni := $(CNI_LIBS_DYNAMIC)

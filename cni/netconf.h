@@ -9,6 +9,7 @@
 #ifndef SKERRY_CNI_NETCONF_H
 #define SKERRY_CNI_NETCONF_H
 
+#include <errno.h>
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -112,8 +113,7 @@ struct netconf {
 	struct result prev; /* prevResult; empty without */
 	struct netconf_runtime runtime;
 	struct netconf_args args;
-	bool has_attachments;
-	struct netconf_attachments attachments;
+	struct netconf_attachments attachments; /* GC: null is none, as libcni writes it */
 };
 
 /* Codes 6 and 7; text must outlive ret. */

@@ -60,10 +60,15 @@ struct result_interface *result_add_interface(struct result *r, struct arena *ar
 struct result_ip *result_add_ip(struct result *r, struct arena *arena);
 struct result_route *result_add_route(struct result *r, struct arena *arena);
 
-/* `version` is that of the document, or NULL: taken from its cniVersion, and from `fallback` when
- * it has none.  JSON null is the empty result. */
+/* The version is that of the document's cniVersion, and `fallback` when it has none.  JSON null is the empty result. */
 int result_parse(const char *name, const char *text, size_t len, const char *fallback,
 		 struct arena *arena, struct result *ret, struct err *err);
+
+/* Appends the routes of a JSON array of { dst, gw, mtu, advmss, priority, table, scope }. */
+int result_routes_parse(const char *name, const char *text, struct arena *arena, struct result *ret,
+			struct err *err);
+/* The table of { nameservers, domain, search, options } into struct result_dns. */
+extern const struct json_table result_dns_table;
 
 /* Writes the result in this version as one JSON object.  Versions below 0.3 hold one address per
  * family, and it is an error to have none. */

@@ -77,7 +77,7 @@ void rtnl_put_ip(struct rtnl *r, int attr, const struct ip *ip);
 void rtnl_append(struct rtnl *r, const void *data, size_t size);
 void rtnl_nest(struct rtnl *r, int attr);
 void rtnl_nest_end(struct rtnl *r);
-/* The request begun last may fail with this errno (EEXIST, ENODEV, ...). */
+/* The request begun last, ended or not, may fail with this errno (EEXIST, ENODEV, ...). */
 void rtnl_tolerate(struct rtnl *r, int code);
 /* Ends it: it waits for the flush. */
 void rtnl_end(struct rtnl *r);
@@ -90,6 +90,8 @@ void rtnl_discard(struct rtnl *r);
 
 /* --- answers -------------------------------------------------------------------- */
 
+/* The header of its family, behind that of the message: to be copied out. */
+const void *rtnl_body(const struct nlmsghdr *h);
 /* 0 to go on, > 0 to stop early without failure, -1 with err. */
 typedef int rtnl_each_fn(const struct nlmsghdr *h, void *data, struct err *err);
 

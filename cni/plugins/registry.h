@@ -13,6 +13,11 @@ const struct cni_plugin *cni_plugin_find(const char *type);
 /* All of them, NULL at the end. */
 extern const struct cni_plugin *const cni_plugins[];
 
+extern const struct cni_plugin cni_plugin_bridge;
+extern const struct cni_plugin cni_plugin_firewall;
+extern const struct cni_plugin cni_plugin_host_local;
 extern const struct cni_plugin cni_plugin_loopback;
+extern const struct cni_plugin cni_plugin_portmap;
+extern const struct cni_plugin cni_plugin_static;
 
 #endif

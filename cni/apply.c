@@ -1,0 +1,327 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* apply.c - a result's addresses and routes on an interface in the container
+ *
+ * The order: IPv4 addresses, the interface up (the kernel announces what it has
+ * then, arp_notify), IPv6 addresses (added to an interface that is down they
+ * would lose their routes when it comes up), routes.  IPv6 addresses are ours
+ * by decision, so nobody waits two seconds for their detection (RFC 4862
+ * section 5.4) unless that is asked for.
+ */
+#include "cni/apply.h"
+
+#include <errno.h>
+#include <linux/if_addr.h>
+#include <sys/socket.h>
+#include <time.h>
+
+#include "cni/link.h"
+#include "cni/netns.h"
+#include "cni/route.h"
+
+#define SETTING_MAX   64
+#define DETECT_NAP_NS 10000000
+#define DETECT_NAPS   500 /* five seconds */
+
+static bool has_family(const struct result *result, int family)
+{
+	for (size_t i = 0; i < result->n_ips; i++)
+		if (result->ips[i].address.ip.family == family)
+			return true;
+	return false;
+}
+
+static int write_settings(const struct apply *apply, const struct result *result, struct err *err)
+{
+	static const struct {
+		const char *name, *value;
+		int family;
+		bool without_detection;
+	} settings[] = {
+		{ "arp_notify", "1", AF_INET, false },
+		{ "disable_ipv6", "0", AF_INET6, false },
+		{ "keep_addr_on_down", "1", AF_INET6, false },
+		{ "ndisc_notify", "1", AF_INET6, false },
+		{ "accept_dad", "0", AF_INET6, true },
+	};
+	struct netns_setting v[ARRAY_SIZE(settings)];
+	char names[ARRAY_SIZE(settings)][SETTING_MAX];
+	size_t n = 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(settings); i++) {
+		if (!has_family(result, settings[i].family) ||
+		    (settings[i].without_detection && apply->detect))
+			continue;
+		if (str_format(names[n], SETTING_MAX, "%s/conf/%s/%s",
+			       settings[i].family == AF_INET ? "ipv4" : "ipv6", apply->name,
+			       settings[i].name) < 0)
+			return err_sys(err, "settings of \"%s\"", apply->name);
+		v[n] = (struct netns_setting){ .name = names[n],
+					       .value = settings[i].value,
+					       .optional = true };
+		n++;
+	}
+	return n > 0 ? netns_sysctls(apply->netns, v, n, err) : 0;
+}
+
+/* Is it one of this interface? */
+static bool is_ours(const struct result *result, const struct result_ip *ip, const char *name)
+{
+	return ip->interface < 0 || (size_t)ip->interface >= result->n_interfaces ||
+	       str_eq(result->interfaces[ip->interface].name, name);
+}
+
+static void add_addresses(struct rtnl *r, const struct apply *apply, const struct result *result,
+			  int family)
+{
+	for (size_t i = 0; i < result->n_ips; i++) {
+		struct addr addr = { .index = apply->index, .net = result->ips[i].address };
+
+		if (addr.net.ip.family != family || !is_ours(result, &result->ips[i], apply->name))
+			continue;
+		if (family == AF_INET6 && !apply->detect)
+			addr.flags = IFA_F_NODAD;
+		addr_add(r, &addr);
+	}
+}
+
+/* The gateway of a route: its own, or that of the first address of its family. */
+static struct ip gateway_of(const struct result *result, const struct result_route *route)
+{
+	struct ip none = { 0 };
+
+	if (!ip_is_none(&route->gateway))
+		return route->gateway;
+	for (size_t i = 0; i < result->n_ips; i++)
+		if (result->ips[i].address.ip.family == route->dst.ip.family &&
+		    !ip_is_none(&result->ips[i].gateway))
+			return result->ips[i].gateway;
+	return none;
+}
+
+static struct route make_route(const struct result *result, const struct result_route *wanted,
+			       int index)
+{
+	struct route route = {
+		.dst = wanted->dst,
+		.gateway = gateway_of(result, wanted),
+		.oif = index,
+		.table = wanted->table.has ? (uint32_t)wanted->table.v : RT_TABLE_MAIN,
+		.priority = wanted->priority,
+		.mtu = wanted->mtu,
+		.advmss = wanted->advmss,
+	};
+
+	if (wanted->scope.has)
+		route.scope = (uint8_t)wanted->scope.v;
+	else if (ip_is_none(&route.gateway))
+		route.scope = RT_SCOPE_LINK;
+	return route;
+}
+
+int apply_result(struct rtnl *r, const struct apply *apply, const struct result *result,
+		 struct err *err)
+{
+	if (apply->netns >= 0 && write_settings(apply, result, err) < 0)
+		return -1;
+	add_addresses(r, apply, result, AF_INET);
+	link_up(r, apply->index);
+	add_addresses(r, apply, result, AF_INET6);
+	for (size_t i = 0; i < result->n_routes; i++) {
+		struct route route = make_route(result, &result->routes[i], apply->index);
+
+		route_add(r, &route, NLM_F_APPEND);
+	}
+	return 0;
+}
+
+/* --- detection ------------------------------------------------------------------ */
+
+struct tentative {
+	const char *name;
+	bool any;
+};
+
+static int look_tentative(const struct addr *addr, void *data, struct err *err)
+{
+	struct tentative *found = data;
+	char text[IP_TEXT_MAX];
+
+	if (!addr)
+		found->any = false;
+	else if (addr->flags & IFA_F_DADFAILED)
+		return err_set(err, EADDRINUSE, "address %s of \"%s\" is used by another host",
+			       ip_net_format(&addr->net, text), found->name);
+	else if (addr->flags & IFA_F_TENTATIVE)
+		found->any = true;
+	return 0;
+}
+
+int apply_wait(struct rtnl *r, const struct apply *apply, struct err *err)
+{
+	const struct timespec nap = { .tv_nsec = DETECT_NAP_NS };
+
+	for (int i = 0; i < DETECT_NAPS; i++) {
+		struct tentative found = { .name = apply->name };
+
+		if (addr_each(r, apply->index, AF_INET6, look_tentative, &found, err) < 0)
+			return -1;
+		if (!found.any)
+			return 0;
+		(void)nanosleep(&nap, NULL); /* cut short it only looks again earlier */
+	}
+	return err_set(err, ETIMEDOUT, "address detection on \"%s\" takes more than 5 seconds",
+		       apply->name);
+}
+
+/* --- CHECK ---------------------------------------------------------------------- */
+
+struct search {
+	const struct ip_net *net;
+	const struct route *route;
+	bool found;
+};
+
+static int match_addr(const struct addr *addr, void *data, struct err *err)
+{
+	struct search *search = data;
+
+	(void)err;
+	if (addr && ip_net_eq(&addr->net, search->net))
+		search->found = true;
+	return 0;
+}
+
+static int match_route(const struct route *route, void *data, struct err *err)
+{
+	struct search *search = data;
+	const struct route *wanted = search->route;
+	struct ip_net dst = ip_net_masked(&wanted->dst);
+
+	(void)err;
+	if (route && route->table == wanted->table && ip_net_eq(&route->dst, &dst) &&
+	    ip_eq(&route->gateway, &wanted->gateway) &&
+	    (!wanted->priority.has || route->priority.v == wanted->priority.v))
+		search->found = true;
+	return 0;
+}
+
+static int check_route(struct rtnl *r, const struct result *result,
+		       const struct result_route *wanted, struct err *err)
+{
+	struct route route = make_route(result, wanted, 0);
+	struct search search = { .route = &route };
+	char dst[IP_TEXT_MAX], via[IP_TEXT_MAX];
+
+	if (route_each(r, wanted->dst.ip.family, route.table, 0, match_route, &search, err) < 0)
+		return -1;
+	if (!search.found)
+		return err_set(err, ENOENT, "expected route to %s%s%s is not there",
+			       ip_net_format(&wanted->dst, dst),
+			       ip_is_none(&route.gateway) ? "" : " via ",
+			       ip_format(&route.gateway, via));
+	return 0;
+}
+
+int apply_check(struct rtnl *r, int index, const char *name, const struct result *result,
+		struct err *err)
+{
+	char text[IP_TEXT_MAX];
+
+	for (size_t i = 0; i < result->n_ips; i++) {
+		const struct ip_net *net = &result->ips[i].address;
+		struct search search = { .net = net };
+
+		if (!is_ours(result, &result->ips[i], name))
+			continue;
+		if (addr_each(r, index, net->ip.family, match_addr, &search, err) < 0)
+			return -1;
+		if (!search.found)
+			return err_set(err, ENOENT, "interface \"%s\" does not have address %s",
+				       name, ip_net_format(net, text));
+	}
+	for (size_t i = 0; i < result->n_routes; i++)
+		if (check_route(r, result, &result->routes[i], err) < 0)
+			return -1;
+	return 0;
+}
+
+int apply_check_interface(struct cni_call *call, const char *kind, struct link *ret,
+			  struct err *err)
+{
+	const char *name = call->args->ifname;
+	const struct result_interface *wanted =
+		result_find_interface(&call->conf->prev, name, call->args->netns);
+	struct rtnl *r = cni_inside(call, err);
+	struct mac mac;
+	char text[MAC_TEXT_MAX];
+
+	if (!r)
+		return -1;
+	if (!wanted)
+		return cni_err(err, CNI_ERR_CONFIG,
+			       "prevResult has no interface \"%s\" in sandbox \"%s\"", name,
+			       call->args->netns);
+	if (link_get(r, name, ret, err) < 0)
+		return -1;
+	if (kind && !str_eq(ret->kind, kind))
+		return err_set(err, EINVAL, "container interface \"%s\" is no %s but a %s", name,
+			       kind, ret->kind[0] ? ret->kind : "device");
+	if (wanted->mac && wanted->mac[0] &&
+	    (mac_parse(wanted->mac, &mac) < 0 || !mac_eq(&mac, &ret->mac)))
+		return err_set(err, EINVAL,
+			       "container interface \"%s\" has the hardware address %s, not %s",
+			       name, mac_format(&ret->mac, text), wanted->mac);
+	return 0;
+}
+
+/* --- results and the host ------------------------------------------------------- */
+
+struct result_interface *apply_add_interface(struct cni_call *call, const char *name,
+					     const struct mac *mac, uint32_t mtu, bool inside)
+{
+	struct result_interface *interface = result_add_interface(&call->result, call->arena);
+	char text[MAC_TEXT_MAX];
+
+	if (!interface)
+		return NULL;
+	interface->name = arena_strdup(call->arena, name);
+	interface->mac = mac ? arena_strdup(call->arena, mac_format(mac, text)) : NULL;
+	interface->mtu = mtu;
+	interface->sandbox = inside ? call->args->netns : NULL;
+	return interface->name && (interface->mac || !mac) ? interface : NULL;
+}
+
+int apply_take_ipam(struct cni_call *call, const struct result *ipam, struct err *err)
+{
+	const struct result_dns *dns = &call->conf->dns;
+	struct result *r = &call->result;
+
+	for (size_t i = 0; i < ipam->n_ips; i++) {
+		struct result_ip *ip = result_add_ip(r, call->arena);
+
+		if (!ip)
+			return err_set(err, ENOMEM, "no room for the result");
+		*ip = ipam->ips[i];
+		ip->interface = (int)r->n_interfaces - 1;
+	}
+	for (size_t i = 0; i < ipam->n_routes; i++) {
+		struct result_route *route = result_add_route(r, call->arena);
+
+		if (!route)
+			return err_set(err, ENOMEM, "no room for the result");
+		*route = ipam->routes[i];
+	}
+	r->dns = dns->nameservers.n || dns->search.n || dns->options.n || dns->domain ? *dns
+										      : ipam->dns;
+	return 0;
+}
+
+int apply_forwarding(const struct result *result, struct err *err)
+{
+	if (has_family(result, AF_INET) && netns_sysctl(-1, "ipv4/ip_forward", "1", err) < 0)
+		return -1;
+	if (has_family(result, AF_INET6) &&
+	    netns_sysctl(-1, "ipv6/conf/all/forwarding", "1", err) < 0)
+		return -1;
+	return 0;
+}

@@ -1,0 +1,442 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* bridge.c - plugin bridge: a port of a bridge for the container
+ *
+ * ADD, with the bridge there: the lease (files), two questions (bridge, its
+ * addresses), one request that makes both ends of the pair, one batch inside
+ * the container, one nftables transaction.  Nothing waits for the carrier or
+ * for address detection: the pair is up from the start, and the addresses are
+ * ours by decision.
+ * The lease comes first, since everything else is known by the container's name
+ * alone; undo goes backwards.
+ * DEL gives the lease back first and always.
+ * GC and STATUS are those of IPAM and of the nftables elements.
+ */
+#include <errno.h>
+#include <linux/neighbour.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "cni/apply.h"
+#include "cni/ipam.h"
+#include "cni/macspoof.h"
+#include "cni/masq.h"
+#include "cni/netns.h"
+#include "cni/plugins/bridge/config.h"
+#include "cni/plugins/bridge/device.h"
+#include "cni/plugins/registry.h"
+#include "cni/route.h"
+#include "cni/veth.h"
+
+/* An ADD on its way, and what is to be undone. */
+struct add {
+	struct cni_call *call;
+	struct bridge_config config;
+	struct result ipam;
+	struct link bridge;
+	struct veth veth;
+	bool leased, linked, masqueraded, checked;
+};
+
+/* --- gateways ------------------------------------------------------------------- */
+
+static bool has_default_route(const struct result *r, int family)
+{
+	for (size_t i = 0; i < r->n_routes; i++)
+		if (r->routes[i].dst.ip.family == family && r->routes[i].dst.prefix == 0 &&
+		    !ip_is_none(&r->routes[i].gateway))
+			return true;
+	return false;
+}
+
+/* isGateway: an address without a gateway has the first one of its network;
+ * isDefaultGateway: which the default route leads to. */
+static int complete_gateways(struct add *a, struct err *err)
+{
+	struct result *r = &a->ipam;
+
+	for (size_t i = 0; i < r->n_ips; i++) {
+		struct result_ip *ip = &r->ips[i];
+		struct ip first = ip_net_first(&ip->address);
+		struct result_route *route;
+
+		if (ip_is_none(&ip->gateway) && a->config.is_gateway &&
+		    ip_add(&first, 1, &ip->gateway) < 0)
+			return cni_err(err, CNI_ERR_CONFIG, "no room for a gateway");
+		if (!a->config.is_default_gateway || has_default_route(r, ip->address.ip.family))
+			continue;
+		route = result_add_route(r, a->call->arena);
+		if (!route)
+			return err_set(err, ENOMEM, "no room for the result");
+		route->dst.ip.family = ip->address.ip.family;
+		route->gateway = ip->gateway;
+	}
+	return 0;
+}
+
+/* --- ADD ------------------------------------------------------------------------ */
+
+static int lease(struct add *a, struct err *err)
+{
+	if (!ipam_has(a->call))
+		return 0;
+	if (ipam_add(a->call, &a->ipam, err) < 0)
+		return -1;
+	a->leased = true;
+	if (a->ipam.n_ips == 0)
+		return cni_err(err, CNI_ERR_CONFIG, "IPAM plugin returned missing IP config");
+	return complete_gateways(a, err);
+}
+
+/* Who had the container's address before may still be remembered with another hardware address;
+ * "stale" is what is used at once and verified later (RFC 4861 section 7.3.2). */
+static void announce(struct add *a, struct rtnl *r, const struct link *device)
+{
+	for (size_t i = 0; i < a->ipam.n_ips; i++) {
+		const struct neigh neigh = {
+			.family = a->ipam.ips[i].address.ip.family,
+			.index = device->index,
+			.ip = a->ipam.ips[i].address.ip,
+			.mac = a->veth.inside_mac,
+			.state = NUD_STALE,
+		};
+
+		neigh_add(r, &neigh, NLM_F_REPLACE);
+		rtnl_tolerate(r, ENOBUFS); /* a full table learns by itself */
+	}
+}
+
+static int prepare_bridge(struct add *a, struct err *err)
+{
+	struct link gateway;
+	struct rtnl *r;
+
+	if (bridge_device_ensure(a->call, &a->config, &a->bridge, err) < 0)
+		return -1;
+	if (!a->config.is_gateway || a->ipam.n_ips == 0)
+		return 0;
+	r = cni_host(a->call, err);
+	if (!r || bridge_device_gateway(a->call, &a->config, &a->bridge, &gateway, err) < 0 ||
+	    bridge_device_addresses(a->call, &a->config, &gateway, &a->ipam, err) < 0)
+		return -1;
+	announce(a, r, &gateway);
+	return apply_forwarding(&a->ipam, err);
+}
+
+static int set_port(struct add *a, struct err *err)
+{
+	const struct link_port port = {
+		.hairpin = { .has = a->config.hairpin, .v = true },
+		.isolated = { .has = a->config.isolated, .v = true },
+	};
+	struct rtnl *r = cni_host(a->call, err);
+
+	if (!r)
+		return -1;
+	if (port.hairpin.has || port.isolated.has)
+		link_set_port(r, a->veth.index, &port);
+	if (bridge_config_has_vlans(&a->config))
+		bridge_device_vlans(r, &a->config, &a->bridge, a->veth.index, true);
+	return rtnl_flush(r, err);
+}
+
+static int make_link(struct add *a, struct err *err)
+{
+	a->veth.inside_name = a->call->args->ifname;
+	a->veth.mtu = a->config.mtu;
+	a->veth.master = a->bridge.index;
+	if (veth_make(a->call, &a->veth, err) < 0)
+		return -1;
+	a->linked = true;
+	return set_port(a, err);
+}
+
+static int set_inside(struct add *a, struct err *err)
+{
+	const struct apply apply = {
+		.netns = a->call->netns,
+		.index = a->veth.inside_index,
+		.name = a->call->args->ifname,
+		.detect = a->config.detect,
+	};
+	struct rtnl *r;
+
+	if (a->config.no_container_interface)
+		return 0;
+	r = cni_inside(a->call, err);
+	if (!r || apply_result(r, &apply, &a->ipam, err) < 0 || rtnl_flush(r, err) < 0)
+		return -1;
+	return apply.detect ? apply_wait(r, &apply, err) : 0;
+}
+
+/* The addresses of an attachment for masq.h, in the arena. */
+static int collect_nets(struct cni_call *call, const struct result *r, struct ip_net **ret,
+			struct err *err)
+{
+	struct ip_net *v = arena_array(call->arena, r->n_ips + 1, sizeof(*v));
+
+	if (!v)
+		return err_set(err, ENOMEM, "ipMasq: out of memory");
+	for (size_t i = 0; i < r->n_ips; i++)
+		v[i] = r->ips[i].address;
+	*ret = v;
+	return 0;
+}
+
+static int set_filters(struct add *a, struct err *err)
+{
+	const struct cni_args *args = a->call->args;
+	const struct macspoof spoof = {
+		.network = a->call->conf->name,
+		.container_id = args->container_id,
+		.ifname = args->ifname,
+		.port = a->veth.host_name,
+		.mac = a->veth.inside_mac,
+	};
+	struct ip_net *nets;
+
+	if (a->call->conf->ip_masq && a->ipam.n_ips > 0) {
+		if (collect_nets(a->call, &a->ipam, &nets, err) < 0 ||
+		    masq_add(a->call->conf->name, args->container_id, args->ifname, nets,
+			     a->ipam.n_ips, err) < 0)
+			return -1;
+		a->masqueraded = true;
+	}
+	if (a->config.mac_spoof_check) {
+		if (macspoof_add(&spoof, err) < 0)
+			return -1;
+		a->checked = true;
+	}
+	return 0;
+}
+
+static int make_result(struct add *a, struct err *err)
+{
+	uint32_t mtu = a->config.mtu ? a->config.mtu : VETH_MTU;
+
+	if (!apply_add_interface(a->call, a->config.bridge, &a->bridge.mac, a->bridge.mtu, false) ||
+	    !apply_add_interface(a->call, a->veth.host_name, &a->veth.mac, mtu, false) ||
+	    !apply_add_interface(a->call, a->call->args->ifname, &a->veth.inside_mac, mtu, true))
+		return err_set(err, ENOMEM, "no room for the result");
+	return apply_take_ipam(a->call, &a->ipam, err);
+}
+
+/* Backwards; what can't be undone now is for DEL. */
+static void undo(struct add *a)
+{
+	const struct cni_args *args = a->call->args;
+	const struct macspoof spoof = {
+		.network = a->call->conf->name,
+		.container_id = args->container_id,
+		.ifname = args->ifname,
+		.port = a->veth.host_name,
+		.mac = a->veth.inside_mac,
+	};
+
+	if (a->checked)
+		(void)macspoof_del(&spoof, NULL);
+	if (a->masqueraded)
+		(void)masq_del(a->call->conf->name, args->container_id, args->ifname, NULL, 0,
+			       NULL);
+	if (a->linked)
+		(void)link_remove(-1, a->veth.host_name, NULL);
+	if (a->leased)
+		(void)ipam_del(a->call, NULL);
+}
+
+static int bridge_add(struct cni_call *call, struct err *err)
+{
+	struct add a = { .call = call };
+	int mac;
+
+	if (bridge_config_load(call, &a.config, err) < 0)
+		return -1;
+	mac = cni_wanted_mac(call, &a.veth.inside_mac, err);
+	if (mac < 0)
+		return -1;
+	a.veth.has_mac = mac > 0;
+	veth_init(&a.veth);
+	if (lease(&a, err) == 0 && prepare_bridge(&a, err) == 0 && make_link(&a, err) == 0 &&
+	    set_inside(&a, err) == 0 && set_filters(&a, err) == 0 && make_result(&a, err) == 0)
+		return 0;
+	undo(&a);
+	return -1;
+}
+
+/* --- DEL ------------------------------------------------------------------------ */
+
+/* The end on the host that prevResult names, or NULL: neither in a sandbox nor the bridge. */
+static const struct result_interface *find_host_end(const struct cni_call *call,
+						    const struct bridge_config *config)
+{
+	const struct result *prev = &call->conf->prev;
+
+	for (size_t i = 0; i < prev->n_interfaces; i++) {
+		const struct result_interface *interface = &prev->interfaces[i];
+
+		if (!interface->sandbox && !str_eq(interface->name, config->bridge) &&
+		    str_starts(interface->name, "veth"))
+			return interface;
+	}
+	return NULL;
+}
+
+static int remove_filters(struct cni_call *call, const struct bridge_config *config,
+			  struct err *err)
+{
+	const struct cni_args *args = call->args;
+	const struct result_interface *port = find_host_end(call, config);
+	const struct result_interface *inside =
+		result_find_interface(&call->conf->prev, args->ifname, args->netns);
+	struct macspoof spoof = {
+		.network = call->conf->name,
+		.container_id = args->container_id,
+		.ifname = args->ifname,
+	};
+	struct ip_net *nets;
+
+	if (call->conf->ip_masq && (ipam_has(call) || call->conf->prev.n_ips > 0) &&
+	    (collect_nets(call, &call->conf->prev, &nets, err) < 0 ||
+	     masq_del(call->conf->name, args->container_id, args->ifname, nets,
+		      call->conf->prev.n_ips, err) < 0))
+		return -1;
+	if (!config->mac_spoof_check)
+		return 0;
+	if (port && inside && inside->mac && mac_parse(inside->mac, &spoof.mac) == 0)
+		spoof.port = port->name;
+	return macspoof_del(&spoof, err);
+}
+
+/* Without a namespace the pair is gone, unless only its path is. */
+static int remove_link(struct cni_call *call, const struct bridge_config *config, struct err *err)
+{
+	const struct result_interface *port;
+
+	if (call->netns >= 0)
+		return link_remove(call->netns, call->args->ifname, err);
+	port = find_host_end(call, config);
+	return port ? link_remove(-1, port->name, err) : 0;
+}
+
+static int bridge_del(struct cni_call *call, struct err *err)
+{
+	struct bridge_config config;
+	int result = 0;
+
+	if (bridge_config_load(call, &config, err) < 0)
+		return -1;
+	/* all of it, whatever fails; the first failure is told */
+	if (ipam_del(call, err) < 0)
+		result = -1;
+	if (remove_filters(call, &config, result == 0 ? err : NULL) < 0)
+		result = -1;
+	if (remove_link(call, &config, result == 0 ? err : NULL) < 0)
+		result = -1;
+	return result;
+}
+
+/* --- CHECK ---------------------------------------------------------------------- */
+
+static int check_host_end(struct cni_call *call, const struct bridge_config *config,
+			  const struct link *bridge, const struct link *inside,
+			  const struct result_interface *port, struct err *err)
+{
+	struct rtnl *r = cni_host(call, err);
+	struct link l;
+
+	if (!r || link_get(r, port->name, &l, err) < 0)
+		return -1;
+	if (!str_eq(l.kind, "veth") || inside->parent != l.index)
+		return err_set(err, EINVAL, "host interface \"%s\" is not the peer of \"%s\"",
+			       l.name, inside->name);
+	if (l.master != bridge->index)
+		return err_set(err, EINVAL, "host interface \"%s\" is no port of \"%s\"", l.name,
+			       bridge->name);
+	if (!(l.flags & IFF_UP))
+		return err_set(err, ENETDOWN, "host interface \"%s\" is down", l.name);
+	if (l.hairpin != config->hairpin)
+		return err_set(err, EINVAL, "host interface \"%s\" has hairpin mode %s", l.name,
+			       l.hairpin ? "on" : "off");
+	if (l.isolated != config->isolated)
+		return err_set(err, EINVAL, "host interface \"%s\" is %s", l.name,
+			       l.isolated ? "isolated" : "not isolated");
+	return 0;
+}
+
+static int check_filters(struct cni_call *call, const struct bridge_config *config,
+			 const struct result_interface *port, const struct link *inside,
+			 struct err *err)
+{
+	const struct cni_args *args = call->args;
+	const struct macspoof spoof = {
+		.network = call->conf->name,
+		.container_id = args->container_id,
+		.ifname = args->ifname,
+		.port = port ? port->name : NULL,
+		.mac = inside->mac,
+	};
+	struct ip_net *nets;
+
+	if (call->conf->ip_masq && call->conf->prev.n_ips > 0 &&
+	    (collect_nets(call, &call->conf->prev, &nets, err) < 0 ||
+	     masq_check(call->conf->name, args->container_id, args->ifname, nets,
+			call->conf->prev.n_ips, err) < 0))
+		return -1;
+	return config->mac_spoof_check && port ? macspoof_check(&spoof, err) : 0;
+}
+
+static int bridge_check(struct cni_call *call, struct err *err)
+{
+	struct bridge_config config;
+	struct link bridge, inside;
+	const struct result_interface *port;
+
+	if (bridge_config_load(call, &config, err) < 0 || ipam_check(call, err) < 0 ||
+	    apply_check_interface(call, "veth", &inside, err) < 0 ||
+	    bridge_device_check(call, &config, &call->conf->prev, &bridge, err) < 0)
+		return -1;
+	port = find_host_end(call, &config);
+	if (port && check_host_end(call, &config, &bridge, &inside, port, err) < 0)
+		return -1;
+	if (!config.no_container_interface && !(inside.flags & IFF_UP))
+		return err_set(err, ENETDOWN, "container interface \"%s\" is down", inside.name);
+	if (apply_check(&call->inside, inside.index, inside.name, &call->conf->prev, err) < 0)
+		return -1;
+	return check_filters(call, &config, port, &inside, err);
+}
+
+/* --- the network ---------------------------------------------------------------- */
+
+static int bridge_gc(struct cni_call *call, struct err *err)
+{
+	struct bridge_config config;
+	int result = 0;
+
+	if (bridge_config_load(call, &config, err) < 0)
+		return -1;
+	if (ipam_gc(call, err) < 0)
+		result = -1;
+	if (call->conf->ip_masq && masq_gc(call->conf, result == 0 ? err : NULL) < 0)
+		result = -1;
+	if (config.mac_spoof_check && macspoof_gc(call->conf, result == 0 ? err : NULL) < 0)
+		result = -1;
+	return result;
+}
+
+static int bridge_status(struct cni_call *call, struct err *err)
+{
+	struct bridge_config config;
+
+	if (bridge_config_load(call, &config, err) < 0)
+		return -1;
+	return ipam_status(call, err);
+}
+
+const struct cni_plugin cni_plugin_bridge = {
+	.type = "bridge",
+	.about = "a port of a bridge on the host",
+	.add = bridge_add,
+	.del = bridge_del,
+	.check = bridge_check,
+	.gc = bridge_gc,
+	.status = bridge_status,
+};

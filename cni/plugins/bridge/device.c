@@ -1,0 +1,273 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* device.c - bridge: the bridge itself, its gateway addresses and VLANs
+ *
+ * A new bridge is made down, told to take no router advertisements (one from a
+ * container would reconfigure the host, CVE-2020-10749), then set up.  It gets
+ * a hardware address of its own at once: else it would have the lowest one of
+ * its ports and change it as they come and go.
+ * Two ADDs may make it at the same moment: the second one's EEXIST is fine.
+ */
+#include "cni/plugins/bridge/device.h"
+
+#include <errno.h>
+#include <linux/if_addr.h>
+#include <linux/if_link.h>
+#include <stdio.h>
+#include <sys/socket.h>
+
+#include "cni/apply.h"
+#include "cni/names.h"
+#include "cni/netns.h"
+#include "cni/route.h"
+
+#define SETTING_MAX 64
+#define NEIGHBOURS  64 /* addresses of a bridge that are looked at */
+
+static int make(struct cni_call *call, const struct bridge_config *config, struct link *ret,
+		struct err *err)
+{
+	struct rtnl *r = cni_host(call, err);
+	const struct mac mac = names_mac();
+	const struct link_new new = {
+		.name = config->bridge, .kind = "bridge", .mac = &mac, .mtu = config->mtu
+	};
+	char setting[SETTING_MAX];
+	struct netns_setting settings[] = { { .name = setting, .value = "0", .optional = true } };
+
+	if (!r)
+		return -1;
+	link_new(r, &new);
+	if (bridge_config_has_vlans(config))
+		rtnl_put_u8(r, IFLA_BR_VLAN_FILTERING, 1);
+	rtnl_tolerate(r, EEXIST);
+	link_new_end(r);
+	if (rtnl_flush(r, err) < 0)
+		return -1;
+	if (str_format(setting, sizeof(setting), "ipv6/conf/%s/accept_ra", config->bridge) < 0)
+		return err_sys(err, "settings of \"%s\"", config->bridge);
+	if (netns_sysctls(-1, settings, ARRAY_SIZE(settings), err) < 0)
+		return -1;
+	return link_get(r, config->bridge, ret, err);
+}
+
+int bridge_device_ensure(struct cni_call *call, const struct bridge_config *config,
+			 struct link *ret, struct err *err)
+{
+	struct rtnl *r = cni_host(call, err);
+	int found = r ? link_find(r, config->bridge, ret, err) : -1;
+
+	if (found < 0 || (found == 0 && make(call, config, ret, err) < 0))
+		return -1;
+	if (!str_eq(ret->kind, "bridge"))
+		return cni_err(err, CNI_ERR_CONFIG, "\"%s\" already exists but is not a bridge",
+			       config->bridge);
+	if (config->promisc && !(ret->flags & IFF_PROMISC))
+		link_set_flags(r, ret->index, IFF_PROMISC, IFF_PROMISC);
+	if (!(ret->flags & IFF_UP))
+		link_up(r, ret->index);
+	return 0;
+}
+
+/* --- VLANs ---------------------------------------------------------------------- */
+
+void bridge_device_vlans(struct rtnl *r, const struct bridge_config *config,
+			 const struct link *bridge, int port, bool trunk)
+{
+	struct link_vlan vlan = { .first = bridge->vlan_default, .last = bridge->vlan_default };
+
+	if (config->preserve_default_vlan.has && !config->preserve_default_vlan.v &&
+	    vlan.first > 0) {
+		link_vlan_delete(r, port, &vlan);
+		rtnl_tolerate(r, ENOENT);
+	}
+	if (config->vlan > 0) {
+		vlan = (struct link_vlan){ .first = (uint16_t)config->vlan,
+					   .last = (uint16_t)config->vlan,
+					   .pvid = true,
+					   .untagged = true };
+		link_vlan_add(r, port, &vlan);
+	}
+	for (size_t i = 0; trunk && i < config->trunk.n; i++) {
+		vlan = bridge_config_trunk(config, i);
+		link_vlan_add(r, port, &vlan);
+	}
+}
+
+/* A pair with both ends here: BRIDGE.VLAN, and a port of the bridge in that VLAN. */
+static int make_vlan_port(struct cni_call *call, const struct bridge_config *config,
+			  const struct link *bridge, const char *name, struct err *err)
+{
+	struct rtnl *r = cni_host(call, err);
+	char port_name[IFNAMSIZ];
+	const struct mac mac = names_mac(), port_mac = names_mac();
+	const struct link_new first = {
+		.name = name,
+		.kind = "veth",
+		.index = names_index(),
+		.mac = &mac,
+		.mtu = config->mtu,
+	};
+	const struct link_new port = {
+		.name = port_name,
+		.index = names_index(),
+		.mac = &port_mac,
+		.mtu = config->mtu,
+	};
+
+	if (!r)
+		return -1;
+	names_interface("veth", port_name);
+	link_new_veth(r, &first, &port);
+	link_set_master(r, port.index, bridge->index);
+	bridge_device_vlans(r, config, bridge, port.index, false);
+	link_up(r, port.index);
+	link_up(r, first.index);
+	return rtnl_flush(r, err);
+}
+
+int bridge_device_gateway(struct cni_call *call, const struct bridge_config *config,
+			  const struct link *bridge, struct link *ret, struct err *err)
+{
+	struct rtnl *r = cni_host(call, err);
+	struct err failure = { 0 };
+	char name[IFNAMSIZ * 2];
+	int found;
+
+	if (!r)
+		return -1;
+	if (config->vlan == 0) {
+		*ret = *bridge;
+		return 0;
+	}
+	(void)snprintf(name, sizeof(name), "%s.%u", config->bridge, config->vlan);
+	if (!netconf_ifname_ok(name))
+		return cni_err(err, CNI_ERR_CONFIG, "interface name \"%s\" is too long", name);
+	found = link_find(r, name, ret, err);
+	if (found != 0)
+		return found < 0 ? -1 : 0;
+	/* somebody else may make it at the same moment */
+	if (make_vlan_port(call, config, bridge, name, &failure) < 0 && failure.code != EEXIST) {
+		if (err)
+			*err = failure;
+		return -1;
+	}
+	return link_get(r, name, ret, err);
+}
+
+/* --- addresses ------------------------------------------------------------------ */
+
+struct own_addresses {
+	struct ip_net v[NEIGHBOURS];
+	size_t n;
+};
+
+static int collect(const struct addr *addr, void *data, struct err *err)
+{
+	struct own_addresses *own = data;
+
+	(void)err;
+	if (!addr)
+		own->n = 0;
+	else if (own->n < NEIGHBOURS)
+		own->v[own->n++] = addr->net;
+	return 0;
+}
+
+static bool has_address(const struct own_addresses *own, const struct ip_net *net)
+{
+	for (size_t i = 0; i < own->n; i++)
+		if (ip_net_eq(&own->v[i], net))
+			return true;
+	return false;
+}
+
+/* Does an address it has stand in the way?  One of IPv4 always, of IPv6 where networks overlap. */
+static bool conflicts(const struct ip_net *own, const struct ip_net *wanted)
+{
+	if (own->ip.family != wanted->ip.family)
+		return false;
+	return own->ip.family == AF_INET || ip_net_overlaps(own, wanted);
+}
+
+static int add_address(struct rtnl *r, const struct bridge_config *config,
+		       const struct link *device, const struct own_addresses *own,
+		       const struct ip_net *wanted, struct err *err)
+{
+	struct addr addr = { .index = device->index };
+	char text[IP_TEXT_MAX];
+
+	for (size_t i = 0; i < own->n; i++) {
+		if (!conflicts(&own->v[i], wanted))
+			continue;
+		if (!config->force_address)
+			return cni_err(err, CNI_ERR_CONFIG,
+				       "\"%s\" already has an IP address different from %s",
+				       device->name, ip_net_format(wanted, text));
+		addr.net = own->v[i];
+		addr_delete(r, &addr);
+	}
+	addr.net = *wanted;
+	addr.flags = wanted->ip.family == AF_INET6 && !config->detect ? IFA_F_NODAD : 0;
+	addr_add(r, &addr);
+	rtnl_tolerate(r, EEXIST);
+	return 0;
+}
+
+int bridge_device_addresses(struct cni_call *call, const struct bridge_config *config,
+			    const struct link *device, const struct result *result, struct err *err)
+{
+	struct rtnl *r = cni_host(call, err);
+	struct own_addresses own = { 0 };
+
+	/* the request that waits (the bridge up) must not wait for an answer */
+	if (!r || rtnl_flush(r, err) < 0 ||
+	    addr_each(r, device->index, AF_UNSPEC, collect, &own, err) < 0)
+		return -1;
+	for (size_t i = 0; i < result->n_ips; i++) {
+		struct ip_net gateway = { .ip = result->ips[i].gateway,
+					  .prefix = result->ips[i].address.prefix };
+
+		if (ip_is_none(&gateway.ip) || has_address(&own, &gateway))
+			continue;
+		if (add_address(r, config, device, &own, &gateway, err) < 0)
+			return -1;
+		if (own.n < NEIGHBOURS)
+			own.v[own.n++] = gateway;
+	}
+	return 0;
+}
+
+int bridge_device_check(struct cni_call *call, const struct bridge_config *config,
+			const struct result *result, struct link *ret_bridge, struct err *err)
+{
+	const struct result_interface *wanted = result_find_interface(result, config->bridge, NULL);
+	struct rtnl *r = cni_host(call, err);
+	struct own_addresses own = { 0 };
+	struct link device;
+	char text[IP_TEXT_MAX], mac[MAC_TEXT_MAX];
+
+	if (!r || link_get(r, config->bridge, ret_bridge, err) < 0)
+		return -1;
+	if (!str_eq(ret_bridge->kind, "bridge"))
+		return err_set(err, EINVAL, "\"%s\" is not a bridge", config->bridge);
+	if (!(ret_bridge->flags & IFF_UP))
+		return err_set(err, ENETDOWN, "bridge \"%s\" is down", config->bridge);
+	if (wanted && wanted->mac && wanted->mac[0] &&
+	    !str_eq(wanted->mac, mac_format(&ret_bridge->mac, mac)))
+		return err_set(err, EINVAL, "bridge \"%s\" has the hardware address %s, not %s",
+			       config->bridge, mac, wanted->mac);
+	if (!config->is_gateway)
+		return 0;
+	if (bridge_device_gateway(call, config, ret_bridge, &device, err) < 0 ||
+	    addr_each(r, device.index, AF_UNSPEC, collect, &own, err) < 0)
+		return -1;
+	for (size_t i = 0; i < result->n_ips; i++) {
+		struct ip_net gateway = { .ip = result->ips[i].gateway,
+					  .prefix = result->ips[i].address.prefix };
+
+		if (!ip_is_none(&gateway.ip) && !has_address(&own, &gateway))
+			return err_set(err, ENOENT, "\"%s\" does not have the gateway address %s",
+				       device.name, ip_net_format(&gateway, text));
+	}
+	return 0;
+}

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* registry.c - the plugins that are linked in */
+#include "cni/plugins/registry.h"
+
+#include "base/buf.h"
+
+/* In the order of their names. */
+const struct cni_plugin *const cni_plugins[] = {
+	&cni_plugin_bridge,  &cni_plugin_host_local, &cni_plugin_loopback,
+	&cni_plugin_portmap, &cni_plugin_static,     NULL,
+};
+
+const struct cni_plugin *cni_plugin_find(const char *type)
+{
+	for (size_t i = 0; cni_plugins[i]; i++)
+		if (str_eq(cni_plugins[i]->type, type))
+			return cni_plugins[i];
+	return NULL;
+}

@@ -184,6 +184,8 @@ static int parse_host(const char *word, const char *last_colon, char dst[ADDRESS
 	if (len > 1 && word[0] == '[' && word[len - 1] == ']') {
 		word++;
 		len -= 2;
+	} else if (memchr(word, ':', len)) {
+		return -1; /* where would the address end? */
 	}
 	if (len >= ADDRESS_LEN)
 		return -1;

@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# coverage.sh - docs/coverage.md agrees with the decode tables, the help and the tests
+# coverage.sh - docs/coverage.md and docs/security.md agree with the decode tables, the help and the tests
 #
 # usage: tests/lint/coverage.sh [PROGRAM]      (default: build/skerry)
 #        tests/lint/coverage.sh --keys         the fields that need a row
@@ -9,7 +9,8 @@
 # 1. every field that the tables of runtime/spec decode has a row, named by its
 #    path (/process/user/uid, * for an item of a list), and every row a field
 # 2. every option that a --help shows has a row, and every row an option
-# 3. every file of a row is there, and its test holds the sentence given
+# 3. every file of a row is there, and its tests hold the sentences given; the same
+#    for docs/security.md, whose CVE numbers all have to stand in a test
 set -u
 cd "$(dirname "$0")/../.." || exit 1
 table=docs/coverage.md
@@ -132,7 +133,11 @@ while IFS='|' read -r _ what files tests _; do
 			complain "$what: $file has no \"$sentence\""
 		fi
 	done < <(sed 's/^ *//; s/ *$//; s/; */\n/g' <<<"$tests")
-done < <(grep '^| `' "$table")
+done < <(grep -h '^| `' "$table" docs/security.md)
+
+for cve in $(grep -o 'CVE-[0-9]*-[0-9]*' docs/security.md | sort -u); do
+	grep -rqw -e "$cve" tests/integration tests/unit || complain "docs/security.md: no test names $cve"
+done
 
 echo "coverage.sh: $rows rows, $bad complaints"
 [ "$bad" = 0 ]

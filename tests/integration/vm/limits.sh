@@ -21,11 +21,17 @@ S() {
 	timeout -k 5 60 "$SKERRY" --root "$ROOT" "${GLOBAL[@]}" "$@"
 }
 
-# start NAME RESOURCES: a container "cN" of this manager with them; $G is its group then
-start() {
+# bundle RESOURCES: the one bundle, with them, for the next container
+bundle() {
 	n=$((n + 1))
 	ID=c$n
-	mk ".process.args = [\"sleep\", \"1000\"] | .linux.resources = ($1) | .linux.cgroupsPath = \"$(path_of $ID)\""
+	jq ".process.args = [\"sleep\", \"1000\"] | .linux.resources = ($1) | .linux.cgroupsPath = \"$(path_of $ID)\"" \
+		"$T/base.json" >"$B/config.json"
+}
+
+# start RESOURCES: a container "cN" of this manager with them; $G is its group then
+start() {
+	bundle "$1"
 	S run -d "$ID" </dev/null || return
 	G=$(limits_at "$ID")
 	[ -d "$G" ]
@@ -72,53 +78,43 @@ sets() {
 
 # refused NAME RESOURCES
 refused() {
-	n=$((n + 1))
-	ID=c$n
-	mk ".process.args = [\"sleep\", \"1000\"] | .linux.resources = ($2) | .linux.cgroupsPath = \"$(path_of $ID)\""
+	bundle "$2"
 	check "$MANAGER: $1" fails S run -d "$ID"
 	S delete --force "$ID" >/dev/null 2>&1
 	except crun "it leaves the group behind" check "$MANAGER: $1: nothing is left" eval '! find /sys/fs/cgroup -type d -name "*'$ID'*" | grep .'
 }
 
 limits() {
-	sets "memory" '{memory: {limit: 67108864, reservation: 33554432, swap: 134217728}}' \
-		memory.max 67108864 memory.low 33554432 memory.swap.max 67108864
-	sets "memory without swap" '{memory: {limit: 67108864, swap: 67108864}}' memory.max 67108864 memory.swap.max 0
-	sets "memory without limit" '{memory: {limit: -1, swap: -1}}' memory.max max memory.swap.max max
-	sets "memory limit alone" '{memory: {limit: 67108864}}' memory.max 67108864 memory.swap.max max
-	sets "unlimited swap" '{memory: {limit: 67108864, swap: -1}}' memory.max 67108864 memory.swap.max max
-	sets "quota" '{cpu: {quota: 50000, period: 100000}}' cpu.max "50000 100000"
-	sets "quota with another period" '{cpu: {quota: 20000, period: 50000}}' cpu.max "20000 50000"
-	sets "quota alone" '{cpu: {quota: 30000}}' cpu.max "30000 100000"
-	sets "no quota" '{cpu: {quota: -1}}' cpu.max "max 100000"
-	sets "shares" '{cpu: {shares: 512}}' cpu.weight "$(weight 512)"
-	sets "default shares" '{cpu: {shares: 1024}}' cpu.weight "$(weight 1024)"
-	sets "least shares" '{cpu: {shares: 2}}' cpu.weight 1
-	sets "most shares" '{cpu: {shares: 262144}}' cpu.weight 10000
-	sets "processors" '{cpu: {cpus: "0", mems: "0"}}' cpuset.cpus 0 cpuset.mems 0
-	sets "a range of processors" '{cpu: {cpus: "0-1"}}' cpuset.cpus 0-1
-	sets "tasks" '{pids: {limit: 77}}' pids.max 77
-	sets "tasks without limit" '{pids: {limit: -1}}' pids.max max
-	sets "rates of a device" '{blockIO: {throttleReadBpsDevice: [{major: '"$major"', minor: '"$minor"', rate: 1048576}],
+	local weights='{weight: 500}' weight_file=io.bfq.weight+ weight_line="default 500"
+	if [ ! -e /sys/fs/cgroup/init.scope/io.bfq.weight ]; then
+		weights='{weight: 1000}' weight_file=io.weight+ weight_line="default 10000"
+	fi
+	# controllers don't know of each other: one container for a case of each
+	sets "limits" '{memory: {limit: 67108864, reservation: 33554432, swap: 134217728}, pids: {limit: 77},
+		cpu: {quota: 50000, period: 100000, shares: 512, cpus: "0", mems: "0"}, hugepageLimits: [{pageSize: "2MB", limit: 4194304}],
+		blockIO: {throttleReadBpsDevice: [{major: '"$major"', minor: '"$minor"', rate: 1048576}],
 		throttleWriteIOPSDevice: [{major: '"$major"', minor: '"$minor"', rate: 200}]}}' \
+		memory.max 67108864 memory.low 33554432 memory.swap.max 67108864 pids.max 77 cpu.max "50000 100000" \
+		cpu.weight "$(weight 512)" cpuset.cpus 0 cpuset.mems 0 hugetlb.2MB.max 4194304 \
 		io.max "$major:$minor rbps=1048576 wbps=max riops=max wiops=200"
-	sets "all rates of a device" '{blockIO: {throttleReadBpsDevice: [{major: '"$major"', minor: '"$minor"', rate: 1048576}],
+	sets "no swap, least shares, all rates of a device" '{memory: {limit: 67108864, swap: 67108864}, pids: {limit: -1},
+		cpu: {quota: 20000, period: 50000, shares: 2, cpus: "0-1"},
+		blockIO: {throttleReadBpsDevice: [{major: '"$major"', minor: '"$minor"', rate: 1048576}],
 		throttleWriteBpsDevice: [{major: '"$major"', minor: '"$minor"', rate: 2097152}],
 		throttleReadIOPSDevice: [{major: '"$major"', minor: '"$minor"', rate: 100}],
 		throttleWriteIOPSDevice: [{major: '"$major"', minor: '"$minor"', rate: 200}]}}' \
+		memory.max 67108864 memory.swap.max 0 pids.max max cpu.max "20000 50000" cpu.weight 1 cpuset.cpus 0-1 \
 		io.max "$major:$minor rbps=1048576 wbps=2097152 riops=100 wiops=200"
-	if [ -e /sys/fs/cgroup/init.scope/io.bfq.weight ]; then
-		sets "weight of block devices" '{blockIO: {weight: 500}}' io.bfq.weight+ "default 500"
-	elif [ -e /sys/fs/cgroup/init.scope/io.weight ]; then
-		sets "weight of block devices" '{blockIO: {weight: 1000}}' io.weight+ "default 10000"
-	else
-		skip "$MANAGER: weight of block devices" "the kernel has no io.weight"
-	fi
-	sets "huge pages" '{hugepageLimits: [{pageSize: "2MB", limit: 4194304}]}' hugetlb.2MB.max 4194304
-	sets "unified" '{unified: {"memory.high": "50331648", "memory.min": "1048576", "pids.max": "55", "cpu.weight": "321"}}' \
-		memory.high 50331648 memory.min 1048576 pids.max 55 cpu.weight 321
+	sets "no limit, a quota alone, most shares, a device's weight" '{memory: {limit: -1, swap: -1},
+		cpu: {quota: 30000, shares: 262144}, blockIO: '"$weights"'}' \
+		memory.max max memory.swap.max max cpu.max "30000 100000" cpu.weight 10000 $weight_file "$weight_line"
+	sets "a limit alone, no quota, default shares" '{memory: {limit: 67108864}, cpu: {quota: -1, shares: 1024}}' \
+		memory.max 67108864 memory.swap.max max cpu.max "max 100000" cpu.weight "$(weight 1024)"
+	sets "unlimited swap" '{memory: {limit: 67108864, swap: -1}}' memory.max 67108864 memory.swap.max max
+	sets "unified" '{unified: {"memory.high": "50331648", "memory.min": "1048576", "pids.max": "55", "cpu.weight": "321",
+		"memory.oom.group": "1", "cpu.max": "10000 50000"}}' \
+		memory.high 50331648 memory.min 1048576 pids.max 55 cpu.weight 321 memory.oom.group 1 cpu.max "10000 50000"
 	sets "unified after the rest" '{memory: {limit: 67108864}, unified: {"memory.max": "100663296"}}' memory.max 100663296
-	sets "unified what no field says" '{unified: {"memory.oom.group": "1", "cpu.max": "10000 50000"}}' memory.oom.group 1 cpu.max "10000 50000"
 	case $KIND in
 	skerry)
 		sets "idle" '{cpu: {idle: 1}}' cpu.idle 1
@@ -126,9 +122,6 @@ limits() {
 		;;
 	*) skip "$MANAGER: idle and burst" "$KIND of the guest is older than they" ;;
 	esac
-	sets "all at once" '{memory: {limit: 134217728}, cpu: {quota: 100000, period: 100000, shares: 1024, cpus: "0"}, pids: {limit: 99},
-		hugepageLimits: [{pageSize: "2MB", limit: 2097152}]}' \
-		memory.max 134217728 cpu.max "100000 100000" cpu.weight "$(weight 1024)" cpuset.cpus 0 pids.max 99 hugetlb.2MB.max 2097152
 
 	refused "an unknown file of unified" '{unified: {"memory.nonesuch": "1"}}'
 	refused "a path in unified" '{unified: {"../memory.max": "1"}}'
@@ -167,6 +160,7 @@ limits() {
 }
 
 MANAGER=cgroupfs
+mk .
 limits
 check "cgroupfs: controllers come on the way" start '{memory: {limit: 67108864}}'
 check "cgroupfs: where it was asked for" is "/sys/fs/cgroup/test/limits/$ID" "$G"

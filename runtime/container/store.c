@@ -167,7 +167,9 @@ static int load_record(const char *id, struct store_entry *e, struct err *err)
 			(struct record){ .id = arena_strdup(&e->arena, id), .private_pidns = true };
 		return 0;
 	}
-	return json_decode(STORE_STATE, text.s, text.len, &record_table, &e->rec, &e->arena, err);
+	if (json_decode(STORE_STATE, text.s, text.len, &record_table, &e->rec, &e->arena, err) < 0)
+		return err_wrap(err, "container \"%s\"", id);
+	return 0;
 }
 
 static bool is_same_dir(const struct store *s, const char *id, int dir)

@@ -286,7 +286,9 @@ static int call_plugin(const struct call *c, const struct conflist_plugin *plugi
 					       .netns = r->netns,
 					       .ifname = r->ifname,
 					       .args = r->args,
-					       .path = c->env->path_text };
+					       .path = c->env->path_text,
+					       .linked_first =
+						       c->env->linked_first || c->list->built_in };
 
 		if (cni_request(linked, c->env->find, &args, input.s, input.len, out, err) < 0)
 			return err_wrap(err, "plugin \"%s\"", plugin->type);

@@ -199,11 +199,13 @@ static int delegate(struct cni_call *call, enum cni_verb verb, struct result *re
 	struct cni_args args = *call->args;
 	struct cni_call outer = *call;
 	char file[PATH_MAX];
-	bool found = find_file(call->args->path, type, file, sizeof(file));
+	bool linked = plugin && plugin->is_ipam;
+	bool found =
+		!(linked && args.linked_first) && find_file(args.path, type, file, sizeof(file));
 
 	args.verb = verb;
 	outer.args = &args;
-	if (plugin && plugin->is_ipam && (!found || is_own_file(file)))
+	if (linked && (!found || is_own_file(file)))
 		return run_linked(&outer, plugin, verb, ret, err);
 	if (!found)
 		return cni_err(err, CNI_ERR_CONFIG, "failed to find plugin \"%s\" in path [%s]",

@@ -38,6 +38,7 @@ struct cni_args {
 	const char *container_id, *netns, *ifname; /* never NULL; "" where absent */
 	const char *args; /* CNI_ARGS as it was */
 	const char *path; /* CNI_PATH as it was */
+	bool linked_first; /* delegate to what is linked in before looking at CNI_PATH */
 	bool netns_override; /* CNI_NETNS_OVERRIDE: the own network namespace may be given */
 };
 

@@ -1,0 +1,83 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: Apache-2.0
+# lib.sh - what the tests of networks add to ../lib.sh: a host of their own
+#
+# The lane has its own network namespace; here it also gets its own /run,
+# /etc/cni and /var/lib/cni, so that no network of the machine is seen or
+# changed.  N: skerry-net; PEERS: the reference plugins of Debian.
+# shellcheck source=tests/integration/lib.sh
+. "$(dirname "${BASH_SOURCE[0]}")/../lib.sh"
+
+NET=$BUILD/skerry-net
+PEERS=/usr/lib/cni
+export CONF=/etc/cni/net.d
+unset CNI_PATH NETCONFPATH XDG_CONFIG_HOME
+mkdir -p /etc/cni
+mount -t tmpfs tmpfs /run && mount -t tmpfs tmpfs /etc/cni && mount -t tmpfs tmpfs /var/lib &&
+	mkdir -p "$CONF" /run/netns || exit 1
+rm -f "$T/inv.before"
+inv_save
+
+N() {
+	timeout -k 5 "${TMO:-20}" "$NET" "$@"
+}
+
+# netns NAME: a network namespace held at /run/netns/NAME.
+netns() {
+	ip netns add "$1" && ip -n "$1" link set lo up
+}
+netns_gone() {
+	ip netns del "$1"
+}
+
+# conflist NAME TEXT: a file; TEXT is the list without name and braces.
+conflist() {
+	printf '{"name":"%s",%s}\n' "$1" "$2" >"$CONF/$1.conflist"
+}
+
+# bridge_list NAME SUBNET [VERSION]: bridge + host-local + portmap.
+bridge_list() {
+	conflist "$1" "\"cniVersion\":\"${3:-1.0.0}\",\"plugins\":[{\"type\":\"bridge\",
+		\"bridge\":\"br-$1\",\"isGateway\":true,\"capabilities\":{\"ips\":true,\"mac\":true},
+		\"ipam\":{\"type\":\"host-local\",\"ranges\":[[{\"subnet\":\"$2\"}]],
+		\"routes\":[{\"dst\":\"0.0.0.0/0\"}]}},
+		{\"type\":\"portmap\",\"capabilities\":{\"portMappings\":true}}]"
+}
+
+# leases NETWORK: the addresses that host-local holds.
+leases() {
+	find "/var/lib/cni/networks/$1" -maxdepth 1 -name '[0-9a-f]*[.:]*' -printf '%f\n' 2>/dev/null |
+		sort
+}
+
+# links: interfaces besides the loopback and bridges.
+links() {
+	ip -br link show | awk '$1 !~ /^(lo|br-|sk-|skerry0)/ { sub("@.*", "", $1); print $1 }'
+}
+
+# address NETNS [INTERFACE]: its first IPv4 address.
+address() {
+	ip -n "$1" -4 -o addr show dev "${2:-eth0}" 2>/dev/null | awk '{ sub("/.*", "", $4); print $4; exit }'
+}
+
+# pings NETNS ADDRESS
+pings() {
+	timeout 5 ip netns exec "$1" busybox ping -q -c1 -W2 "$2"
+}
+
+# net_end: what the tests' own tools made, so that the inventory is about the programs under test.
+net_end() {
+	rm -rf "${CONF:?}"/*
+	ip -br link | awk '$1 ~ /^(br|sk)-|^skerry0/ { print $1 }' | xargs -rn1 ip link del
+	umount /run/netns 2>/dev/null
+	clean_or_fail
+}
+
+cached() {
+	ls /var/lib/cni/results 2>/dev/null
+}
+
+# nothing_left NETWORK: no lease, no interface, no cache.
+nothing_left() {
+	is "" "$(leases "$1")" && is "" "$(links)" && is "" "$(cached)"
+}

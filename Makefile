@@ -53,6 +53,8 @@ TEST_SOURCES := $(UNIT_SRC) $(FUZZ_SRC) $(BENCH_SRC)
 PROGRAMS := $(if $(CLI_SRC),$(BUILD)/skerry) $(if $(SYSTEMD_SRC),$(BUILD)/skerry-systemd)
 # Programs beside `skerry` that it starts; installed in libexec.
 LIBEXEC_PROGRAMS := $(if $(SYSTEMD_SRC),$(BUILD)/skerry-systemd)
+# Programs that others start by their name; installed in bin.
+BIN_PROGRAMS := $(BUILD)/skerry
 # Folders that become an archive $(BUILD)/lib/<folder with dashes>.a
 ARCHIVE_DIRS := $(LIB_DIRS) runtime/cli
 SCRIPTS = $(shell grep -rlE --exclude='*.[chS]' --exclude='*.md' \
@@ -353,7 +355,7 @@ run: ## a container of this machine's own root file system, in one command
 	@runtime/demo/run $(BUILD)/skerry
 
 install: all ## into DESTDIR and PREFIX
-	install -D -m 755 -t $(DESTDIR)$(BINDIR) $(BUILD)/skerry
+	install -D -m 755 -t $(DESTDIR)$(BINDIR) $(BIN_PROGRAMS)
 	$(if $(LIBEXEC_PROGRAMS),install -D -m 755 -t $(DESTDIR)$(LIBEXECDIR)/skerry $(LIBEXEC_PROGRAMS))
 	install -D -m 644 -t $(DESTDIR)$(LIBDIR) $(BUILD)/libskerry.a
 	install -D -m 644 -t $(DESTDIR)$(LIBDIR) $(BUILD)/$(SONAME)
@@ -367,7 +369,7 @@ install: all ## into DESTDIR and PREFIX
 	install -D -m 644 -t $(DESTDIR)$(DATADIR)/doc/skerry config.json.example $(wildcard README.md)
 
 uninstall: ## what install put there
-	rm -f $(DESTDIR)$(BINDIR)/skerry $(DESTDIR)$(LIBDIR)/libskerry.a $(DESTDIR)$(LIBDIR)/$(SONAME) \
+	rm -f $(BIN_PROGRAMS:$(BUILD)/%=$(DESTDIR)$(BINDIR)/%) $(DESTDIR)$(LIBDIR)/libskerry.a $(DESTDIR)$(LIBDIR)/$(SONAME) \
 		$(DESTDIR)$(LIBDIR)/libskerry.so $(DESTDIR)$(LIBDIR)/pkgconfig/skerry.pc \
 		$(DESTDIR)$(DATADIR)/bash-completion/completions/skerry
 	rm -rf $(DESTDIR)$(LIBEXECDIR)/skerry $(DESTDIR)$(INCLUDEDIR)/skerry $(DESTDIR)$(DATADIR)/doc/skerry

@@ -1,0 +1,496 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* rootfs.c - the mounts that containerd's snapshotter asks for, on the bundle's rootfs
+ *
+ * Runs in a worker.  The words are mount(8)'s; unknown ones are for the file
+ * system.  overlay with many layers does not fit into the page that mount(2)
+ * takes: then lower directories are named relative to their common parent,
+ * and if that does not do, one by one by fsconfig(2) "lowerdir+" (Linux 6.5).
+ *
+ * mount(2), mount(8); containerd core/mount/mount_linux.go is the reference
+ * for which words there are.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/loop.h>
+#include <linux/mount.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "base/beneath.h"
+#include "base/fd.h"
+#include "base/file.h"
+#include "base/proc.h"
+#include "runtime/shim/shim.h"
+#include "runtime/spec/names.h"
+
+#define ROOTFS	    "rootfs"
+#define DATA_MAX    4095 /* mount(2): a page with its NUL */
+#define MOUNTS_MAX  ((size_t)16 << 20)
+#define UNMOUNTS    10
+#define ATTR_IDMAP  0x00100000 /* MOUNT_ATTR_IDMAP */
+#define FROM_EMPTY  0x00000004 /* MOVE_MOUNT_F_EMPTY_PATH */
+#define HELPER_TIME 30000 /* ms */
+#define LOOP_PATH   32
+#define LOOP_TRIES  64
+#define PLAN_ARENA  ((size_t)16 << 20)
+
+struct mount_plan {
+	unsigned long flags;
+	unsigned long propagation;
+	bool loop;
+	struct buf data;
+	const char *uidmap, *gidmap; /* or NULL */
+	struct arena *arena;
+};
+
+/* "0:1000:10,..." to the lines of a map file. */
+static const char *map_lines(const char *text, struct arena *arena)
+{
+	char *lines = arena_strdup(arena, text);
+
+	for (char *at = lines; at && *at; at++)
+		if (*at == ':')
+			*at = ' ';
+		else if (*at == ',')
+			*at = '\n';
+	return lines;
+}
+
+static int plan_option(struct mount_plan *p, const char *word, struct err *err)
+{
+	const struct mount_opt *o = mount_opt_find(word);
+
+	if (str_starts(word, "X-containerd."))
+		return err_set(err, EINVAL, "mount option \"%s\" is not known", word);
+	if (str_starts(word, "uidmap="))
+		p->uidmap = map_lines(word + strlen("uidmap="), p->arena);
+	else if (str_starts(word, "gidmap="))
+		p->gidmap = map_lines(word + strlen("gidmap="), p->arena);
+	else if (strcmp(word, "loop") == 0)
+		p->loop = true;
+	else if (o && o->kind == MOUNT_OPT_FLAG)
+		p->flags = o->clear ? p->flags & ~o->value : p->flags | o->value;
+	else if (o && o->kind == MOUNT_OPT_PROPAGATION)
+		p->propagation = o->value;
+	else if (word[0])
+		buf_printf(&p->data, "%s%s", p->data.len ? "," : "", word);
+	return 0;
+}
+
+/* --- overlay whose options do not fit ---------------------------------------------------- */
+
+/* The part up to a '/' that all of a ':' list have in common. */
+static size_t common_parent(const char *list)
+{
+	size_t n = strcspn(list, ":");
+
+	for (const char *at = list; *at;) {
+		size_t len = strcspn(at, ":"), same = 0;
+
+		while (same < n && same < len && at[same] == list[same])
+			same++;
+		n = same;
+		at += len + (at[len] == ':');
+	}
+	while (n && list[n - 1] != '/')
+		n--;
+	return n;
+}
+
+/* Shortens "lowerdir=/a/1:/a/2" to "lowerdir=1:2"; the name of the folder to be in, or NULL. */
+static const char *shorten(const struct mount_plan *p, struct buf *ret)
+{
+	const char *lower = strstr(p->data.s, "lowerdir=");
+	const char *list, *rest;
+	size_t n;
+
+	if (!lower)
+		return NULL;
+	lower += strlen("lowerdir=");
+	rest = lower + strcspn(lower, ",");
+	list = arena_strndup(p->arena, lower, (size_t)(rest - lower));
+	n = list ? common_parent(list) : 0;
+	if (n == 0)
+		return NULL;
+	buf_add(ret, p->data.s, (size_t)(lower - p->data.s));
+	for (const char *at = list; *at;) {
+		size_t len = strcspn(at, ":");
+
+		buf_printf(ret, "%s%.*s", at == list ? "" : ":", (int)(len - n), at + n);
+		at += len + (at[len] == ':');
+	}
+	buf_puts(ret, rest);
+	return buf_failed(ret) ? NULL : arena_strndup(p->arena, list, n);
+}
+
+static int fs_set(int fs, const char *key, const char *value)
+{
+	return (int)syscall(SYS_fsconfig, fs, value ? FSCONFIG_SET_STRING : FSCONFIG_SET_FLAG, key,
+			    value, 0);
+}
+
+static int fs_lower(int fs, char *list)
+{
+	for (char *at = list; at;) {
+		char *end = strchr(at, ':');
+
+		if (end)
+			*end++ = '\0';
+		if (fs_set(fs, "lowerdir+", at) < 0)
+			return -1;
+		at = end;
+	}
+	return 0;
+}
+
+static int fs_options(int fs, char *data, struct err *err)
+{
+	for (char *at = data; at && *at;) {
+		char *end = strchr(at, ','), *value;
+		int rc;
+
+		if (end)
+			*end++ = '\0';
+		value = strchr(at, '=');
+		if (value)
+			*value++ = '\0';
+		rc = value && strcmp(at, "lowerdir") == 0 ? fs_lower(fs, value)
+							  : fs_set(fs, at, value);
+		if (rc < 0)
+			return err_sys(err, "mount option \"%s\"", at);
+		at = end;
+	}
+	return 0;
+}
+
+/* All options one by one; the file system, mounted nowhere yet. */
+static int open_by_options(const struct mount_message *m, const struct mount_plan *p,
+			   struct err *err)
+{
+	static const struct {
+		unsigned long flag;
+		unsigned int attr;
+	} attrs[] = { { MS_RDONLY, MOUNT_ATTR_RDONLY },
+		      { MS_NOSUID, MOUNT_ATTR_NOSUID },
+		      { MS_NODEV, MOUNT_ATTR_NODEV },
+		      { MS_NOEXEC, MOUNT_ATTR_NOEXEC } };
+	AUTO_FD fs = (int)syscall(SYS_fsopen, m->type, FSOPEN_CLOEXEC);
+	char *data = arena_strdup(p->arena, p->data.s);
+	unsigned int attr = 0;
+	int fd;
+
+	if (fs < 0 || !data)
+		return err_sys(err, "open file system \"%s\"", m->type);
+	if (fs_options(fs, data, err) < 0)
+		return -1;
+	if (syscall(SYS_fsconfig, fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0) < 0)
+		return err_sys(err, "make file system \"%s\"", m->type);
+	for (size_t i = 0; i < ARRAY_SIZE(attrs); i++)
+		if (p->flags & attrs[i].flag)
+			attr |= attrs[i].attr;
+	fd = (int)syscall(SYS_fsmount, fs, FSMOUNT_CLOEXEC, attr);
+	return fd < 0 ? err_sys(err, "mount %s", m->type) : fd;
+}
+
+static int mount_big(const struct mount_message *m, const struct mount_plan *p, const char *target,
+		     struct err *err)
+{
+	const char *parent;
+	AUTO_FD fd = -1;
+	AUTO_BUF data;
+
+	buf_init(&data);
+	parent = shorten(p, &data);
+	if (parent && data.len <= DATA_MAX) {
+		if (chdir(parent) < 0 || mount(m->source, target, m->type, p->flags, data.s) < 0)
+			return err_sys(err, "mount %s on \"%s\"", m->type, target);
+		return 0;
+	}
+	fd = open_by_options(m, p, err);
+	if (fd < 0)
+		return -1;
+	if (syscall(SYS_move_mount, fd, "", AT_FDCWD, target, FROM_EMPTY) < 0)
+		return err_sys(err, "mount %s on \"%s\"", m->type, target);
+	return 0;
+}
+
+/* --- loop devices --------------------------------------------------------------------------- */
+
+/* A device over the file, gone by itself with its last user (loop(4)). */
+static int open_loop(const char *file, bool read_only, char device[LOOP_PATH], struct err *err)
+{
+	AUTO_FD control = open("/dev/loop-control", O_RDWR | O_CLOEXEC);
+	AUTO_FD backing = open(file, (read_only ? O_RDONLY : O_RDWR) | O_CLOEXEC);
+
+	if (control < 0 || backing < 0)
+		return err_sys(err, "open \"%s\"", control < 0 ? "/dev/loop-control" : file);
+	for (int i = 0; i < LOOP_TRIES; i++) {
+		struct loop_config config = { .fd = (uint32_t)backing };
+		int n = ioctl(control, LOOP_CTL_GET_FREE);
+		AUTO_FD fd = -1;
+
+		(void)snprintf(device, LOOP_PATH, "/dev/loop%d", n);
+		fd = n < 0 ? -1 : open(device, O_RDWR | O_CLOEXEC);
+		if (fd < 0)
+			return err_sys(err, "get a loop device");
+		config.info.lo_flags = LO_FLAGS_AUTOCLEAR | (read_only ? LO_FLAGS_READ_ONLY : 0);
+		(void)str_copy((char *)config.info.lo_file_name, LO_NAME_SIZE, file);
+		if (ioctl(fd, LOOP_CONFIGURE, &config) == 0)
+			return fd_take(&fd);
+		if (errno != EBUSY) /* EBUSY: somebody was faster */
+			return err_sys(err, "attach \"%s\" to \"%s\"", file, device);
+	}
+	return err_set(err, EBUSY, "no free loop device for \"%s\"", file);
+}
+
+/* --- one mount --------------------------------------------------------------------------- */
+
+/* fuse.PROGRAM and fuse3.PROGRAM: mount.fuse(8) knows how. */
+static int mount_fuse(const struct mount_message *m, const char *target, struct err *err)
+{
+	const char *dot = strchr(m->type, '.');
+	AUTO_BUF options;
+	AUTO_BUF source;
+	AUTO_BUF output;
+	char *const env[] = { (char[]){ "PATH=/usr/sbin:/usr/bin:/sbin:/bin" }, NULL };
+	char *argv[] = { (char[]){ "mount.fuse" }, NULL, NULL, (char[]){ "-o" }, NULL, NULL };
+	struct proc_run run = { .argv = argv,
+				.env = env,
+				.stdout_fd = -1,
+				.stderr_fd = -1,
+				.output = &output,
+				.timeout_ms = HELPER_TIME };
+	char where[4096];
+
+	buf_init(&options);
+	buf_init(&source);
+	buf_init(&output);
+	run.path = str_starts(m->type, "fuse3.") && access("/sbin/mount.fuse3", X_OK) == 0
+			   ? "/sbin/mount.fuse3"
+			   : "/sbin/mount.fuse";
+	buf_printf(&source, "%s#%s", dot + 1, m->source ? m->source : "");
+	for (size_t i = 0; i < m->options.n; i++)
+		buf_printf(&options, "%s%s", i ? "," : "", m->options.v[i]);
+	if (str_copy(where, sizeof(where), target) < 0 || buf_failed(&options))
+		return err_sys(err, "mount %s", m->type);
+	argv[1] = source.s;
+	argv[2] = where;
+	argv[4] = options.s;
+	if (options.len == 0)
+		argv[3] = NULL;
+	switch (proc_run(&run, err)) {
+	case -1:
+		return -1;
+	case 0:
+		return 0;
+	default:
+		return err_set(err, EIO, "mount %s: %.200s", m->type, output.s);
+	}
+}
+
+/* Gives a mount that is there other owners: mount_setattr(2), Linux 5.12. */
+static int idmap(const char *target, const struct mount_plan *p, struct err *err)
+{
+	struct mount_attr attr = { .attr_set = ATTR_IDMAP };
+	AUTO_FD tree = -1;
+	AUTO_FD userns = -1;
+
+	if (!p->uidmap || !p->gidmap)
+		return err_set(err, EINVAL, "an id-mapped mount needs uidmap and gidmap");
+	userns = spawn_userns(p->uidmap, p->gidmap, err);
+	if (userns < 0)
+		return -1;
+	attr.userns_fd = (uint64_t)userns;
+	tree = (int)syscall(SYS_open_tree, AT_FDCWD, target,
+			    OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE);
+	if (tree < 0 || syscall(SYS_mount_setattr, tree, "", AT_EMPTY_PATH | AT_RECURSIVE, &attr,
+				sizeof(attr)) < 0)
+		return err_sys(err, "map the owners of \"%s\"", target);
+	if (umount2(target, MNT_DETACH) < 0 ||
+	    syscall(SYS_move_mount, tree, "", AT_FDCWD, target, FROM_EMPTY) < 0)
+		return err_sys(err, "mount \"%s\" with mapped owners", target);
+	return 0;
+}
+
+static int mount_new(const struct mount_message *m, const struct mount_plan *p, const char *target,
+		     struct err *err)
+{
+	char device[LOOP_PATH];
+	const char *source = m->source;
+	AUTO_FD loop = -1; /* until it is mounted */
+
+	if (p->data.len > DATA_MAX)
+		return mount_big(m, p, target, err);
+	if (p->loop) {
+		loop = open_loop(m->source, p->flags & MS_RDONLY, device, err);
+		if (loop < 0)
+			return -1;
+		source = device;
+	}
+	if (mount(source, target, m->type, p->flags, p->data.s) < 0)
+		return err_sys(err, "mount %s \"%s\" on \"%s\"", m->type ? m->type : "",
+			       source ? source : "", target);
+	return 0;
+}
+
+static int mount_planned(const struct mount_message *m, const struct mount_plan *p,
+			 const char *target, struct err *err)
+{
+	unsigned long remount = MS_BIND | MS_REMOUNT | (p->flags & ~(unsigned long)MS_REC);
+
+	if (mount_new(m, p, target, err) < 0)
+		return -1;
+	/* mount(2): a new bind mount takes no other flags. */
+	if ((p->flags & MS_BIND) &&
+	    (p->flags & (MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC | MS_NOATIME)) &&
+	    mount(NULL, target, NULL, remount, NULL) < 0)
+		return err_sys(err, "remount \"%s\"", target);
+	if (p->propagation && mount(NULL, target, NULL, p->propagation, NULL) < 0)
+		return err_sys(err, "set the propagation of \"%s\"", target);
+	return p->uidmap || p->gidmap ? idmap(target, p, err) : 0;
+}
+
+static int mount_one(const struct mount_message *m, const char *target, struct err *err)
+{
+	CLEANUP(arena_release) struct arena arena;
+	struct mount_plan p = { .arena = &arena };
+	int rc = 0;
+
+	arena_init(&arena, PLAN_ARENA);
+	if (m->type && (str_starts(m->type, "fuse.") || str_starts(m->type, "fuse3.")))
+		return mount_fuse(m, target, err);
+	buf_init(&p.data);
+	for (size_t i = 0; i < m->options.n && rc == 0; i++)
+		rc = plan_option(&p, m->options.v[i], err);
+	if (rc == 0 && buf_failed(&p.data))
+		rc = err_set(err, ENOMEM, "out of memory");
+	if (rc == 0)
+		rc = mount_planned(m, &p, target, err);
+	buf_release(&p.data);
+	return rc;
+}
+
+/* Below what is mounted there already, and nowhere else. */
+static int mount_inside(const struct mount_message *m, const char *rootfs, struct err *err)
+{
+	char target[64];
+	AUTO_FD root = open(rootfs, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	AUTO_FD inside = root < 0 ? -1 : beneath_make_dir(root, m->target, 0755);
+
+	if (inside < 0)
+		return err_sys(err, "make \"%s\" in \"%s\"", m->target, rootfs);
+	(void)snprintf(target, sizeof(target), "/proc/self/fd/%d", inside);
+	return mount_one(m, target, err);
+}
+
+int rootfs_mount(const char *bundle, const struct mount_messages *mounts, struct err *err)
+{
+	char rootfs[4096];
+
+	if (mounts->n == 0)
+		return 0;
+	if (str_format(rootfs, sizeof(rootfs), "%s/" ROOTFS, bundle) < 0)
+		return err_sys(err, "name \"%s\"", bundle);
+	if (mkdir(rootfs, 0711) < 0 && errno != EEXIST)
+		return err_sys(err, "make \"%s\"", rootfs);
+	for (size_t i = 0; i < mounts->n; i++) {
+		const struct mount_message *m = &mounts->v[i];
+		bool below = m->target && m->target[0];
+
+		if ((below ? mount_inside(m, rootfs, err) : mount_one(m, rootfs, err)) == 0)
+			continue;
+		(void)rootfs_unmount(bundle, NULL);
+		return -1;
+	}
+	return 0;
+}
+
+/* --- unmount ------------------------------------------------------------------------------- */
+
+/* proc(5), mountinfo: \040 and the like. */
+static void unescape(char *text)
+{
+	char *to = text;
+
+	for (const char *at = text; *at; at++)
+		if (at[0] == '\\' && at[1] >= '0' && at[1] <= '3' && at[2] && at[3]) {
+			*to++ = (char)(unsigned char)((at[1] - '0') << 6 | (at[2] - '0') << 3 |
+						      (at[3] - '0'));
+			at += 3;
+		} else {
+			*to++ = *at;
+		}
+	*to = '\0';
+}
+
+/* The mount point (field 5) of a line, in place. */
+static char *mount_point(char *line)
+{
+	for (int i = 0; i < 4 && line; i++) {
+		line = strchr(line, ' ');
+		if (line)
+			line++;
+	}
+	if (!line || !strchr(line, ' '))
+		return NULL;
+	*strchr(line, ' ') = '\0';
+	unescape(line);
+	return line;
+}
+
+/* The last mount at or below path: what lies on others comes later. false: there is none. */
+static bool last_mount(const char *path, char *ret, size_t size)
+{
+	size_t len = strlen(path);
+	bool found = false;
+	AUTO_BUF text;
+
+	buf_init(&text);
+	if (file_read(AT_FDCWD, "/proc/self/mountinfo", &text, MOUNTS_MAX, false) < 0)
+		return false;
+	for (char *at = text.s; at && *at;) {
+		char *end = strchr(at, '\n'), *point;
+
+		if (end)
+			*end++ = '\0';
+		point = mount_point(at);
+		if (point && strncmp(point, path, len) == 0 &&
+		    (point[len] == '/' || point[len] == '\0') && str_copy(ret, size, point) == 0)
+			found = true;
+		at = end;
+	}
+	return found;
+}
+
+int rootfs_unmount(const char *bundle, struct err *err)
+{
+	char rootfs[4096], real[4096], point[4096];
+	int failures = 0;
+
+	if (str_format(rootfs, sizeof(rootfs), "%s/" ROOTFS, bundle) < 0)
+		return err_sys(err, "name \"%s\"", bundle);
+	if (!realpath(rootfs, real))
+		return errno == ENOENT ? 0 : err_sys(err, "find \"%s\"", rootfs);
+	while (last_mount(real, point, sizeof(point))) {
+		if (umount2(point, UMOUNT_NOFOLLOW) == 0)
+			continue;
+		if (errno == EINVAL) /* somebody else was faster, or it is no mount of ours */
+			return 0;
+		if (errno != EBUSY)
+			return err_sys(err, "unmount \"%s\"", point);
+		if (++failures >= UNMOUNTS) {
+			if (umount2(point, MNT_DETACH | UMOUNT_NOFOLLOW) < 0)
+				return err_sys(err, "unmount \"%s\"", point);
+			failures = 0;
+			continue;
+		}
+		(void)usleep(10000);
+	}
+	return 0;
+}

@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* shim.h - what the serving process knows: its containers and their processes
+ *
+ * Everything here belongs to the one thread of the loop.  Workers (worker.h)
+ * see it as it was when they were forked and change nothing.
+ *
+ * A process:
+ *
+ *    created ----- Start -----> running ----- reaped -----> stopped --- Delete
+ *       |                                        ^
+ *       +---------- Delete (init: is killed) ----+
+ *
+ * What is told to containerd, and in which order (process.c keeps it):
+ *  1. create < start < exit < delete of a container, exec-added < exec-started
+ *     < exit of an exec; what died before its start was told waits with its exit.
+ *  2. Every exec's exit before the init's.
+ *  3. oom before exit.
+ */
+#ifndef SKERRY_SHIM_SHIM_H
+#define SKERRY_SHIM_SHIM_H
+
+#include <skerry/skerry.h>
+#include <sys/types.h>
+
+#include "runtime/shim/events.h"
+#include "runtime/shim/io.h"
+#include "runtime/shim/options.h"
+#include "runtime/shim/server.h"
+
+enum status { /* containerd's numbers */
+	      STATUS_UNKNOWN,
+	      STATUS_CREATED,
+	      STATUS_RUNNING,
+	      STATUS_STOPPED,
+	      STATUS_PAUSED,
+	      STATUS_PAUSING,
+};
+
+struct container;
+struct process {
+	struct process *next; /* execs */
+	struct container *container;
+	char *exec_id; /* "" for the init */
+	enum status status;
+	pid_t pid; /* 0: none yet */
+	bool busy; /* a worker starts it */
+	bool failed; /* it could not be started */
+	bool reaped; /* but maybe not told yet */
+	uint32_t exit_status;
+	struct timestamp exited_at;
+	char *in, *out, *err; /* names given by containerd, "" when none */
+	bool terminal;
+	char *spec; /* execs, until they run: JSON of the process */
+	size_t spec_len;
+	struct io io;
+	struct call *waiters;
+	struct call *deletion; /* waits for the end, then for the output */
+	struct timer timer; /* of that wait */
+	int64_t give_up; /* at the latest */
+	uint64_t moved; /* of the output, when last looked at */
+	struct logger_process *logger;
+};
+
+struct container {
+	struct container *next;
+	struct shim *shim;
+	char *id, *bundle;
+	char *root; /* state directory of the runtime for this namespace */
+	bool systemd_cgroup;
+	struct process init;
+	struct process *execs;
+	unsigned int workers; /* at work on it */
+	bool exclusive; /* one of them tolerates no other */
+	bool starting; /* Start of the init is under way */
+	bool private_pids; /* its processes end with the init */
+	bool tell_exit; /* the init's end has still to be told */
+	struct timer timer; /* then it is told at the latest */
+	struct call *parked, **parked_end; /* calls that wait for their turn */
+	int cgroup; /* directory, or -1 */
+	int watch; /* inotify, or -1 */
+	uint64_t oom_kills;
+};
+
+struct shim {
+	struct loop loop;
+	struct server server;
+	struct workers workers;
+	struct events events;
+	struct source signals, inotify;
+	const char *id, *namespace;
+	struct container *containers;
+	struct logger_process *loggers;
+	struct timer timer; /* leaves when nobody needs it any more */
+	bool unneeded; /* somebody wanted it to go */
+	bool stopping;
+	int64_t stop_at; /* at the latest */
+	bool debug;
+};
+
+/* serve.c */
+struct serve_options {
+	const char *id, *namespace, *address, *publish_binary, *ttrpc_address;
+	bool debug;
+};
+/* The serving process: descriptor 3 is the listening socket, 2 the log.  Returns when it is over. */
+int serve(const struct serve_options *o, struct err *err);
+void shim_log(const struct shim *s, const char *level, const char *format, ...) PRINTF(3, 4);
+/* Ends when what has to be told was told. */
+void shim_stop(struct shim *s);
+/* A container was forgotten or somebody asked to stop: is it time to go? */
+void shim_consider_stop(struct shim *s);
+
+/* task.c: the methods. */
+void task_handle(struct call *c, void *arg); /* arg: the shim */
+struct container *container_find(const struct shim *s, const char *id);
+struct process *process_find(struct container *k, const char *exec_id);
+/* Does the call again when the container is free: the workers that are at it first. */
+void container_park(struct container *k, struct call *c);
+void container_worker_ended(struct container *k);
+/* Parked calls try again; any of them may free the container. */
+void container_unpark(struct container *k);
+/* Does these calls, in order. */
+void task_handle_all(struct shim *s, struct call *c);
+/* In a worker: the runtime for this container. */
+struct skerry *container_runtime(const struct container *k, struct err *err);
+/* skerry_error to err; returns -1. */
+int runtime_failed(const struct skerry_error *from, const char *prefix, struct err *err);
+enum rpc_code code_of(const struct err *err);
+
+/* A request at work: what the worker gets and where its end is answered. */
+struct work {
+	struct container *container;
+	struct process *process;
+	struct call *call;
+	void (*run)(struct work *w, struct report *r);
+	void (*done)(struct work *w, struct report *r);
+	const void *request; /* in the call's memory, there as long as the call */
+	uint32_t number;
+};
+/* Starts it; on failure the call is answered. */
+void work_start(struct container *k, struct process *p, struct call *c,
+		void (*run)(struct work *w, struct report *r),
+		void (*done)(struct work *w, struct report *r), const struct work *more);
+
+/* create.c */
+void task_create(struct shim *s, struct call *c);
+void container_free(struct container *k);
+
+/* process.c */
+void task_exec(struct shim *s, struct call *c);
+void task_start(struct shim *s, struct call *c, struct container *k, struct process *p);
+void task_delete(struct shim *s, struct call *c, struct container *k, struct process *p);
+void task_wait(struct shim *s, struct call *c, struct container *k, struct process *p);
+void process_init(struct process *p, struct container *k);
+void process_free(struct process *p);
+/* A child has ended; false when it is nobody's. */
+bool process_ended(struct shim *s, pid_t pid, int status);
+/* Fits the logger that a worker has started to its process. */
+void process_set_logger(struct process *p, pid_t pid);
+
+/* stats.c */
+void task_stats(struct shim *s, struct call *c, struct container *k);
+
+/* oom.c */
+int oom_open(struct shim *s, struct err *err);
+void oom_watch(struct container *k);
+void oom_unwatch(struct container *k);
+/* Tells what has happened since the last look. */
+void oom_check(struct container *k);
+
+/* rootfs.c: in a worker. */
+int rootfs_mount(const char *bundle, const struct mount_messages *mounts, struct err *err);
+/* With all below; absent is success. */
+int rootfs_unmount(const char *bundle, struct err *err);
+
+/* bundle.c */
+struct bundle {
+	const char *group; /* containers with the same one share a shim; NULL */
+	bool private_pids;
+	bool systemd_path; /* cgroupsPath is "slice:prefix:name" */
+};
+int bundle_load(const char *path, struct arena *arena, struct bundle *ret, struct err *err);
+/* The exit status for `delete` when the shim is gone. */
+int bundle_save_exit(const char *path, const struct delete_reply *d);
+/* What is known of the init's end; false: nothing. */
+bool bundle_load_exit(const char *path, struct arena *arena, struct delete_reply *ret,
+		      struct timestamp *at);
+
+#endif

@@ -81,3 +81,42 @@ cached() {
 nothing_left() {
 	is "" "$(leases "$1")" && is "" "$(links)" && is "" "$(cached)"
 }
+
+# world: another host, 192.0.2.2, that knows no way to the containers' addresses; it serves
+# "world" on port 8000.
+world() {
+	netns world
+	ip link add up0 type veth peer name eth0 netns world
+	ip addr add 192.0.2.1/24 dev up0 && ip link set up0 up
+	ip -n world addr add 192.0.2.2/24 dev eth0 && ip -n world link set eth0 up
+	mkdir -p "$T/www" && echo world >"$T/www/index.html"
+	ip netns exec world busybox httpd -p 8000 -h "$T/www" </dev/null >/dev/null 2>&1
+}
+world_end() {
+	local pid
+	for pid in $(ip netns pids world); do
+		safe_kill KILL "$pid"
+	done
+	ip link del up0
+	netns_gone world
+}
+
+# fetch ADDRESS PORT [NETNS]: the last line of the page / there.
+fetch() {
+	local here=()
+	[ $# -lt 3 ] || here=(ip netns exec "$3")
+	# shellcheck disable=SC2016
+	"${here[@]}" timeout 3 bash -c 'exec 3<>"/dev/tcp/$0/$1" && printf "GET / HTTP/1.0\r\n\r\n" >&3 && tail -n 1 <&3' \
+		"$1" "$2"
+}
+# the same for a container's program, which has busybox only: Debian's wget looks names up first and
+# can't without the C library's modules
+page() {
+	printf 'printf "GET / HTTP/1.0\r\n\r\n" | nc -w 2 %s %s | tail -n 1' "$1" "$2"
+}
+# serves TEXT ADDRESS PORT [NETNS]
+serves() {
+	local text=$1
+	shift
+	is "$text" "$(fetch "$@")"
+}

@@ -116,7 +116,7 @@ static int load_config(struct create *c, struct err *err)
 	if (spec_load(c->bundle_fd, file, &c->c->arena, &c->c->spec, &c->config_text,
 		      &c->config_len, err) < 0)
 		return -1;
-	return spec_validate(c->c->spec, err);
+	return spec_validate(c->c->spec, err) < 0 ? err_wrap(err, "%s", file) : 0;
 }
 
 static int choose_networks(struct create *c, struct err *err)

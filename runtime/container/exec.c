@@ -230,7 +230,7 @@ static int decide(struct exec *x, struct err *err)
 						 : override_process(x, err)) < 0)
 		return -1;
 	if (spec_validate_process(x->process, "", err) < 0)
-		return -1;
+		return x->o->process_file ? err_wrap(err, "%s", x->o->process_file) : -1;
 	if (x->spec->linux_->seccomp)
 		po.cache = x->cache = store_cache_open(&x->rt->store);
 	if (process_make(x->spec, x->process, &po, &x->arena, &x->plan, err) < 0)

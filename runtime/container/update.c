@@ -98,9 +98,11 @@ int container_update(struct runtime *rt, const char *id, const char *json, size_
 	request = arena_strndup(&arena, json, len);
 	if (!request)
 		return err_set(err, ENOMEM, "out of memory");
-	if (spec_parse_resources("resources", json, len, &arena, &r, err) < 0 ||
-	    spec_validate_resources(r, "", err) < 0 ||
-	    complete(&e, request, r, &arena, &all, err) < 0 ||
+	if (spec_parse_resources("resources", json, len, &arena, &r, err) < 0)
+		return -1;
+	if (spec_validate_resources(r, "", err) < 0)
+		return err_wrap(err, "resources");
+	if (complete(&e, request, r, &arena, &all, err) < 0 ||
 	    update_rdt(id, l3, mb, &arena, err) < 0 || container_open_cgroup(rt, &e, &g, err) < 0)
 		return -1;
 	if (g.fd < 0)

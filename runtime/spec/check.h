@@ -29,6 +29,8 @@ void check_bad(struct check *c, const char *pointer, const char *format, ...) PR
 bool check_is_cpu_list(const char *text);
 /* A component of the path is "..". */
 bool check_has_dotdot(const char *path);
+/* path(7)'s limit. */
+void check_path_length(struct check *c, const char *where, const char *path);
 /* Newlines and other characters below space would end what a file or a label takes as one. */
 bool check_has_control(const char *text);
 /* Maps do not overlap, stay below 4294967295 and fit the kernel's table. */

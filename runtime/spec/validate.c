@@ -9,6 +9,7 @@
  * runtime-spec config.md, config-linux.md
  */
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -65,10 +66,10 @@ void check_bad(struct check *c, const char *pointer, const char *format, ...)
 	(void)vsnprintf(reason, sizeof(reason), format, ap); /* a long value is cut */
 	va_end(ap);
 	if (!c->found) {
-		err_field_(c->err, EINVAL, pointer, "config %s: %s", pointer, reason);
+		err_field_(c->err, EINVAL, pointer, "%s: %s", pointer, reason);
 		return;
 	}
-	err_field_(&err, EINVAL, pointer, "config %s: %s", pointer, reason);
+	err_field_(&err, EINVAL, pointer, "%s", reason);
 	c->found(&err, c->arg);
 }
 
@@ -213,6 +214,9 @@ static void check_uts(struct check *c, const struct spec *s, const char *what, c
 			  "unable to set %s without a private UTS namespace", what);
 	if (strlen(name) > HOST_NAME_MAX_)
 		check_bad(c, check_at(c, "/%s", what), "longer than %d bytes", HOST_NAME_MAX_);
+	/* Others write it into /etc/hosts and prompts. */
+	if (check_has_control(name))
+		check_bad(c, check_at(c, "/%s", what), "holds a control character");
 }
 
 static void check_annotations(struct check *c, const struct spec *s)
@@ -266,10 +270,17 @@ static void check_mounts(struct check *c, const struct spec *s)
 
 /* --- hooks ---------------------------------------------------------------- */
 
+void check_path_length(struct check *c, const char *where, const char *path)
+{
+	if (strlen(path) >= PATH_MAX)
+		check_bad(c, check_at(c, "%s", where), "longer than %d bytes", PATH_MAX - 1);
+}
+
 static void check_hook(struct check *c, const struct spec_hook *h)
 {
 	if (h->path[0] != '/')
 		check_bad(c, check_at(c, "/path"), "\"%s\" is not an absolute path", h->path);
+	check_path_length(c, "/path", h->path);
 	if (h->timeout.has && h->timeout.v <= 0)
 		check_bad(c, check_at(c, "/timeout"), "%lld: must be greater than zero",
 			  (long long)h->timeout.v);

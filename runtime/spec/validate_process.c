@@ -116,6 +116,8 @@ void check_process(struct check *c, const struct spec_process *p)
 		check_bad(c, check_at(c, "/cwd"), "must not be empty");
 	else if (p->cwd[0] != '/')
 		check_bad(c, check_at(c, "/cwd"), "\"%s\" is not an absolute path", p->cwd);
+	else
+		check_path_length(c, "/cwd", p->cwd);
 	check_env(c, &p->env);
 	check_rlimits(c, p);
 	check_labels(c, p);

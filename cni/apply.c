@@ -14,7 +14,8 @@
 #include <sys/socket.h>
 #include <time.h>
 
-#include "cni/link.h"
+#include "cni/ipam.h"
+#include "cni/masq.h"
 #include "cni/netns.h"
 #include "cni/route.h"
 
@@ -80,6 +81,8 @@ static void add_addresses(struct rtnl *r, const struct apply *apply, const struc
 			continue;
 		if (family == AF_INET6 && !apply->detect)
 			addr.flags = IFA_F_NODAD;
+		if (apply->routed)
+			addr.flags |= IFA_F_NOPREFIXROUTE;
 		addr_add(r, &addr);
 	}
 }
@@ -118,6 +121,33 @@ static struct route make_route(const struct result *result, const struct result_
 	return route;
 }
 
+/* The gateway is on the link, and behind it is all of the address's network. */
+static void add_gateway_routes(struct rtnl *r, const struct apply *apply,
+			       const struct result *result)
+{
+	for (size_t i = 0; i < result->n_ips; i++) {
+		const struct result_ip *ip = &result->ips[i];
+		const struct route to_gateway = {
+			.dst = { .ip = ip->gateway, .prefix = (uint8_t)ip_bits(&ip->gateway) },
+			.oif = apply->index,
+			.scope = RT_SCOPE_LINK,
+			.source = ip->address.ip,
+		};
+		const struct route to_net = {
+			.dst = ip->address,
+			.gateway = ip->gateway,
+			.oif = apply->index,
+			.source = ip->address.ip,
+		};
+
+		if (ip_is_none(&ip->gateway))
+			continue;
+		route_add(r, &to_gateway, NLM_F_REPLACE);
+		if (ip->address.prefix < ip_bits(&ip->address.ip))
+			route_add(r, &to_net, NLM_F_REPLACE);
+	}
+}
+
 int apply_result(struct rtnl *r, const struct apply *apply, const struct result *result,
 		 struct err *err)
 {
@@ -126,6 +156,8 @@ int apply_result(struct rtnl *r, const struct apply *apply, const struct result 
 	add_addresses(r, apply, result, AF_INET);
 	link_up(r, apply->index);
 	add_addresses(r, apply, result, AF_INET6);
+	if (apply->routed)
+		add_gateway_routes(r, apply, result);
 	for (size_t i = 0; i < result->n_routes; i++) {
 		struct route route = make_route(result, &result->routes[i], apply->index);
 
@@ -324,4 +356,86 @@ int apply_forwarding(const struct result *result, struct err *err)
 	    netns_sysctl(-1, "ipv6/conf/all/forwarding", "1", err) < 0)
 		return -1;
 	return 0;
+}
+
+const struct result_interface *apply_host_end(const struct cni_call *call, const char *other)
+{
+	const struct result *prev = &call->conf->prev;
+
+	for (size_t i = 0; i < prev->n_interfaces; i++) {
+		const struct result_interface *interface = &prev->interfaces[i];
+
+		if (!interface->sandbox && !str_eq(interface->name, other) &&
+		    str_starts(interface->name, "veth"))
+			return interface;
+	}
+	return NULL;
+}
+
+int apply_remove(struct cni_call *call, const char *other, struct err *err)
+{
+	const struct result_interface *end;
+
+	if (call->netns >= 0)
+		return link_remove(call->netns, call->args->ifname, err);
+	end = apply_host_end(call, other);
+	return end ? link_remove(-1, end->name, err) : 0;
+}
+
+int apply_check_host_end(struct cni_call *call, const char *name, const struct link *inside,
+			 struct link *ret, struct err *err)
+{
+	struct rtnl *r = cni_host(call, err);
+
+	if (!r || link_get(r, name, ret, err) < 0)
+		return -1;
+	if (!str_eq(ret->kind, "veth") || inside->parent != ret->index)
+		return err_set(err, EINVAL, "host interface \"%s\" is not the peer of \"%s\"", name,
+			       inside->name);
+	if (!(ret->flags & IFF_UP))
+		return err_set(err, ENETDOWN, "host interface \"%s\" is down", name);
+	return 0;
+}
+
+/* --- masquerade ----------------------------------------------------------------- */
+
+enum masq_verb { MASQ_ADD, MASQ_DEL, MASQ_CHECK };
+
+static int masquerade(struct cni_call *call, enum masq_verb verb, const struct result *result,
+		      struct err *err)
+{
+	static int (*const functions[])(const char *network, const char *container_id,
+					const char *ifname, const struct ip_net *ips, size_t n,
+					struct err *err) = {
+		[MASQ_ADD] = masq_add,
+		[MASQ_DEL] = masq_del,
+		[MASQ_CHECK] = masq_check,
+	};
+	struct ip_net *v;
+
+	if (!call->conf->ip_masq || (verb != MASQ_DEL && result->n_ips == 0) ||
+	    (result->n_ips == 0 && !ipam_has(call)))
+		return 0;
+	v = arena_array(call->arena, result->n_ips + 1, sizeof(*v));
+	if (!v)
+		return err_set(err, ENOMEM, "ipMasq: out of memory");
+	for (size_t i = 0; i < result->n_ips; i++)
+		v[i] = result->ips[i].address;
+	return functions[verb](call->conf->name, call->args->container_id, call->args->ifname, v,
+			       result->n_ips, err);
+}
+
+int apply_masquerade(struct cni_call *call, const struct result *result, struct err *err)
+{
+	return masquerade(call, MASQ_ADD, result, err);
+}
+
+int apply_masquerade_del(struct cni_call *call, const struct result *result, struct err *err)
+{
+	return masquerade(call, MASQ_DEL, result, err);
+}
+
+int apply_masquerade_check(struct cni_call *call, const struct result *result, struct err *err)
+{
+	return masquerade(call, MASQ_CHECK, result, err);
 }

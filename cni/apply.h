@@ -19,6 +19,7 @@ struct apply {
 	int index;
 	const char *name;
 	bool detect; /* wait for duplicate address detection; else IFA_F_NODAD */
+	bool routed; /* ptp: no route to the addresses' network but through the gateway */
 };
 
 /* Puts into the batch: addresses, the interface up, routes; the settings are written at once.  The
@@ -41,6 +42,19 @@ struct result_interface *apply_add_interface(struct cni_call *call, const char *
 /* The plugin's addresses, routes and dns into call->result, all on its last interface; the dns of
  * the configuration wins. */
 int apply_take_ipam(struct cni_call *call, const struct result *ipam, struct err *err);
+
+/* The end on the host that prevResult names: in no sandbox, "veth..." and not `other`; or NULL. */
+const struct result_interface *apply_host_end(const struct cni_call *call, const char *other);
+/* DEL: removes the container's interface.  Without a namespace it is gone, unless only the path is:
+ * then by its end on the host. */
+int apply_remove(struct cni_call *call, const char *other, struct err *err);
+/* CHECK: is the end on the host there, up, and the peer of `inside`? */
+int apply_check_host_end(struct cni_call *call, const char *name, const struct link *inside,
+			 struct link *ret, struct err *err);
+/* ipMasq: of all addresses of the result; nothing when the configuration doesn't ask for it. */
+int apply_masquerade(struct cni_call *call, const struct result *result, struct err *err);
+int apply_masquerade_del(struct cni_call *call, const struct result *result, struct err *err);
+int apply_masquerade_check(struct cni_call *call, const struct result *result, struct err *err);
 
 /* CHECK: is the interface of prevResult in the container, of this kind (NULL: any), with its
  * hardware address? */

@@ -18,10 +18,12 @@ endif
 # libnl keeps its headers in a folder of their own.
 override CPPFLAGS += -isystem /usr/include/libnl3
 
-# What a program with the plugins in it links behind its own objects.  Debian has no libmnl.a; where
-# there is one the program is static as the others are, else dynamic.
-CNI_LIBS_STATIC := -lnftnl -lmnl -lnl-3 -lyajl_s
+# What a program with the plugins in it links behind its own objects.  Debian has no libmnl.a, so it
+# can't be static; with archives for the rest it starts as fast as with two libraries (0.1 ms, not
+# 0.4 ms, over a static one).  DYNAMIC is for tests and for a build without archives.
 CNI_LIBS_DYNAMIC := -lnftnl -lmnl -lnl-3 -lyajl
+CNI_LIBS = $(if $(filter no,$(LINK_MODE)),$(CNI_LIBS_DYNAMIC),\
+	-l:libnftnl.a -l:libnl-3.a -l:libyajl_s.a -lmnl)
 
 $(BUILD)/lib/cni.a: $(patsubst %.c,$(BUILD)/obj/%.o,$(CNI_CORE_SRC))
 	$(archive)
@@ -30,7 +32,7 @@ $(BUILD)/lib/cni-plugins.a: $(patsubst %.c,$(BUILD)/obj/%.o,$(filter-out %/main.
 
 $(BUILD)/skerry-cni: $(BUILD)/obj/cni/plugins/main.o $(CNI_ARCHIVES)
 	$(call say,LD,$@)
-	$(Q)$(CC) $(CFLAGS_ALL) -pie $(LDFLAGS_ALL) -o $@ $^ $(CNI_LIBS_DYNAMIC)
+	$(Q)$(CC) $(CFLAGS_ALL) -pie $(LDFLAGS_ALL) -o $@ $^ $(CNI_LIBS)
 
 LAYERS_cni := cni-plugins cni base
 LIBS_cni := $(CNI_LIBS_DYNAMIC)

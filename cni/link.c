@@ -444,14 +444,15 @@ static int wait_gone(int events, int child, int index, const char *name, struct 
 
 static int remove_link(struct rtnl *r, int netns, const struct link *l, struct err *err)
 {
-	const int group = RTNLGRP_LINK;
+	/* bound: an announcement comes from number 0, and nobody hears what comes from himself */
+	const struct sockaddr_nl group = { .nl_family = AF_NETLINK, .nl_groups = RTMGRP_LINK };
 	struct removal removal = { .rtnl = r, .index = l->index };
 	AUTO_FD events = netns_socket(netns, AF_NETLINK, SOCK_RAW, NETLINK_ROUTE, err);
 	AUTO_FD child = -1;
 
 	if (events < 0)
 		return -1;
-	if (setsockopt(events, SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, &group, sizeof(group)) < 0)
+	if (bind(events, (const struct sockaddr *)&group, sizeof(group)) < 0)
 		return err_sys(err, "watch the interfaces");
 	child = proc_background(remove_in_child, &removal, err);
 	if (child < 0)

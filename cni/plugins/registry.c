@@ -4,11 +4,13 @@
 
 #include "base/buf.h"
 
-/* In the order of their names. */
+/* clang-format off: one a line, in the order of their names */
 const struct cni_plugin *const cni_plugins[] = {
-	&cni_plugin_bridge,  &cni_plugin_host_local, &cni_plugin_loopback,
-	&cni_plugin_portmap, &cni_plugin_static,     NULL,
+	&cni_plugin_bridge, &cni_plugin_dummy,	  &cni_plugin_firewall, &cni_plugin_host_local,
+	&cni_plugin_ipvlan, &cni_plugin_loopback, &cni_plugin_macvlan,	&cni_plugin_portmap,
+	&cni_plugin_ptp,    &cni_plugin_static,	  &cni_plugin_vlan,	NULL,
 };
+/* clang-format on */
 
 const struct cni_plugin *cni_plugin_find(const char *type)
 {

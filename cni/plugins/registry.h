@@ -14,10 +14,15 @@ const struct cni_plugin *cni_plugin_find(const char *type);
 extern const struct cni_plugin *const cni_plugins[];
 
 extern const struct cni_plugin cni_plugin_bridge;
+extern const struct cni_plugin cni_plugin_dummy;
 extern const struct cni_plugin cni_plugin_firewall;
 extern const struct cni_plugin cni_plugin_host_local;
+extern const struct cni_plugin cni_plugin_ipvlan;
 extern const struct cni_plugin cni_plugin_loopback;
+extern const struct cni_plugin cni_plugin_macvlan;
 extern const struct cni_plugin cni_plugin_portmap;
+extern const struct cni_plugin cni_plugin_ptp;
 extern const struct cni_plugin cni_plugin_static;
+extern const struct cni_plugin cni_plugin_vlan;
 
 #endif

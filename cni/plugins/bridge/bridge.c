@@ -168,20 +168,6 @@ static int set_inside(struct add *a, struct err *err)
 	return apply.detect ? apply_wait(r, &apply, err) : 0;
 }
 
-/* The addresses of an attachment for masq.h, in the arena. */
-static int collect_nets(struct cni_call *call, const struct result *r, struct ip_net **ret,
-			struct err *err)
-{
-	struct ip_net *v = arena_array(call->arena, r->n_ips + 1, sizeof(*v));
-
-	if (!v)
-		return err_set(err, ENOMEM, "ipMasq: out of memory");
-	for (size_t i = 0; i < r->n_ips; i++)
-		v[i] = r->ips[i].address;
-	*ret = v;
-	return 0;
-}
-
 static int set_filters(struct add *a, struct err *err)
 {
 	const struct cni_args *args = a->call->args;
@@ -192,15 +178,10 @@ static int set_filters(struct add *a, struct err *err)
 		.port = a->veth.host_name,
 		.mac = a->veth.inside_mac,
 	};
-	struct ip_net *nets;
 
-	if (a->call->conf->ip_masq && a->ipam.n_ips > 0) {
-		if (collect_nets(a->call, &a->ipam, &nets, err) < 0 ||
-		    masq_add(a->call->conf->name, args->container_id, args->ifname, nets,
-			     a->ipam.n_ips, err) < 0)
-			return -1;
-		a->masqueraded = true;
-	}
+	if (apply_masquerade(a->call, &a->ipam, err) < 0)
+		return -1;
+	a->masqueraded = true;
 	if (a->config.mac_spoof_check) {
 		if (macspoof_add(&spoof, err) < 0)
 			return -1;
@@ -235,8 +216,7 @@ static void undo(struct add *a)
 	if (a->checked)
 		(void)macspoof_del(&spoof, NULL);
 	if (a->masqueraded)
-		(void)masq_del(a->call->conf->name, args->container_id, args->ifname, NULL, 0,
-			       NULL);
+		(void)apply_masquerade_del(a->call, &a->ipam, NULL);
 	if (a->linked)
 		(void)link_remove(-1, a->veth.host_name, NULL);
 	if (a->leased)
@@ -264,27 +244,11 @@ static int bridge_add(struct cni_call *call, struct err *err)
 
 /* --- DEL ------------------------------------------------------------------------ */
 
-/* The end on the host that prevResult names, or NULL: neither in a sandbox nor the bridge. */
-static const struct result_interface *find_host_end(const struct cni_call *call,
-						    const struct bridge_config *config)
-{
-	const struct result *prev = &call->conf->prev;
-
-	for (size_t i = 0; i < prev->n_interfaces; i++) {
-		const struct result_interface *interface = &prev->interfaces[i];
-
-		if (!interface->sandbox && !str_eq(interface->name, config->bridge) &&
-		    str_starts(interface->name, "veth"))
-			return interface;
-	}
-	return NULL;
-}
-
 static int remove_filters(struct cni_call *call, const struct bridge_config *config,
 			  struct err *err)
 {
 	const struct cni_args *args = call->args;
-	const struct result_interface *port = find_host_end(call, config);
+	const struct result_interface *port = apply_host_end(call, config->bridge);
 	const struct result_interface *inside =
 		result_find_interface(&call->conf->prev, args->ifname, args->netns);
 	struct macspoof spoof = {
@@ -292,29 +256,14 @@ static int remove_filters(struct cni_call *call, const struct bridge_config *con
 		.container_id = args->container_id,
 		.ifname = args->ifname,
 	};
-	struct ip_net *nets;
 
-	if (call->conf->ip_masq && (ipam_has(call) || call->conf->prev.n_ips > 0) &&
-	    (collect_nets(call, &call->conf->prev, &nets, err) < 0 ||
-	     masq_del(call->conf->name, args->container_id, args->ifname, nets,
-		      call->conf->prev.n_ips, err) < 0))
+	if (apply_masquerade_del(call, &call->conf->prev, err) < 0)
 		return -1;
 	if (!config->mac_spoof_check)
 		return 0;
 	if (port && inside && inside->mac && mac_parse(inside->mac, &spoof.mac) == 0)
 		spoof.port = port->name;
 	return macspoof_del(&spoof, err);
-}
-
-/* Without a namespace the pair is gone, unless only its path is. */
-static int remove_link(struct cni_call *call, const struct bridge_config *config, struct err *err)
-{
-	const struct result_interface *port;
-
-	if (call->netns >= 0)
-		return link_remove(call->netns, call->args->ifname, err);
-	port = find_host_end(call, config);
-	return port ? link_remove(-1, port->name, err) : 0;
 }
 
 static int bridge_del(struct cni_call *call, struct err *err)
@@ -329,7 +278,7 @@ static int bridge_del(struct cni_call *call, struct err *err)
 		result = -1;
 	if (remove_filters(call, &config, result == 0 ? err : NULL) < 0)
 		result = -1;
-	if (remove_link(call, &config, result == 0 ? err : NULL) < 0)
+	if (apply_remove(call, config.bridge, result == 0 ? err : NULL) < 0)
 		result = -1;
 	return result;
 }
@@ -340,19 +289,13 @@ static int check_host_end(struct cni_call *call, const struct bridge_config *con
 			  const struct link *bridge, const struct link *inside,
 			  const struct result_interface *port, struct err *err)
 {
-	struct rtnl *r = cni_host(call, err);
 	struct link l;
 
-	if (!r || link_get(r, port->name, &l, err) < 0)
+	if (apply_check_host_end(call, port->name, inside, &l, err) < 0)
 		return -1;
-	if (!str_eq(l.kind, "veth") || inside->parent != l.index)
-		return err_set(err, EINVAL, "host interface \"%s\" is not the peer of \"%s\"",
-			       l.name, inside->name);
 	if (l.master != bridge->index)
 		return err_set(err, EINVAL, "host interface \"%s\" is no port of \"%s\"", l.name,
 			       bridge->name);
-	if (!(l.flags & IFF_UP))
-		return err_set(err, ENETDOWN, "host interface \"%s\" is down", l.name);
 	if (l.hairpin != config->hairpin)
 		return err_set(err, EINVAL, "host interface \"%s\" has hairpin mode %s", l.name,
 			       l.hairpin ? "on" : "off");
@@ -374,12 +317,8 @@ static int check_filters(struct cni_call *call, const struct bridge_config *conf
 		.port = port ? port->name : NULL,
 		.mac = inside->mac,
 	};
-	struct ip_net *nets;
 
-	if (call->conf->ip_masq && call->conf->prev.n_ips > 0 &&
-	    (collect_nets(call, &call->conf->prev, &nets, err) < 0 ||
-	     masq_check(call->conf->name, args->container_id, args->ifname, nets,
-			call->conf->prev.n_ips, err) < 0))
+	if (apply_masquerade_check(call, &call->conf->prev, err) < 0)
 		return -1;
 	return config->mac_spoof_check && port ? macspoof_check(&spoof, err) : 0;
 }
@@ -394,7 +333,7 @@ static int bridge_check(struct cni_call *call, struct err *err)
 	    apply_check_interface(call, "veth", &inside, err) < 0 ||
 	    bridge_device_check(call, &config, &call->conf->prev, &bridge, err) < 0)
 		return -1;
-	port = find_host_end(call, &config);
+	port = apply_host_end(call, config.bridge);
 	if (port && check_host_end(call, &config, &bridge, &inside, port, err) < 0)
 		return -1;
 	if (!config.no_container_interface && !(inside.flags & IFF_UP))

@@ -6,6 +6,8 @@
  * state.  Not a runtime.
  *
  * usage: floor BUNDLE CGROUP-DIRECTORY
+ *        floor --sealed BUNDLE CGROUP         the same from a read-only mount of its file
+ *        floor --state BUNDLE CGROUP          the same with a state directory in BUNDLE
  *        floor --exec PID CGROUP-DIRECTORY    join a container and execute
  *        floor --none                         start and end
  */
@@ -13,6 +15,7 @@
 #include <fcntl.h>
 #include <linux/bpf.h>
 #include <linux/capability.h>
+#include <linux/mount.h>
 #include <linux/sched.h>
 #include <net/if.h>
 #include <sched.h>
@@ -20,6 +23,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
@@ -250,14 +254,62 @@ static int join(pid_t init, const char *cgroup)
 	return wait_for(pid);
 }
 
+/* open_tree(2), mount_setattr(2): what keeps a container from the runtime's own file. */
+static void execute_sealed(char **argv)
+{
+	struct mount_attr attr = { .attr_set = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID };
+	int fd = (int)syscall(SYS_open_tree, AT_FDCWD, "/proc/self/exe",
+			      OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
+
+	if (fd < 0 || syscall(SYS_mount_setattr, fd, "", AT_EMPTY_PATH, &attr, sizeof(attr)) < 0)
+		die("seal");
+	(void)syscall(SYS_execveat, fd, "", argv, environ, AT_EMPTY_PATH);
+	die("execveat");
+}
+
+static void write_file(int dir, const char *name, const char *as)
+{
+	static const char text[2000];
+	int fd = openat(dir, name, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+
+	if (fd < 0 || write(fd, text, sizeof(text)) < 0 || close(fd) < 0 ||
+	    (as && renameat(dir, name, dir, as) < 0))
+		die(name);
+}
+
+/* A directory with a record before and after the process exists, and a copy of config.json. */
+static int run_with_state(const char *bundle, const char *cgroup)
+{
+	int at = open(bundle, O_RDONLY | O_DIRECTORY | O_CLOEXEC), dir, rc;
+
+	(void)mkdirat(at, "state", 0700);
+	dir = openat(at, "state", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (dir < 0 || flock(dir, LOCK_EX) < 0)
+		die("state");
+	write_file(dir, ".new", "state.json");
+	write_file(dir, "config.json", NULL);
+	write_file(dir, ".new", "state.json");
+	rc = run(bundle, cgroup);
+	if (unlinkat(dir, "state.json", 0) < 0 || unlinkat(dir, "config.json", 0) < 0 ||
+	    unlinkat(at, "state", AT_REMOVEDIR) < 0)
+		die("remove state");
+	return rc;
+}
+
 int main(int argc, char **argv)
 {
+	if (argc == 4 && strcmp(argv[1], "--sealed") == 0)
+		execute_sealed((char *[]){ argv[0], argv[2], argv[3], NULL });
+	if (argc == 4 && strcmp(argv[1], "--state") == 0)
+		return run_with_state(argv[2], argv[3]);
 	if (argc == 2 && strcmp(argv[1], "--none") == 0)
 		return 0;
 	if (argc == 4 && strcmp(argv[1], "--exec") == 0)
 		return join((pid_t)strtol(argv[2], NULL, 10), argv[3]);
 	if (argc == 3)
 		return run(argv[1], argv[2]);
-	(void)fprintf(stderr, "usage: floor BUNDLE CGROUP | --exec PID CGROUP | --none\n");
+	(void)fprintf(
+		stderr,
+		"usage: floor [--sealed|--state] BUNDLE CGROUP | --exec PID CGROUP | --none\n");
 	return 2;
 }

@@ -11,13 +11,15 @@ IMAGE_LIBS := -lisal -lzstd -Wl,--exclude-libs,libcrypto.a -l:libcrypto.a
 LAYERS_image := base runtime/spec image
 LIBS_image := $(IMAGE_LIBS)
 
-ifneq ($(IMAGE_CLI_SRC),)
+ifneq ($(and $(wildcard image/layer.c),$(wildcard image/gc.c),$(wildcard image/rootfs.c),$(IMAGE_CLI_SRC)),)
 PROGRAMS += $(BUILD)/skerry-image
 LIBEXEC_PROGRAMS += $(BUILD)/skerry-image
 endif
 
 # Dynamic: ISA-L has no archive.
+# The option parser and the help are those of `skerry` itself.
 $(BUILD)/skerry-image: $(patsubst %.c,$(BUILD)/obj/%.o,$(IMAGE_CLI_SRC)) \
-		$(BUILD)/lib/image.a $(BUILD)/lib/runtime-spec.a $(BUILD)/lib/base.a
+		$(BUILD)/lib/runtime-cli.a $(BUILD)/lib/image.a $(BUILD)/lib/runtime-spec.a \
+		$(BUILD)/lib/base.a
 	$(call say,LD,$@)
 	$(Q)$(CC) $(CFLAGS_ALL) -pie $(LDFLAGS_ALL) -o $@ $^ $(IMAGE_LIBS) -lyajl

@@ -12,7 +12,7 @@ runtime/spec:        base
 cgroups:             base runtime/spec
 cni:                 base
 image:               base runtime/spec
-image/cli:           base image runtime/cli runtime/include
+image/cli:           base image runtime/spec runtime/cli runtime/include
 runtime/isolate:     base runtime/spec
 runtime/container:   base runtime/spec runtime/isolate cgroups runtime/include
 runtime/include:

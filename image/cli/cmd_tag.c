@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* cmd_tag.c - skerry tag, untag and rmi: names of images, and their end */
+#include <errno.h>
+
+#include "image/cli/common.h"
+#include "image/gc.h"
+
+static int tag(struct cli *cli, const void *options, const struct option_args *args,
+	       struct err *err)
+{
+	(void)options; /* has none */
+	struct image image;
+	AUTO_STORE *s = NULL;
+	if (common_store(true, &s, err) < 0 ||
+	    common_find(s, args->v[0], &image, &cli->arena, err) < 0)
+		return -1;
+	for (int i = 1; i < args->n; i++) {
+		struct reference ref;
+		char name[REFERENCE_TEXT_MAX];
+		if (reference_parse(args->v[i], &ref, err) < 0)
+			return -1;
+		if (ref.digest[0])
+			return err_set(err, EINVAL, "a new name can't hold a digest: \"%s\"",
+				       args->v[i]);
+		reference_format(&ref, name, sizeof(name));
+		if (store_tag(s, name, &image.manifest, err) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+const struct command cmd_tag = {
+	.name = "tag",
+	.arguments = "IMAGE NAME...",
+	.summary = "give an image another name",
+	.min_args = 2,
+	.max_args = -1,
+	.run = tag,
+};
+
+/* The full name that the user means, among those the image has. */
+static int untag_one(struct store *s, const char *typed, const struct image *image, struct err *err)
+{
+	struct reference ref;
+	char name[REFERENCE_TEXT_MAX];
+	if (reference_parse(typed, &ref, err) < 0)
+		return -1;
+	reference_format(&ref, name, sizeof(name));
+	for (size_t i = 0; i < image->names.n; i++) {
+		if (str_eq(image->names.v[i], name))
+			return store_untag(s, name, err);
+	}
+	/* found by another way: "localhost/NAME" */
+	const char *slash =
+		ref.is_short && str_starts(name, "docker.io/library/") ? name + 18 : NULL;
+	for (size_t i = 0; slash && i < image->names.n; i++) {
+		if (str_starts(image->names.v[i], "localhost/") &&
+		    str_eq(image->names.v[i] + 10, slash))
+			return store_untag(s, image->names.v[i], err);
+	}
+	return err_set(err, ENOENT, "no such name \"%s\"", typed);
+}
+
+static int untag(struct cli *cli, const void *options, const struct option_args *args,
+		 struct err *err)
+{
+	(void)options; /* has none */
+	AUTO_STORE *s = NULL;
+	if (common_store(true, &s, err) < 0)
+		return -1;
+	for (int i = 0; i < args->n; i++) {
+		struct image image;
+		if (common_find(s, args->v[i], &image, &cli->arena, err) < 0 ||
+		    untag_one(s, args->v[i], &image, err) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+const struct command cmd_untag = {
+	.name = "untag",
+	.arguments = "NAME...",
+	.summary = "take a name away from an image",
+	.min_args = 1,
+	.max_args = -1,
+	.run = untag,
+};
+
+struct rmi_flags {
+	bool all, force, ignore;
+};
+
+#define ROW(name_, letter_, member, help_)                  \
+ .name = (name_), .letter = (letter_), .kind = OPTION_FLAG, \
+ .offset = offsetof(struct rmi_flags, member), .help = (help_)
+
+static const struct option rows[] = {
+	{ ROW("all", 'a', all, "every image of the store") },
+	{ ROW("force", 'f', force, "an image with several names as well, by its id") },
+	{ ROW("ignore", 'i', ignore, "an image that isn't there is no error") },
+};
+
+static bool is_named(const struct image *image, const char *typed)
+{
+	struct reference ref;
+	char name[REFERENCE_TEXT_MAX];
+	if (reference_parse(typed, &ref, NULL) < 0)
+		return false;
+	reference_format(&ref, name, sizeof(name));
+	for (size_t i = 0; i < image->names.n; i++) {
+		if (str_eq(image->names.v[i], name) || str_eq(image->names.v[i] + 0, typed))
+			return true;
+		if (ref.is_short && str_starts(image->names.v[i], "localhost/") &&
+		    str_starts(name, "docker.io/library/") &&
+		    str_eq(image->names.v[i] + 10, name + 18))
+			return true;
+	}
+	return false;
+}
+
+static int remove_one(struct cli *cli, struct store *s, const char *typed,
+		      const struct rmi_flags *f, struct buf *out, struct err *err)
+{
+	struct image image;
+	struct err why = { 0 };
+	if (common_find(s, typed, &image, &cli->arena, &why) < 0) {
+		if (f->ignore && why.code == ENOENT)
+			return 0;
+		if (err)
+			*err = why;
+		return -1;
+	}
+	bool by_name = is_named(&image, typed);
+	if (by_name && image.names.n > 1) {
+		buf_printf(out, "untagged: %s\n", typed);
+		return untag_one(s, typed, &image, err);
+	}
+	if (!by_name && image.names.n > 1 && !f->force)
+		return err_set(err, EBUSY, "image \"%s\" has %zu names; --force removes them all",
+			       typed, image.names.n);
+	if (store_remove_image(s, &image.manifest, err) < 0)
+		return -1;
+	for (size_t i = 0; i < image.names.n; i++)
+		buf_printf(out, "untagged: %s\n", image.names.v[i]);
+	buf_printf(out, "deleted: %s\n", image.config.text);
+	return 0;
+}
+
+static int remove_all(struct cli *cli, struct store *s, struct buf *out, struct err *err)
+{
+	struct images images;
+	if (store_list_images(s, &images, &cli->arena, err) < 0)
+		return -1;
+	for (size_t i = 0; i < images.n; i++) {
+		if (store_remove_image(s, &images.v[i].manifest, err) < 0)
+			return -1;
+		buf_printf(out, "deleted: %s\n", images.v[i].config.text);
+	}
+	return 0;
+}
+
+static int rmi(struct cli *cli, const void *options, const struct option_args *args,
+	       struct err *err)
+{
+	const struct rmi_flags *f = options;
+	const struct gc_options sweep = { 0 };
+	struct gc_result swept;
+	AUTO_STORE *s = NULL;
+	AUTO_BUF out;
+	buf_init(&out);
+	if ((args->n == 0) != f->all)
+		return err_set(err, EINVAL, "either images or --all");
+	if (common_store(true, &s, err) < 0)
+		return -1;
+	int rc = f->all ? remove_all(cli, s, &out, err) : 0;
+	for (int i = 0; rc == 0 && i < args->n; i++)
+		rc = remove_one(cli, s, args->v[i], f, &out, err);
+	/* what did go is told, whatever came behind it */
+	if (print_buf(&out, NULL) < 0 || rc < 0)
+		return -1;
+	return gc_run(s, &sweep, &swept, err);
+}
+
+const struct command cmd_rmi = {
+	.name = "rmi",
+	.arguments = "[IMAGE...]",
+	.summary = "remove images",
+	.description = "An image with another name only loses the one that is given.\n",
+	.options = { rows, ARRAY_SIZE(rows), NULL },
+	.size = sizeof(struct rmi_flags),
+	.max_args = -1,
+	.run = rmi,
+};

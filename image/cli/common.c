@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* common.c - what the commands of skerry-image share */
+#include "image/cli/common.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "image/config.h"
+#include "image/manifest.h"
+
+struct image_globals image_globals;
+
+static volatile int interrupted;
+
+static void on_signal(int sig)
+{
+	(void)sig;
+	interrupted = 1;
+}
+
+const volatile int *common_interruptible(void)
+{
+	struct sigaction a = { .sa_handler = on_signal, .sa_flags = (int)SA_RESETHAND };
+	(void)sigaction(SIGINT, &a, NULL);
+	(void)sigaction(SIGTERM, &a, NULL);
+	return &interrupted;
+}
+
+int common_store(bool create, struct store **ret, struct err *err)
+{
+	char path[PATH_MAX];
+	const char *given = getenv("SKERRY_STORE"); /* NOLINT(concurrency-mt-unsafe) */
+	if (image_globals.store)
+		given = image_globals.store;
+	if (given && given[0]) {
+		if (str_copy(path, sizeof(path), given) < 0)
+			return err_set(err, ENAMETOOLONG, "the store's path is too long");
+	} else if (store_default_path(path, sizeof(path), err) < 0) {
+		return -1;
+	}
+	if (store_open(path, create, ret, err) < 0)
+		return -1;
+	const char *form = getenv("SKERRY_LAYERS"); /* NOLINT(concurrency-mt-unsafe) */
+	if (image_globals.layers)
+		form = image_globals.layers;
+	if (!form || !form[0] || strcmp(form, "auto") == 0)
+		return 0;
+	if (strcmp(form, "directory") == 0) {
+		store_set_form(*ret, STORE_FORM_DIRECTORY);
+	} else if (strcmp(form, "erofs") == 0) {
+		store_set_form(*ret, STORE_FORM_EROFS);
+	} else {
+		store_close(*ret);
+		*ret = NULL;
+		return err_set(err, EINVAL,
+			       "invalid value \"%s\" for --layers: auto, erofs or directory", form);
+	}
+	return 0;
+}
+
+void common_store_close(struct store **s)
+{
+	if (*s)
+		store_close(*s);
+}
+
+static bool is_id(const char *typed)
+{
+	if (str_starts(typed, "sha256:"))
+		return true;
+	size_t len = strlen(typed);
+	return len >= 4 && len <= DIGEST_SHA256_HEX && !typed[strspn(typed, "0123456789abcdef")];
+}
+
+int common_find(const struct store *s, const char *typed, struct image *ret, struct arena *arena,
+		struct err *err)
+{
+	struct reference ref;
+	char name[REFERENCE_TEXT_MAX];
+	struct err why = { 0 };
+	if (str_starts(typed, "sha256:"))
+		return store_find_image(s, typed, ret, arena, err);
+	if (reference_parse(typed, &ref, err) < 0)
+		return -1;
+	reference_format(&ref, name, sizeof(name));
+	if (store_find_image(s, name, ret, arena, &why) == 0)
+		return 0;
+	if (why.code == ENOENT && ref.is_short) {
+		/* "localhost/NAME" is what a build without a registry is called */
+		char local[REFERENCE_TEXT_MAX];
+		const char *path = str_starts(ref.path, "library/") ? ref.path + 8 : ref.path;
+		if (str_format(local, sizeof(local), "localhost/%s:%s", path, ref.tag) == 0 &&
+		    store_find_image(s, local, ret, arena, NULL) == 0)
+			return 0;
+	}
+	if (why.code == ENOENT && ref.digest[0] &&
+	    store_find_image(s, ref.digest, ret, arena, NULL) == 0)
+		return 0;
+	if (why.code == ENOENT && is_id(typed))
+		return store_find_image(s, typed, ret, arena, err);
+	if (why.code == ENOENT)
+		return err_set(err, ENOENT, "no such image \"%s\"", typed);
+	if (err)
+		*err = why;
+	return -1;
+}
+
+int common_config(const struct store *s, const struct image *image, struct image_config *ret,
+		  struct arena *arena, struct err *err)
+{
+	AUTO_BUF text;
+	buf_init(&text);
+	if (store_read_blob(s, &image->config, CONFIG_SIZE_MAX, &text, err) < 0)
+		return -1;
+	return config_parse("config", text.s, text.len, ret, arena, err);
+}
+
+void common_short_id(const struct digest *d, char *dst, size_t size)
+{
+	(void)!snprintf(dst, size, "%.12s", digest_hex(d));
+}
+
+#define ROW(name_, letter_, kind_, member, value_, help_) \
+ .name = (name_), .letter = (letter_), .kind = (kind_),   \
+ .offset = offsetof(struct registry_flags, member), .value = (value_), .help = (help_)
+
+static const struct option rows[] = {
+	{ ROW("authfile", 0, OPTION_STRING, authfile, "FILE",
+	      "credentials (default: where podman and docker keep them)") },
+	{ ROW("creds", 0, OPTION_STRING, creds, "USER:PASSWORD", "credentials for this once") },
+	{ ROW("tls-verify", 0, OPTION_SWITCH, tls_verify, NULL,
+	      "demand TLS with a trusted certificate; --tls-verify=false demands neither") },
+	{ ROW("cert-dir", 0, OPTION_STRING, cert_dir, "DIR",
+	      "certificates for the registry (default: DIR of its name in "
+	      "/etc/containers/certs.d)") },
+	{ ROW("registries-conf", 0, OPTION_STRING, registries_conf, "FILE",
+	      "mirrors and short names (default: /etc/containers/registries.conf)") },
+};
+const struct option_table registry_flag_table = { rows, ARRAY_SIZE(rows), NULL };
+
+static void warn(const char *text, void *arg)
+{
+	struct progress *const *p = arg;
+	if (p && *p)
+		progress_say(*p, text);
+	else
+		log_warning("%s", text);
+}
+
+int common_registry(struct cli *cli, const struct registry_flags *flags,
+		    struct registry_options *ret, struct err *err)
+{
+	*ret = (struct registry_options){
+		.endpoint = { .registries_conf = flags->registries_conf,
+			      .cert_dir = flags->cert_dir,
+			      .tls_verify = flags->tls_verify },
+		.authfile = flags->authfile,
+		.interrupted = common_interruptible(),
+		.warn = warn,
+	};
+	if (!flags->creds)
+		return 0;
+	char *user = arena_strdup(&cli->arena, flags->creds);
+	if (!user)
+		return err_set(err, ENOMEM, "out of memory");
+	char *colon = strchr(user, ':');
+	ret->password = "";
+	if (colon) {
+		*colon = 0;
+		ret->password = colon + 1;
+	}
+	ret->user = user;
+	return 0;
+}

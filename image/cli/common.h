@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* common.h - what the commands of skerry-image share */
+#ifndef SKERRY_IMAGE_CLI_COMMON_H
+#define SKERRY_IMAGE_CLI_COMMON_H
+
+#include <stdbool.h>
+
+#include "image/pull.h"
+#include "image/registry.h"
+#include "image/store.h"
+#include "runtime/cli/cli.h"
+#include "runtime/cli/print.h"
+
+/* What comes before the command. */
+struct image_globals {
+	const char *store, *layers;
+	bool version;
+};
+extern struct image_globals image_globals;
+
+/* The commands, one table row each. */
+extern const struct command cmd_build, cmd_bundle, cmd_commit, cmd_cp, cmd_df, cmd_diff, cmd_export,
+	cmd_fsck, cmd_history, cmd_images, cmd_import, cmd_inspect, cmd_load, cmd_login, cmd_logout,
+	cmd_logs, cmd_mount, cmd_prune, cmd_pull, cmd_push, cmd_rmi, cmd_save, cmd_search, cmd_tag,
+	cmd_tags, cmd_unbundle, cmd_unmount, cmd_untag;
+
+/* Opens the user's store; `create` makes it where missing. */
+int common_store(bool create, struct store **ret, struct err *err);
+void common_store_close(struct store **s); /* for CLEANUP() */
+#define AUTO_STORE CLEANUP(common_store_close) struct store
+
+/* The name or the id that a user typed, as store_find_image() wants it, and the image. */
+int common_find(const struct store *s, const char *typed, struct image *ret, struct arena *arena,
+		struct err *err);
+
+/* The image's config, read and verified. */
+struct image_config;
+int common_config(const struct store *s, const struct image *image, struct image_config *ret,
+		  struct arena *arena, struct err *err);
+
+/* The first 12 digits of a digest; size 13. */
+void common_short_id(const struct digest *d, char *dst, size_t size);
+
+/* Ends a pull or push at SIGINT, SIGTERM: the flag that http_next() looks at. */
+const volatile int *common_interruptible(void);
+
+/* The options of all that talks to a registry; first member of the command's struct. */
+struct registry_flags {
+	const char *authfile, *creds, *cert_dir, *registries_conf;
+	int tls_verify;
+};
+#define REGISTRY_FLAGS_DEFAULT \
+ {                             \
+  .tls_verify = -1             \
+ }
+extern const struct option_table registry_flag_table;
+
+/* Those as registry options; the user's name and password are cut out of --creds (arena). */
+int common_registry(struct cli *cli, const struct registry_flags *flags,
+		    struct registry_options *ret, struct err *err);
+
+#endif

@@ -29,6 +29,7 @@ enum {
 struct cli {
 	const char *program; /* the name it was started under, without folders */
 	struct skerry *skerry; /* NULL in a command that is `plain` */
+	const char *root; /* --root, or NULL */
 	struct arena arena;
 };
 
@@ -45,6 +46,7 @@ struct command {
 	bool plain; /* needs no struct skerry */
 	bool sealed; /* enters a container: runs from a sealed copy of the program */
 	bool hidden; /* not in the list of commands */
+	bool raw; /* another program's: args are all words unread, the command's name first */
 	int failure; /* exit status when run() fails; 0: CLI_FAILED */
 	/* The exit status, or -1 with the error. */
 	int (*run)(struct cli *cli, const void *options, const struct option_args *args,

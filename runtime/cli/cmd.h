@@ -4,9 +4,12 @@
 #define SKERRY_CLI_CMD_H
 
 #include "runtime/cli/cli.h"
+#include "runtime/cli/image_options.h"
 #include "runtime/cli/net_options.h"
 
 extern const struct command cmd_check;
+extern const struct command cmd_history, cmd_image, cmd_images, cmd_inspect, cmd_login, cmd_logout,
+	cmd_pull, cmd_rmi, cmd_search, cmd_tag, cmd_tags, cmd_untag;
 extern const struct command cmd_completion;
 extern const struct command cmd_create;
 extern const struct command cmd_delete;
@@ -34,6 +37,7 @@ extern const struct command cmd_wait;
 struct create_words {
 	struct skerry_create_options create;
 	struct net_words net;
+	struct image_options image;
 };
 extern const struct option_table create_options;
 extern const struct option_table net_options; /* net_options.c */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* cmd_create.c - skerry create: everything up to the program itself */
 #include "runtime/cli/cmd.h"
+#include "runtime/cli/image_run.h"
 
 #define ROW(name_, letter_, kind_, member, value_, help_) \
  .name = (name_), .letter = (letter_), .kind = (kind_),   \
@@ -41,16 +42,22 @@ struct skerry_create_options create_words_options(const struct create_words *wor
 static int run(struct cli *cli, const void *options, const struct option_args *args,
 	       struct err *err)
 {
-	const struct skerry_create_options o = create_words_options(options);
+	struct skerry_create_options o = create_words_options(options);
 	struct skerry_error failed = { 0 };
-	if (skerry_create(cli->skerry, args->v[0], &o, &failed) < 0)
-		return cli_fail(&failed, err);
-	return 0;
+	struct image_run image;
+	if (image_run_begin(cli, options, args, &o, &image, err) < 0)
+		return -1;
+	int rc = skerry_create(cli->skerry, args->v[0], &o, &failed);
+	image_run_end(&image);
+	if (rc == 0)
+		return 0;
+	image_run_undo(cli, &image);
+	return cli_fail(&failed, err);
 }
 
 const struct command cmd_create = {
 	.name = "create",
-	.arguments = "ID",
+	.arguments = "ID [COMMAND...]",
 	.summary = "make a container that waits for its start",
 	.description =
 		"The container has its name spaces, mounts and limits and stands before its\n"
@@ -59,7 +66,7 @@ const struct command cmd_create = {
 	.size = sizeof(struct create_words),
 	.defaults = &defaults,
 	.min_args = 1,
-	.max_args = 1,
+	.max_args = -1,
 	.sealed = true,
 	.run = run,
 };

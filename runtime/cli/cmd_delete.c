@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* cmd_delete.c - skerry delete: remove what is left of a container */
 #include "runtime/cli/cmd.h"
+#include "runtime/cli/image_run.h"
 
 struct delete_options {
 	bool force, regex;
@@ -25,6 +26,8 @@ static int delete_one(struct cli *cli, const char *id, const void *arg, struct e
 	struct skerry_error failed = { 0 };
 	if (skerry_delete(cli->skerry, id, o->force, &failed) < 0)
 		return cli_fail(&failed, err);
+	if (o->force)
+		image_run_clean(cli, id);
 	return 0;
 }
 

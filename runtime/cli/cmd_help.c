@@ -21,6 +21,12 @@ static int run(struct cli *cli, const void *options, const struct option_args *a
 		err->exit_code = CLI_UNKNOWN_COMMAND;
 		return -1;
 	}
+	if (c->raw) {
+		static char help[] = "--help";
+		char *words[] = { args->v[0], help, NULL };
+		const struct option_args ask = { .v = words, .n = 2 };
+		return c->run(cli, NULL, &ask, err);
+	}
 	print_command_help(&out, cli->program, c);
 	return print_buf(&out, err);
 }

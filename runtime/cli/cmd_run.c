@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "runtime/cli/cmd.h"
+#include "runtime/cli/image_run.h"
 #include "runtime/cli/print.h"
 
 struct run_options {
@@ -28,27 +29,35 @@ static int run(struct cli *cli, const void *options, const struct option_args *a
 	       struct err *err)
 {
 	const struct run_options *given = options;
-	const struct skerry_create_options o = create_words_options(&given->words);
+	struct skerry_create_options o = create_words_options(&given->words);
 	struct skerry_error failed = { 0 };
 	if (given->plan) {
 		AUTO_FREE char *plan = skerry_plan_json(cli->skerry, &o, args->v[0], &failed);
 		return plan ? print_line(plan, err) : cli_fail(&failed, err);
 	}
+	struct image_run image;
+	if (image_run_begin(cli, &given->words, args, &o, &image, err) < 0)
+		return -1;
 	int status = skerry_run(cli->skerry, args->v[0], &o, &failed);
-	return status < 0 ? cli_fail(&failed, err) : status;
+	image_run_end(&image);
+	if (status >= 0)
+		return status;
+	image_run_undo(cli, &image);
+	return cli_fail(&failed, err);
 }
 
 const struct command cmd_run = {
 	.name = "run",
-	.arguments = "ID",
+	.arguments = "ID [COMMAND...]",
 	.summary = "create and start a container",
-	.description = "Waits for the container's end, deletes it and exits with its status;\n"
+	.description = "With --image COMMAND replaces the image's own.\n"
+		       "Waits for the container's end, deletes it and exits with its status;\n"
 		       "128 + N when signal N ended it.\n",
 	.options = { rows, ARRAY_SIZE(rows), &create_options },
 	.size = sizeof(struct run_options),
 	.defaults = &defaults,
 	.min_args = 1,
-	.max_args = 1,
+	.max_args = -1,
 	.options_first = true,
 	.sealed = true,
 	.run = run,

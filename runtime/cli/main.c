@@ -96,6 +96,7 @@ static int open_library(struct cli *cli, const struct global_options *g, struct 
 		.warn = on_warning,
 	};
 	struct skerry_error failed = { 0 };
+	cli->root = g->root;
 	cli->skerry = skerry_open(&options, &failed);
 	return cli->skerry ? 0 : cli_fail(&failed, err);
 }
@@ -136,6 +137,8 @@ static int run_command(struct cli *cli, const struct global_options *g,
 		*ret_failure = CLI_UNKNOWN_COMMAND;
 		return err_set(err, EINVAL, "No help topic for '%s'", words->v[0]);
 	}
+	if (c->raw)
+		return c->run(cli, NULL, words, err);
 	_Alignas(max_align_t) unsigned char options[COMMAND_OPTIONS_MAX] = { 0 };
 	if (c->defaults)
 		memcpy(options, c->defaults, c->size);

@@ -32,7 +32,7 @@ static const struct option rows[] = {
 	{ ROW("pod", 0, OPTION_STRING, pod, "ID",
 	      "share network, IPC and host name of container ID") },
 };
-const struct option_table net_options = { rows, ARRAY_SIZE(rows), NULL };
+const struct option_table net_options = { rows, ARRAY_SIZE(rows), &image_option_table };
 
 void net_words_give(const struct net_words *words, struct skerry_create_options *to)
 {

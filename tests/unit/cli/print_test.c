@@ -21,7 +21,7 @@ TEST(the_help_of_a_command_shows_its_options_and_those_it_shares)
 	AUTO_BUF out;
 	buf_init(&out);
 	print_command_help(&out, "prog", command_find("run"));
-	CHECK(strstr(out.s, "   prog run [options] ID\n"));
+	CHECK(strstr(out.s, "   prog run [options] ID [COMMAND...]\n"));
 	CHECK(strstr(out.s, "   --plan "));
 	CHECK(strstr(out.s, "   --bundle DIR, -b DIR "));
 	CHECK(strstr(out.s, "   --help, -h "));

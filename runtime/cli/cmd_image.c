@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* cmd_image.c - pull, push, images and the other commands about images
+ *
+ * All are skerry-image's, which this program becomes: what talks to registries
+ * and unpacks layers is not part of the runtime.
+ */
+#include "runtime/cli/cmd.h"
+#include "runtime/cli/image_run.h"
+
+static int run(struct cli *cli, const void *options, const struct option_args *args,
+	       struct err *err)
+{
+	(void)options; /* unread */
+	return image_exec(cli, args->v, args->n, err);
+}
+
+#define IMAGE_COMMAND(name_, arguments_, summary_)                                   \
+ {                                                                                   \
+  .name = (name_), .arguments = (arguments_), .summary = (summary_), .max_args = -1, \
+  .plain = true, .raw = true, .run = run                                             \
+ }
+
+const struct command cmd_pull = IMAGE_COMMAND("pull", "IMAGE...", "get images from a registry");
+const struct command cmd_images =
+	IMAGE_COMMAND("images", "[IMAGE...]", "list the images of the store");
+const struct command cmd_rmi = IMAGE_COMMAND("rmi", "IMAGE...", "remove images");
+const struct command cmd_tag = IMAGE_COMMAND("tag", "IMAGE NAME...", "give an image another name");
+const struct command cmd_untag =
+	IMAGE_COMMAND("untag", "NAME...", "take a name away from an image");
+const struct command cmd_inspect = IMAGE_COMMAND("inspect", "IMAGE...", "show what an image is");
+const struct command cmd_history = IMAGE_COMMAND("history", "IMAGE", "show how an image was made");
+const struct command cmd_search =
+	IMAGE_COMMAND("search", "[REGISTRY/]TERM", "look for images in a registry");
+const struct command cmd_tags =
+	IMAGE_COMMAND("tags", "REPOSITORY", "list the tags of a repository of a registry");
+const struct command cmd_login =
+	IMAGE_COMMAND("login", "[REGISTRY]", "keep credentials for a registry");
+const struct command cmd_logout =
+	IMAGE_COMMAND("logout", "[REGISTRY]", "forget the credentials for a registry");
+const struct command cmd_image = IMAGE_COMMAND("image", "VERB [ARGUMENT...]",
+					       "the same commands, and more, by another name");

@@ -6,9 +6,20 @@
 
 /* clang-format off: one a line, in the order of their names */
 const struct cni_plugin *const cni_plugins[] = {
-	&cni_plugin_bridge, &cni_plugin_dummy,	  &cni_plugin_firewall, &cni_plugin_host_local,
-	&cni_plugin_ipvlan, &cni_plugin_loopback, &cni_plugin_macvlan,	&cni_plugin_portmap,
-	&cni_plugin_ptp,    &cni_plugin_static,	  &cni_plugin_vlan,	NULL,
+	&cni_plugin_bandwidth,
+	&cni_plugin_bridge,
+	&cni_plugin_dummy,
+	&cni_plugin_firewall,
+	&cni_plugin_host_local,
+	&cni_plugin_ipvlan,
+	&cni_plugin_loopback,
+	&cni_plugin_macvlan,
+	&cni_plugin_portmap,
+	&cni_plugin_ptp,
+	&cni_plugin_static,
+	&cni_plugin_tuning,
+	&cni_plugin_vlan,
+	NULL,
 };
 /* clang-format on */
 

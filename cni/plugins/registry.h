@@ -13,6 +13,7 @@ const struct cni_plugin *cni_plugin_find(const char *type);
 /* All of them, NULL at the end. */
 extern const struct cni_plugin *const cni_plugins[];
 
+extern const struct cni_plugin cni_plugin_bandwidth;
 extern const struct cni_plugin cni_plugin_bridge;
 extern const struct cni_plugin cni_plugin_dummy;
 extern const struct cni_plugin cni_plugin_firewall;
@@ -23,6 +24,7 @@ extern const struct cni_plugin cni_plugin_macvlan;
 extern const struct cni_plugin cni_plugin_portmap;
 extern const struct cni_plugin cni_plugin_ptp;
 extern const struct cni_plugin cni_plugin_static;
+extern const struct cni_plugin cni_plugin_tuning;
 extern const struct cni_plugin cni_plugin_vlan;
 
 #endif

@@ -25,7 +25,6 @@ struct layer_options {
 	struct digest diff_id; /* what the tar must hash to; unset: anything */
 	uint64_t max_size; /* of the tar; 0: LAYER_SIZE_MAX */
 	bool keep_blob; /* the stream itself is also stored, under its digest */
-	bool base; /* layer 0: whiteouts have nothing to hide and are dropped */
 	bool resume; /* goes on where a broken attempt at this blob ended, if one is kept */
 };
 #define LAYER_SIZE_MAX	  ((uint64_t)1 << 40)
@@ -55,6 +54,9 @@ int layer_fd(const struct layer_sink *sink);
 ssize_t layer_write(struct layer_sink *sink, const void *data, size_t size, struct err *err);
 /* All of it, waiting for room. */
 int layer_write_full(struct layer_sink *sink, const void *data, size_t size, struct err *err);
+/* The stream has ended, but there is no need to wait yet: from now on layer_fd() is for POLLIN, when
+ * layer_finish() won't wait. */
+void layer_end(struct layer_sink *sink);
 /* Bytes of the tar that have been written so far, for progress. */
 uint64_t layer_progress(const struct layer_sink *sink);
 /* The stream has ended.  Waits for the layer, verifies it, publishes it durably under its diffID;
@@ -70,6 +72,16 @@ int layer_import(struct txn *t, const struct layer_options *options, int fd,
 
 /* The layer's tar, byte for byte what its diffID is the digest of, to a file, pipe or socket. */
 int layer_export(const struct store *s, const struct digest *diff_id, int out, struct err *err);
+/* What a stored layer says of itself. */
+struct layer_info {
+	uint64_t size; /* of the tar */
+	uint64_t entries;
+	uint64_t implied_size; /* of the list of directories that it has no entry for; 0: none */
+	bool has_root; /* its tar has an entry for the root: */
+	uint32_t root_mode, root_uid, root_gid;
+};
+int layer_info(const struct store *s, const struct digest *diff_id, struct layer_info *ret,
+	       struct err *err);
 /* How many bytes that will be. */
 int layer_size(const struct store *s, const struct digest *diff_id, uint64_t *ret, struct err *err);
 /* Re-hashes the tar: 0, or -1 with err->code EBADMSG when it isn't what its name says. */

@@ -11,7 +11,7 @@
  *                        everything the image keeps alive
  *   refs/ESCAPED         a name: the manifest's digest
  *   containers/ID/       rootfs.h
- *   leases/ locks/ tmp/ trash/
+ *   leases/ locks/ tmp/ trash/ empty/
  * Invariants: 1. what has a name by digest is complete and durable: it was
  * written in tmp/, synced, verified and renamed; nothing is changed in place.
  * 2. The image record is renamed into place after everything it names, and the
@@ -146,7 +146,8 @@ void blob_abort(struct blob_sink *b);
 
 /* A layer that the image needs: already in the store (and kept for us from now on), ours to
  * bring (nobody else will bring it meanwhile), or being brought by another process.  wait:
- * wait for the other instead of saying so. The claim ends with the layer or the transaction. */
+ * wait for the other instead of saying so (only when no claim of ours is unfinished: two that
+ * wait for each other would wait for ever).  The claim ends with the layer or the transaction. */
 enum txn_claim { TXN_LAYER_PRESENT, TXN_LAYER_OURS, TXN_LAYER_BUSY };
 int txn_claim_layer(struct txn *t, const struct digest *diff_id, bool wait, enum txn_claim *ret,
 		    struct err *err);

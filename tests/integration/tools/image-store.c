@@ -214,7 +214,6 @@ static int do_images(void)
 	return 0;
 }
 
-#ifndef STORE_ONLY
 static int print_change(void *arg, enum rootfs_change change, const char *path)
 {
 	(void)arg;
@@ -288,26 +287,32 @@ static int do_fsck(void)
 	printf("problems %" PRIu64 "\n", r.problems);
 	return 0;
 }
-#endif
 
 static const struct {
 	const char *name;
 	int (*run)(void);
 	int min;
 } commands[] = {
-	{ "import", do_import, 1 },   { "image", do_image, 1 },
-	{ "create", do_create, 1 },   { "mount", do_mount, 1 },
-	{ "layers", do_layers, 2 },   { "unmount", do_unmount, 1 },
-	{ "remove", do_remove, 1 },   { "get", do_get, 1 },
-	{ "size", do_size, 1 },	      { "verify", do_verify, 1 },
-	{ "untag", do_untag, 1 },     { "rmi", do_rmi, 1 },
+	{ "import", do_import, 1 },
+	{ "image", do_image, 1 },
+	{ "create", do_create, 1 },
+	{ "mount", do_mount, 1 },
+	{ "layers", do_layers, 2 },
+	{ "unmount", do_unmount, 1 },
+	{ "remove", do_remove, 1 },
+	{ "get", do_get, 1 },
+	{ "size", do_size, 1 },
+	{ "verify", do_verify, 1 },
+	{ "untag", do_untag, 1 },
+	{ "rmi", do_rmi, 1 },
 	{ "images", do_images, 0 },
-#ifndef STORE_ONLY
-	{ "diff", do_diff, 1 },	      { "commit", do_commit, 1 },
-	{ "export", do_export, 1 },   { "export-upper", do_export_upper, 1 },
-	{ "tar", do_tar, 1 },	      { "gc", do_gc, 0 },
+	{ "diff", do_diff, 1 },
+	{ "commit", do_commit, 1 },
+	{ "export", do_export, 1 },
+	{ "export-upper", do_export_upper, 1 },
+	{ "tar", do_tar, 1 },
+	{ "gc", do_gc, 0 },
 	{ "fsck", do_fsck, 0 },
-#endif
 };
 
 int main(int argc, char **argv)
@@ -321,8 +326,8 @@ int main(int argc, char **argv)
 		return 1;
 	}
 	if (strcmp(argv[2], "auto") != 0)
-		store_set_form(store, strcmp(argv[2], "erofs") == 0 ? STORE_FORM_EROFS :
-								      STORE_FORM_DIRECTORY);
+		store_set_form(store, strcmp(argv[2], "erofs") == 0 ? STORE_FORM_EROFS
+								    : STORE_FORM_DIRECTORY);
 	n_args = argc - 4;
 	args = argv + 4;
 	for (size_t i = 0; i < ARRAY_SIZE(commands); i++)

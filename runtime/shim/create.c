@@ -231,6 +231,14 @@ void task_create(struct shim *s, struct call *c)
 	if (q->options && !options_known(q->options))
 		shim_log(s, "warning", "options of type \"%s\" are not known",
 			 any_type(q->options));
+	if (s->stopping) {
+		call_fail(c, RPC_UNAVAILABLE, "the shim is leaving");
+		return;
+	}
+	if (s->stopping) {
+		call_fail(c, RPC_UNAVAILABLE, "the shim is leaving");
+		return;
+	}
 	if (container_find(s, q->id)) {
 		call_fail(c, RPC_ALREADY_EXISTS, "container \"%s\": already exists", q->id);
 		return;

@@ -21,6 +21,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -40,6 +41,7 @@
 #define LOG_DEBUG    (-4) /* containerd's number */
 #define SCHED_PGID   2 /* PIDTYPE_PGID */
 #define OOM_MAX	     1000
+#define BIND_TRIES   5
 
 /* --- what is asked ------------------------------------------------------------------- */
 
@@ -130,19 +132,39 @@ static bool is_served(const struct sockaddr_un *name)
 	       (connect(fd, (const struct sockaddr *)name, sizeof(*name)) == 0 || errno == EAGAIN);
 }
 
+/* Held from bind to listen: in between a socket looks as if nobody served it. */
+static int lock_dir(const char *path, struct err *err)
+{
+	char dir[SOCKET_PATH_MAX + 1];
+	AUTO_FD fd = -1;
+
+	if (str_copy(dir, sizeof(dir), path) < 0 || !strrchr(dir, '/'))
+		return err_set(err, EINVAL, "socket \"%s\" is not an absolute path", path);
+	*(strrchr(dir, '/') + 1) = '\0';
+	fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0 || flock(fd, LOCK_EX) < 0)
+		return err_sys(err, "lock \"%s\"", dir);
+	return fd_take(&fd);
+}
+
 /* The listening socket, or -1 and *ret_served. */
 static int listen_at(const char *path, bool *ret_served, struct err *err)
 {
 	struct sockaddr_un name = { .sun_family = AF_UNIX };
 	AUTO_FD fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	AUTO_FD lock = -1;
 
 	*ret_served = false;
 	if (fd < 0 || str_copy(name.sun_path, sizeof(name.sun_path), path) < 0)
 		return err_sys(err, "make socket \"%s\"", path);
+	lock = lock_dir(path, err);
+	if (lock < 0)
+		return -1;
 	for (int i = 0; bind(fd, (const struct sockaddr *)&name, sizeof(name)) < 0; i++) {
-		if (errno != EADDRINUSE || i > 0)
+		if (errno != EADDRINUSE || i >= BIND_TRIES)
 			return err_sys(err, "bind socket \"%s\"", path);
-		if (is_served(&name)) {
+		/* One that is leaving removes the name first of all. */
+		if (is_served(&name) && access(path, F_OK) == 0) {
 			*ret_served = true;
 			return -1;
 		}

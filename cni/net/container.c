@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* container.c - all networks of one container of skerry: attach, detach
  *
- * The runtime calls `attach STATE PID` once the container's namespaces exist
+ * The runtime calls `attach STATE NETNS [USERNS]` once the container's namespaces exist
  * and `detach STATE` when the container is deleted or could not be made.
  * STATE is its state directory:
  *   network.json          what it wants, written before anything is made
@@ -26,7 +26,6 @@
 #include "base/fd.h"
 #include "base/file.h"
 #include "base/log.h"
-#include "base/units.h"
 #include "cni/net/etc.h"
 #include "cni/net/resolver.h"
 #include "cni/net/usermode.h"
@@ -79,19 +78,17 @@ static int pin_path(const struct container *c, char path[PATH_MAX], struct err *
 	return 0;
 }
 
-static int pin(struct container *c, pid_t pid, struct err *err)
+static int pin(struct container *c, const char *netns, struct err *err)
 {
-	char ns[64];
 	AUTO_FD fd = -1;
 
-	if (str_format(ns, sizeof(ns), "/proc/%d/ns/net", (int)pid) < 0 ||
-	    pin_path(c, c->netns, err) < 0)
+	if (pin_path(c, c->netns, err) < 0)
 		return -1;
 	fd = openat(c->dir, PIN_FILE, O_RDONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (fd < 0)
 		return err_sys(err, "make \"%s\"", c->netns);
-	if (mount(ns, c->netns, NULL, MS_BIND, NULL) < 0)
-		return err_sys(err, "hold the network namespace of process %d", (int)pid);
+	if (mount(netns, c->netns, NULL, MS_BIND, NULL) < 0)
+		return err_sys(err, "hold the network namespace \"%s\"", netns);
 	return 0;
 }
 
@@ -211,9 +208,9 @@ static const char *add_names(struct container *c, char text[IP_TEXT_MAX])
 
 /* --- attach and detach ---------------------------------------------------- */
 
-static int attach_plugins(struct container *c, pid_t pid, struct err *err)
+static int attach_plugins(struct container *c, const char *netns, struct err *err)
 {
-	if (c->request.n && pin(c, pid, err) < 0)
+	if (c->request.n && pin(c, netns, err) < 0)
 		return -1;
 	for (size_t i = 0; i < c->request.n; i++)
 		if (add_one(c, i, err) < 0)
@@ -222,7 +219,7 @@ static int attach_plugins(struct container *c, pid_t pid, struct err *err)
 }
 
 /* An ordinary user has one network, and it has no name to configure. */
-static int attach_user(struct container *c, pid_t pid, struct err *err)
+static int attach_user(struct container *c, char *const *namespaces, struct err *err)
 {
 	const struct request *r = &c->request;
 
@@ -238,7 +235,7 @@ static int attach_user(struct container *c, pid_t pid, struct err *err)
 	if (r->networks[0].ips.n || r->networks[0].mac)
 		return err_set(err, EPERM, "an ordinary user's container has the host's address");
 	c->added++;
-	return usermode_start(r, c->state, pid, &c->net->arena, err);
+	return usermode_start(r, c->state, namespaces, &c->net->arena, err);
 }
 
 static int undo(struct container *c, struct err *err)
@@ -257,7 +254,8 @@ static int undo(struct container *c, struct err *err)
 	return rc;
 }
 
-static int attach(struct container *c, pid_t pid, struct err *err)
+/* namespaces: the network's, and the user namespace that it belongs to or NULL. */
+static int attach(struct container *c, char *const *namespaces, struct err *err)
 {
 	char resolver[IP_TEXT_MAX];
 	struct etc etc = { .request = &c->request,
@@ -265,7 +263,8 @@ static int attach(struct container *c, pid_t pid, struct err *err)
 			   .n = c->net->rootless ? 0 : c->request.n,
 			   .of_host = c->net->rootless };
 
-	if (c->net->rootless ? attach_user(c, pid, err) < 0 : attach_plugins(c, pid, err) < 0)
+	if (c->net->rootless ? attach_user(c, namespaces, err) < 0
+			     : attach_plugins(c, namespaces[0], err) < 0)
 		return -1;
 	if (!c->net->rootless)
 		etc.resolver = add_names(c, resolver);
@@ -276,17 +275,14 @@ static int run_attach(struct net *n, const void *options, const struct option_ar
 		      struct err *err)
 {
 	struct container c;
-	uint64_t pid;
 	int rc;
 
 	(void)options;
-	if (units_u64(args->v[1], INT32_MAX, &pid) < 0 || pid <= 1)
-		return err_set(err, EINVAL, "\"%s\" is not a process", args->v[1]);
 	rc = open_container(&c, n, args->v[0], err);
 	if (rc == 0)
 		rc = err_set(err, ENOENT, "there is no \"%s/" REQUEST_FILE "\"", args->v[0]);
 	if (rc > 0) {
-		rc = attach(&c, (pid_t)pid, err);
+		rc = attach(&c, args->v + 1, err);
 		if (rc < 0)
 			(void)undo(&c, NULL);
 	}
@@ -296,12 +292,12 @@ static int run_attach(struct net *n, const void *options, const struct option_ar
 
 const struct verb verb_attach = {
 	.name = "attach",
-	.arguments = "STATE PID",
+	.arguments = "STATE NETNS [USERNS]",
 	.summary = "attach a container of skerry to what its state directory names",
 	.options = { NULL, 0, &verb_common },
 	.size = sizeof(struct net_options),
 	.min_args = 2,
-	.max_args = 2,
+	.max_args = 3,
 	.hidden = true,
 	.run = run_attach,
 };

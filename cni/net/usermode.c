@@ -2,7 +2,8 @@
 /* usermode.c - a network for an ordinary user: pasta(1)
  *
  * pasta gives the container the host's own addresses and forwards ports by its
- * own options.  It ends with the network namespace; detach ends it sooner.
+ * own options.  It stays until detach ends it: the paths of the namespaces are
+ * good only as long as the runtime waits, so there is nothing for it to watch.
  */
 #include "cni/net/usermode.h"
 
@@ -66,8 +67,8 @@ static int read_ports(const struct request *r, struct arena *arena, struct ports
 	return 0;
 }
 
-static int start_pasta(const char *path, const struct request *r, const char *pid_file, pid_t pid,
-		       struct arena *arena, struct err *err)
+static int start_pasta(const char *path, const struct request *r, const char *pid_file,
+		       char *const *namespaces, struct arena *arena, struct err *err)
 {
 	struct arguments a = { .n = 0 };
 	struct ports ports;
@@ -103,19 +104,25 @@ static int start_pasta(const char *path, const struct request *r, const char *pi
 	put(&a, arena_strdup(arena, "none"));
 	put(&a, arena_strdup(arena, "-U"));
 	put(&a, arena_strdup(arena, "none"));
-	put(&a, arena_printf(arena, "%d", (int)pid));
+	put(&a, arena_strdup(arena, "--no-netns-quit"));
+	put(&a, arena_strdup(arena, "--netns"));
+	put(&a, namespaces[0]);
+	if (namespaces[1]) {
+		put(&a, arena_strdup(arena, "--userns"));
+		put(&a, namespaces[1]);
+	}
 	return a.failed ? err_set(err, E2BIG, "too many ports") : tool_run(a.v, err);
 }
 
-int usermode_start(const struct request *r, const char *state, pid_t pid, struct arena *arena,
-		   struct err *err)
+int usermode_start(const struct request *r, const char *state, char *const *namespaces,
+		   struct arena *arena, struct err *err)
 {
 	char path[PATH_MAX], pid_file[PATH_MAX];
 
 	if (str_format(pid_file, sizeof(pid_file), "%s/usermode.pid", state) < 0)
 		return err_sys(err, "\"%s\"", state);
 	if (tool_find("pasta", path))
-		return start_pasta(path, r, pid_file, pid, arena, err);
+		return start_pasta(path, r, pid_file, namespaces, arena, err);
 	return err_set(err, ENOENT, "an ordinary user's network needs \"pasta\" (package passt)");
 }
 
@@ -124,5 +131,5 @@ void usermode_stop(const char *state)
 	char pid_file[PATH_MAX];
 
 	if (str_format(pid_file, sizeof(pid_file), "%s/usermode.pid", state) == 0)
-		tool_end(pid_file, "pasta");
+		tool_end(pid_file, "pas"); /* pasta, passt.avx2: it picks a program by processor */
 }

@@ -7,15 +7,13 @@
 #ifndef SKERRY_CNI_NET_USERMODE_H
 #define SKERRY_CNI_NET_USERMODE_H
 
-#include <sys/types.h>
-
 #include "cni/net/request.h"
 #include "cni/result.h"
 
-/* Connects the network namespace of process pid, publishes the ports; its number goes to
- * STATE/usermode.pid. */
-int usermode_start(const struct request *r, const char *state, pid_t pid, struct arena *arena,
-		   struct err *err);
+/* Connects the network namespace (namespaces[0], a path; [1] its user namespace or NULL), publishes
+ * the ports; the number of the process goes to STATE/usermode.pid. */
+int usermode_start(const struct request *r, const char *state, char *const *namespaces,
+		   struct arena *arena, struct err *err);
 /* Ends it. */
 void usermode_stop(const char *state);
 

@@ -72,26 +72,38 @@ static int set_namespace(struct spec *spec, const char *type, bool keep, char *p
 }
 
 /* Where config.json has a path, the namespace is someone else's and stays as it is. */
-static int want_own_network(struct spec *spec, struct err *err)
+static int want_own_network(struct attach *a, struct spec *spec, struct err *err)
 {
-	for (size_t i = 0; i < spec->linux_->namespaces.n; i++)
-		if (strcmp(spec->linux_->namespaces.v[i].type, "network") == 0)
-			return 0;
+	for (size_t i = 0; i < spec->linux_->namespaces.n; i++) {
+		const struct spec_namespace *ns = &spec->linux_->namespaces.v[i];
+
+		if (strcmp(ns->type, "network") != 0)
+			continue;
+		a->path = ns->path && ns->path[0] ? ns->path : NULL;
+		return 0;
+	}
 	return set_namespace(spec, "network", true, NULL, err);
+}
+
+static int open_namespace(pid_t pid, const char *file, struct err *err)
+{
+	char path[64];
+	int fd;
+
+	if (str_format(path, sizeof(path), "/proc/%d/ns/%s", (int)pid, file) < 0)
+		return err_sys(err, "namespace \"%s\"", file);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	return fd < 0 ? err_sys(err, "open \"%s\"", path) : fd;
 }
 
 static int hold(struct attach *a, struct spec *spec, pid_t pid, const char *type, const char *file,
 		struct err *err)
 {
-	char path[64];
-	AUTO_FD fd = -1;
+	AUTO_FD fd = open_namespace(pid, file, err);
 	char *self;
 
-	if (str_format(path, sizeof(path), "/proc/%d/ns/%s", (int)pid, file) < 0)
-		return err_sys(err, "namespace \"%s\"", file);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
-		return err_sys(err, "open \"%s\"", path);
+		return -1;
 	self = arena_printf(spec->arena, "/proc/self/fd/%d", fd);
 	if (!self)
 		return out_of_memory(err);
@@ -229,7 +241,7 @@ static int make_own(struct runtime *rt, const char *id, const struct skerry_crea
 
 	if (none && refuse_others(o, "--net none", err) < 0)
 		return -1;
-	if ((networks || none) && want_own_network(spec, err) < 0)
+	if ((networks || none) && want_own_network(a, spec, err) < 0)
 		return -1;
 	a->wanted = true;
 	if (mount_files(rt, id, spec, true, err) < 0)
@@ -266,12 +278,18 @@ int attach_make(struct runtime *rt, const char *id, const struct skerry_create_o
 	return make_own(rt, id, o, spec, ret, err);
 }
 
+void attach_init(struct attach *a)
+{
+	*a = (struct attach){ .netns = -1 };
+	buf_init(&a->request);
+}
+
 void attach_release(struct attach *a)
 {
 	while (a->n_held)
 		(void)fd_close(a->held[--a->n_held]);
+	a->netns = fd_close(a->netns);
 	buf_release(&a->request);
-	buf_init(&a->request);
 }
 
 int attach_save(const struct attach *a, int dir, struct err *err)
@@ -308,7 +326,7 @@ static int find_helper(char path[PATH_MAX], struct err *err)
 
 static int run_helper(char *const *words, struct err *err)
 {
-	char path[PATH_MAX], *argv[5] = { path };
+	char path[PATH_MAX], *argv[6] = { path };
 	AUTO_BUF output;
 	const struct proc_run run = { .path = path,
 				      .argv = argv,
@@ -348,15 +366,41 @@ static int state_path(int dir, char path[PATH_MAX], struct err *err)
 	return 0;
 }
 
-int attach_apply(int dir, pid_t pid, struct err *err)
+int attach_hold(struct attach *a, pid_t pid, struct err *err)
 {
-	char verb[] = "attach", path[PATH_MAX], number[16];
-	char *const words[] = { verb, path, number, NULL };
+	if (!a->path) {
+		a->netns = open_namespace(pid, "net", err);
+		return a->netns < 0 ? -1 : 0;
+	}
+	a->netns = open(a->path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+	return a->netns < 0 ? err_sys(err, "open \"%s\"", a->path) : 0;
+}
+
+/* Our own descriptor as a path: good as long as we wait. */
+int attach_apply(const struct attach *a, int dir, struct err *err)
+{
+	char verb[] = "attach", path[PATH_MAX], netns[64];
+	char *const words[] = { verb, path, netns, NULL };
 
 	if (state_path(dir, path, err) < 0)
 		return -1;
-	if (str_format(number, sizeof(number), "%d", (int)pid) < 0)
-		return err_sys(err, "process %d", (int)pid);
+	if (str_format(netns, sizeof(netns), "/proc/%d/fd/%d", (int)getpid(), a->netns) < 0)
+		return err_sys(err, "network namespace");
+	return run_helper(words, err);
+}
+
+int attach_apply_user(const struct attach *a, int dir, pid_t pid, struct err *err)
+{
+	char verb[] = "attach", path[PATH_MAX], netns[64], userns[64];
+	char *const words[] = { verb, path, netns, userns, NULL };
+
+	if (a->path)
+		return err_set(err, EPERM, "an ordinary user can't give \"%s\" a network", a->path);
+	if (state_path(dir, path, err) < 0)
+		return -1;
+	if (str_format(netns, sizeof(netns), "/proc/%d/ns/net", (int)pid) < 0 ||
+	    str_format(userns, sizeof(userns), "/proc/%d/ns/user", (int)pid) < 0)
+		return err_sys(err, "network namespace");
 	return run_helper(words, err);
 }
 

@@ -121,7 +121,6 @@ static int load_config(struct create *c, struct err *err)
 
 static int choose_networks(struct create *c, struct err *err)
 {
-	buf_init(&c->attach.request);
 	return attach_make(c->rt, c->id, c->o, c->c->spec, &c->attach, err);
 }
 
@@ -355,7 +354,7 @@ static void remove_rdt(struct create *c)
 		(void)rdt_remove(&c->plan.rdt, &c->rdt_made, c->rdt_root, NULL);
 }
 
-static int open_gate(struct create *c, struct err *err)
+static int write_maps(struct create *c, struct err *err)
 {
 	const struct plan *p = &c->plan;
 	pid_t pid = c->c->pid;
@@ -368,21 +367,35 @@ static int open_gate(struct create *c, struct err *err)
 		return -1;
 	if (p->process.rlimits_by_parent && rlimits_apply(&p->process.rlimits, pid, err) < 0)
 		return -1;
-	if (apply_rdt(c, err) < 0)
-		return -1;
-	return handshake_send(c->sock, MESSAGE_GO, 0, -1, err);
+	return apply_rdt(c, err);
 }
 
-/* While the init builds its root. */
-static int attach_networks(struct create *c, struct err *err)
+static int attach_user_network(struct create *c, struct err *err)
 {
-	return c->attach.wanted ? attach_apply(c->c->entry.dir, c->c->pid, err) : 0;
+	if (!c->attach.wanted || geteuid() == 0)
+		return 0;
+	return attach_apply_user(&c->attach, c->c->entry.dir, c->c->pid, err);
 }
 
 static void detach_networks(struct create *c)
 {
 	if (c->attach.wanted)
 		(void)attach_remove(c->c->entry.dir, NULL);
+}
+
+static int open_gate(struct create *c, struct err *err)
+{
+	return c->plan.gate ? handshake_send(c->sock, MESSAGE_GO, 0, -1, err) : 0;
+}
+
+/* While the init builds its root. */
+static int attach_networks(struct create *c, struct err *err)
+{
+	if (!c->attach.wanted || geteuid() != 0)
+		return 0;
+	if (attach_hold(&c->attach, c->c->pid, err) < 0)
+		return -1;
+	return attach_apply(&c->attach, c->c->entry.dir, err);
 }
 
 static int move_net_devices(struct create *c, struct err *err)
@@ -498,8 +511,10 @@ static const struct {
 	{ "make cgroup", make_cgroup, remove_cgroup },
 	{ "open mount sources", open_sources, NULL },
 	{ "spawn init", spawn_init, kill_init },
-	{ "open gate", open_gate, remove_rdt },
-	{ "attach networks", attach_networks, detach_networks },
+	{ "write maps", write_maps, remove_rdt },
+	{ "attach a user's network", attach_user_network, detach_networks }, /* needs the maps */
+	{ "open gate", open_gate, NULL },
+	{ "attach networks", attach_networks, NULL }, /* undone as the user's */
 	{ "run hooks", runtime_hooks, NULL },
 	{ "receive terminal", receive_master, NULL },
 	{ "send seccomp listener", send_listener, NULL },
@@ -559,6 +574,7 @@ int container_create(struct runtime *rt, const char *id, const struct skerry_cre
 				 .notify = -1 };
 	for (int ns = 0; ns < NS_COUNT; ns++)
 		c.plan.join_fd[ns] = -1;
+	attach_init(&c.attach);
 	arena_init(&ret->arena, PLAN_ARENA_MAX);
 	for (i = 0; i < ARRAY_SIZE(steps); i++) {
 		runtime_debug(rt, "create: %s", steps[i].what);
@@ -608,6 +624,7 @@ int container_plan_write(struct runtime *rt, const char *id, const struct skerry
 
 	for (int ns = 0; ns < NS_COUNT; ns++)
 		c.plan.join_fd[ns] = -1;
+	attach_init(&c.attach);
 	arena_init(&made.arena, PLAN_ARENA_MAX);
 	if (open_bundle(&c, err) == 0 && load_config(&c, err) == 0 &&
 	    choose_networks(&c, err) == 0 && make_plan(&c, err) == 0) {

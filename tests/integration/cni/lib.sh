@@ -112,7 +112,7 @@ fetch() {
 # the same for a container's program, which has busybox only: Debian's wget looks names up first and
 # can't without the C library's modules
 page() {
-	printf 'printf "GET / HTTP/1.0\r\n\r\n" | nc -w 2 %s %s | tail -n 1' "$1" "$2"
+	printf '(printf "GET / HTTP/1.0\r\n\r\n"; sleep 0.3) | nc -w 2 %s %s | tail -n 1' "$1" "$2"
 }
 # serves TEXT ADDRESS PORT [NETNS]
 serves() {

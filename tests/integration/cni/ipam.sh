@@ -1,0 +1,212 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# lane: native
+# ipam.sh - host-local and static: leases, their files, their end; what is asked for by name.
+. "$(dirname "$0")/plugin-lib.sh"
+netns a
+
+# ranges JSON [MORE]: host-local alone.
+ranges() {
+	CONFIG="{\"cniVersion\":\"1.1.0\",\"name\":\"net1\",\"ipam\":{\"type\":\"host-local\",
+		\"dataDir\":\"$DATA\",\"ranges\":$1${2:+,$2}}${3:+,$3}}"
+}
+get() { # get ID: an address for it
+	ID=$1
+	plugin ADD host-local || {
+		echo "$out" >&2
+		return 1
+	}
+	jq -r '[.ips[].address] | join(" ")' <<<"$out"
+}
+put() {
+	ID=$1
+	plugin DEL host-local
+}
+file() { # what is written in the file of an address
+	od -An -c "$DATA/net1/$1" | tr -d ' \n'
+}
+
+# --- the files, as the reference plugin writes them ---------------------------------
+ranges '[[{"subnet":"10.1.0.0/29"}],[{"subnet":"fd00::/64"}]]' '"routes":[{"dst":"0.0.0.0/0","gw":"10.1.0.1"}]'
+check 'one address of each set, behind the gateway' is '10.1.0.2/29 fd00::2/64' "$(get c1)"
+plugin ADD host-local
+check 'with its gateway and the routes' is '10.1.0.1 fd00::1 0.0.0.0/0' \
+	"$(ID=c2 && plugin ADD host-local && jq -r '[.ips[].gateway, .routes[].dst] | join(" ")' <<<"$out")"
+check 'the file holds id and interface' is 'c1\r\neth0' "$(file 10.1.0.2)"
+check 'the last address is remembered' is '10.1.0.3 fd00::3' \
+	"$(cat "$DATA/net1/last_reserved_ip.0") $(cat "$DATA/net1/last_reserved_ip.1")"
+check 'the same attachment gets no second one' eval 'ID=c1 refused 7 "duplicate allocation" ADD host-local'
+check 'and keeps the first' is 'c1\r\neth0' "$(file 10.1.0.2)"
+check 'another interface of it does' eval 'is "10.1.0.4/29 fd00::4/64" "$(IFNAME=eth1 get c1)"'
+check 'DEL gives back what is its own only' eval 'put c2 && is "10.1.0.2 10.1.0.4 fd00::2 fd00::4" "$(leased)"'
+check 'the next is behind the last one, not the free one' is '10.1.0.5/29 fd00::5/64' "$(get c3)"
+check 'then round' is '10.1.0.6/29 10.1.0.3/29' "$(get c4 | cut -d' ' -f1) $(get c5 | cut -d' ' -f1)"
+check 'a full range says who has what: code 11' eval \
+	'ID=c6 refused 11 "no IP addresses available in range set: 10.1.0.1-10.1.0.6; held by: 10.1.0.2 c1/eth0" ADD host-local'
+check 'and took nothing from the other set' lacks "$(leased)" fd00::8
+check 'STATUS says that it is full: code 50' refused 50 'no free address' STATUS host-local
+check 'GC keeps what is valid' eval \
+	'passes GC host-local "$(jq -c ".\"cni.dev/valid-attachments\" = [{containerID:\"c1\",ifname:\"eth0\"},
+		{containerID:\"c3\",ifname:\"eth0\"}]" <<<"$CONFIG")" && is "10.1.0.2 10.1.0.5 fd00::2 fd00::5" "$(leased)"'
+check 'STATUS is content' passes STATUS host-local
+check 'GC with nothing valid frees all' eval 'passes GC host-local && is "" "$(leased)"'
+check 'the index has no records left' is boot "$(ls "$DATA/.skerry/net1")"
+rm -rf "$DATA"
+
+# --- with the reference plugin on the same files -------------------------------------
+ranges '[[{"subnet":"10.1.0.0/24"}]]'
+mkdir -p "$DATA/net1"
+printf 'other\r\neth0' >"$DATA/net1/10.1.0.2"
+printf 'ancient' >"$DATA/net1/10.1.0.3"
+: >"$DATA/net1/10.1.0.4"
+check 'leases of another plugin are kept, an empty file is none' is 10.1.0.4/24 "$(get c1)"
+check 'DEL finds a lease that another plugin took' eval 'put other && is "10.1.0.3 10.1.0.4" "$(leased)"'
+check 'also one without an interface' eval 'put ancient && is "10.1.0.4" "$(leased)"'
+sleep 0.05
+printf 'late\r\neth0' >"$DATA/net1/10.1.0.99"
+check 'also one taken meanwhile' eval 'put late && is "10.1.0.4" "$(leased)"'
+rm "$DATA/net1/10.1.0.4"
+check 'an address that was removed by hand is free' eval 'echo 10.1.0.3 >"$DATA/net1/last_reserved_ip.0"
+	is 10.1.0.4/24 "$(get c2)"'
+check 'and its old owner can have another' is 10.1.0.5/24 "$(get c1)"
+if [ -x "$PEERS/host-local" ]; then
+	check 'the reference plugin sees our leases' is 10.1.0.6/24 "$(ID=c7 CNI_COMMAND=ADD CNI_CONTAINERID=c7 \
+		CNI_NETNS=$NETNS CNI_IFNAME=eth0 CNI_PATH=$PEERS "$PEERS/host-local" <<<"${CONFIG/1.1.0/1.0.0}" |
+		jq -r '.ips[0].address')"
+	check 'and gives them back' eval 'CNI_COMMAND=DEL CNI_CONTAINERID=c1 CNI_NETNS=$NETNS CNI_IFNAME=eth0 \
+		CNI_PATH=$PEERS "$PEERS/host-local" <<<"${CONFIG/1.1.0/1.0.0}" && lacks "$(leased)" 10.1.0.5'
+	check 'and we give back its own' eval 'put c7 && is "10.1.0.4" "$(leased)"'
+else
+	skip 'the reference plugin on our leases' "no $PEERS/host-local on this host"
+fi
+rm -rf "$DATA"
+
+# --- ranges --------------------------------------------------------------------------
+ranges '[[{"subnet":"10.1.0.0/24","rangeStart":"10.1.0.10","rangeEnd":"10.1.0.11","gateway":"10.1.0.10"},{"subnet":"10.2.0.0/24","rangeStart":"10.2.0.7","rangeEnd":"10.2.0.7"}]]'
+check 'a set goes on in its next range, without the gateway' is '10.1.0.11/24 10.2.0.7/24' "$(get c1) $(get c2)"
+check 'then it is full' eval 'ID=c3 refused 11 "10.1.0.10-10.1.0.11,10.2.0.7-10.2.0.7" ADD host-local'
+CONFIG='{"cniVersion":"0.2.0","name":"net1","ipam":{"type":"host-local","dataDir":"'$DATA'","subnet":"10.3.0.0/24","rangeStart":"10.3.0.5","gateway":"10.3.0.254"}}'
+check 'the old form of a single range' eval 'IFNAME=eth7 plugin ADD host-local && is "10.3.0.5/24 10.3.0.254" \
+	"$(jq -r ".ip4 | .ip + \" \" + .gateway" <<<"$out")"'
+ranges '[[{"subnet":"10.1.0.0/24"}]]' '' '"runtimeConfig":{"ipRanges":[[{"subnet":"10.9.0.0/24"}]]}'
+check 'ranges of the runtime come first' is '10.9.0.2/24 10.1.0.2/24' "$(get c8)"
+ranges '[[{"subnet":"10.1.0.0/24"},{"subnet":"10.1.0.128/25"}]]'
+check 'overlapping ranges: code 7' refused 7 overlap ADD host-local
+ranges '[[{"subnet":"10.1.0.0/24"},{"subnet":"fd00::/64"}]]'
+check 'two families in a set: code 7' refused 7 'mixed address families' ADD host-local
+ranges '[[{"subnet":"10.1.0.0/31"}]]'
+check 'a network without room: code 7' refused 7 'too small' ADD host-local
+ranges '[[{"subnet":"10.1.0.7/24"}]]'
+check 'host bits in a subnet: code 7' refused 7 'host bits' ADD host-local
+ranges '[[{"subnet":"10.1.0.0/24","rangeStart":"10.2.0.1"}]]'
+check 'a start outside: code 7' refused 7 'not in network' ADD host-local
+ranges '[]'
+check 'no range: code 7' refused 7 'no IP ranges' ADD host-local
+rm -rf "$DATA"
+
+# --- asked for -------------------------------------------------------------------------
+ranges '[[{"subnet":"10.1.0.0/24"}],[{"subnet":"fd00::/64"}]]'
+check 'CNI_ARGS asks for an address' eval 'is "10.1.0.77/24 fd00::2/64" "$(ARGS="IgnoreUnknown=1;IP=10.1.0.77" get c1)"'
+check 'the gateway can not be had: code 7' eval 'ID=c2 ARGS=IP=10.1.0.1 refused 7 gateway ADD host-local'
+check 'one that is taken neither: code 11, and who has it' eval \
+	'ID=c2 ARGS=IP=10.1.0.77 refused 11 "held by c1/eth0" ADD host-local'
+check 'one that is in no range: code 7' eval 'ID=c2 ARGS=IP=10.7.0.1 refused 7 "in no range" ADD host-local'
+check 'nothing is kept of these' is '10.1.0.77 fd00::2' "$(leased)"
+ranges '[[{"subnet":"10.1.0.0/24"}],[{"subnet":"fd00::/64"}]]' '' \
+	'"args":{"cni":{"ips":["10.1.0.20"]}},"runtimeConfig":{"ips":["fd00::99/64"]}'
+check 'args and the capability ask too' is '10.1.0.20/24 fd00::99/64' "$(get c3)"
+printf '# comment\nnameserver 192.0.2.53\nsearch a.example b.example\noptions ndots:2\n' >"$T/resolv.conf"
+ranges '[[{"subnet":"10.1.0.0/24"}]]' "\"resolvConf\":\"$T/resolv.conf\""
+check 'resolvConf becomes dns' eval 'ID=c4 plugin ADD host-local && is "192.0.2.53 a.example b.example ndots:2" \
+	"$(jq -r "[.dns.nameservers[], .dns.search[], .dns.options[]] | join(\" \")" <<<"$out")"'
+rm -rf "$DATA"
+
+# --- CHECK ------------------------------------------------------------------------------
+ranges '[[{"subnet":"10.1.0.0/24"}]]'
+ID=c1
+check 'CHECK agrees with ADD' eval 'add host-local && passes CHECK host-local'
+printf 'thief\r\neth0' >"$DATA/net1/10.1.0.2"
+check 'a lease of another is not ours' refused 999 'not reserved' CHECK host-local
+rm -rf "$DATA"
+
+# --- life and death ----------------------------------------------------------------------
+ranges '[[{"subnet":"10.1.0.0/29"}]]'
+for i in 1 2 3 4 5; do
+	netns "dead$i"
+	NETNS=/run/netns/dead$i get "d$i" >/dev/null
+done
+check 'a full range' eval 'ID=c1 refused 11 available ADD host-local'
+ip netns del dead2
+check 'the lease of a namespace that is gone is free' is 10.1.0.3/29 "$(get c1)"
+ip netns exec dead4 sleep 60 &
+sleeper=$!
+wait_for() { for _ in $(seq 50); do "$@" && return; sleep 0.05; done; }
+in_dead4() { [ "$(readlink /proc/$sleeper/ns/net)" = "net:[$(stat -Lc %i /run/netns/dead4)]" ]; }
+wait_for in_dead4
+ip netns del dead4
+check 'one that a process lives in is not gone' eval 'ID=c2 refused 11 available ADD host-local'
+kill $sleeper
+wait $sleeper 2>/dev/null
+check 'until the process is' is 10.1.0.5/29 "$(get c2)"
+ln -sfn 00000000-0000-0000-0000-000000000000 "$DATA/.skerry/net1/boot"
+printf 'foreign\r\neth0' >"$DATA/net1/10.1.0.2"
+check 'after a boot all leases of the last one are free, but not those of other plugins' eval \
+	'is 10.1.0.6/29 "$(get c9)" && is "10.1.0.2 10.1.0.6" "$(leased)"'
+for i in 1 3 5; do ip netns del "dead$i"; done
+rm -rf "$DATA"
+
+# --- at once -------------------------------------------------------------------------------
+ranges '[[{"subnet":"10.1.0.0/24"}]]'
+many() { # many VERB: forty of them at the same time
+	for i in $(seq 40); do
+		(ID=m$i && plugin "$1" host-local && jq -r '.ips[0].address' <<<"${out:-null}") &
+	done
+	wait
+}
+check 'forty at once get forty addresses' is 40 "$(many ADD | sort -u | grep -c /24)"
+check 'and forty files' is 40 "$(leased | wc -w)"
+many DEL >/dev/null
+check 'forty at once give them back' is "" "$(leased)"
+calls() { # system calls of one ADD and one DEL
+	ID=probe
+	CNI_COMMAND=ADD CNI_CONTAINERID=probe CNI_NETNS=$NETNS CNI_IFNAME=eth0 CNI_PATH=$PLUGINS \
+		strace -f -o "$T/strace" "$PLUGINS/host-local" <<<"$CONFIG" >/dev/null
+	CNI_COMMAND=DEL CNI_CONTAINERID=probe CNI_NETNS=$NETNS CNI_IFNAME=eth0 CNI_PATH=$PLUGINS \
+		strace -f -A -o "$T/strace" "$PLUGINS/host-local" <<<"$CONFIG"
+	wc -l <"$T/strace"
+}
+ranges '[[{"subnet":"10.0.0.0/8"}]]'
+get first >/dev/null
+few=$(calls)
+(cd "$DATA/net1" && for a in $(seq 1 10); do for b in $(seq 1 200); do
+	printf 'x%s-%s\r\neth0' $a $b >10.77.$a.$b; done; done)
+get second >/dev/null
+check 'a request costs the same with 2000 leases' eval 'n=$(calls); [ $n -le $((few + 2)) ] || { echo "$few then $n"; false; }'
+rm -rf "$DATA"
+
+# --- static -------------------------------------------------------------------------------
+fixed() {
+	CONFIG="{\"cniVersion\":\"1.1.0\",\"name\":\"net1\",\"ipam\":{\"type\":\"static\",\"addresses\":
+		[{\"address\":\"10.10.0.1/24\",\"gateway\":\"10.10.0.254\"},{\"address\":\"fd00::5/64\"}],
+		\"routes\":[{\"dst\":\"0.0.0.0/0\"}],\"dns\":{\"nameservers\":[\"10.10.0.9\"]}}${1:+,$1}}"
+}
+asked() {
+	plugin ADD static && jq -r '[.ips[] | .address + "," + (.gateway // "")] | join(" ")' <<<"$out"
+}
+fixed
+check 'static: addresses of the configuration' is '10.10.0.1/24,10.10.0.254 fd00::5/64,' "$(asked)"
+check 'static: with routes and dns' is '0.0.0.0/0 10.10.0.9' \
+	"$(plugin ADD static && jq -r '.routes[0].dst + " " + .dns.nameservers[0]' <<<"$out")"
+check 'static: CNI_ARGS adds' is '10.10.0.1/24,10.10.0.254 fd00::5/64, 10.8.0.1/16,10.8.0.254' \
+	"$(ARGS='IP=10.8.0.1/16;GATEWAY=10.8.0.254' asked)"
+fixed '"args":{"cni":{"ips":["10.7.0.1/24"]}}'
+check 'static: args replace' is '10.7.0.1/24,' "$(asked)"
+fixed '"runtimeConfig":{"ips":["10.6.0.1/24"]},"args":{"cni":{"ips":["10.7.0.1/24"]}}'
+check 'static: the capability replaces that' is '10.6.0.1/24,' "$(asked)"
+fixed '"runtimeConfig":{"ips":["10.6.0.1"]}'
+check 'static: an address needs its prefix: code 7' refused 7 CIDR ADD static
+fixed
+check 'static: CHECK compares' eval 'add static && passes CHECK static && CONFIG=${CONFIG/10.10.0.1/10.10.0.3} && refused 999 10.10.0.3 CHECK static'
+
+plugin_end
+done_testing

@@ -98,7 +98,7 @@ static const char *caps_first(uint64_t mask)
 	return name != NULL ? name : "?";
 }
 
-static int caps_check(const struct caps *c, const char *pointer, struct err *err)
+static int caps_check(struct caps *c, const char *pointer, struct err *err)
 {
 	uint64_t bad = c->effective & ~c->permitted;
 
@@ -107,12 +107,9 @@ static int caps_check(const struct caps *c, const char *pointer, struct err *err
 			err, EINVAL, pointer,
 			"capability \"%s\" is in the effective but not in the permitted set",
 			caps_first(bad));
-	bad = c->ambient & ~(c->permitted & c->inheritable);
-	if (bad != 0)
-		return err_field(err, EINVAL, pointer,
-				 "capability \"%s\" is in the ambient set but not in both the "
-				 "permitted and the inheritable set",
-				 caps_first(bad));
+	/* The defaults of crun and of older runc ask for such; the kernel has never given it. */
+	c->not_ambient = c->ambient & ~(c->permitted & c->inheritable);
+	c->ambient &= ~c->not_ambient;
 	return 0;
 }
 
@@ -150,6 +147,8 @@ void caps_left_out(const struct caps *c, struct buf *ret)
 {
 	for (uint64_t left = c->unavailable; left != 0; left &= left - 1)
 		buf_printf(ret, "%s%s", ret->len ? ", " : "", caps_first(left));
+	for (uint64_t left = c->not_ambient & ~c->unavailable; left != 0; left &= left - 1)
+		buf_printf(ret, "%s%s as ambient", ret->len ? ", " : "", caps_first(left));
 	if (c->unknown)
 		buf_printf(ret, "%s\"%s\"", ret->len ? ", " : "", c->unknown);
 }

@@ -25,6 +25,8 @@ struct caps {
 	uint64_t bounding, effective, permitted, inheritable, ambient;
 	uint64_t drop; /* bounding capabilities to drop; caps_limit() finds it */
 	uint64_t unavailable; /* asked for, but the host can't grant them: worth a warning */
+	uint64_t
+		not_ambient; /* asked for as ambient, but not both permitted and inheritable: the same */
 	const char *unknown; /* a name that is no capability, or NULL: the same */
 };
 

@@ -52,6 +52,8 @@ check 'all five sets' is "Amb=0000000000000020 Bnd=0000000000000020 Eff=00000000
 	"$(caps "{bounding: $c1, permitted: $c1, effective: $c1, inheritable: $c1, ambient: $c1}" '.process.user.uid = 1000')"
 check 'ambient survives exec for a user' is "Amb=0000000000000020 Bnd=0000000000000020 Eff=0000000000000020 Inh=0000000000000020 Prm=0000000000000020 " \
 	"$(caps "{bounding: $c1, permitted: $c1, effective: [], inheritable: $c1, ambient: $c1}" '.process.user.uid = 1000')"
+mk "$(args grep CapAmb /proc/self/status) | .process.capabilities = {bounding: $c1, permitted: $c1, effective: $c1, ambient: $c1}"
+check 'ambient without inheritable, as the default of crun has it: not given, no error' shows $zero R run c1
 check 'permitted without ambient does not survive exec for a user' is "Amb=$zero Bnd=0000000000000020 Eff=$zero Inh=$zero Prm=$zero " \
 	"$(caps "{bounding: $c1, permitted: $c1, effective: $c1}" '.process.user.uid = 1000')"
 check 'inheritable only when asked' is "Amb=$zero Bnd=0000000000000420 Eff=0000000000000420 Inh=0000000000000400 Prm=0000000000000420 " \

@@ -10,12 +10,12 @@
 #include <unistd.h>
 
 #include "base/fd.h"
-#include "image/archive.h"
 #include "image/layer.h"
 #include "image/overlay.h"
 #include "image/rootfs.h"
 #include "image/rootless.h"
 #include "image/store_internal.h"
+#include "image/tree_write.h"
 
 /* The upper directory of a container and what lies below it, opened. */
 struct changed {
@@ -66,24 +66,24 @@ static int open_changed(struct store *s, const char *id, struct changed *ret, st
 	return done;
 }
 
-static struct archive_source source_of(const struct changed *c)
+static struct tree_source source_of(const struct changed *c)
 {
-	return (struct archive_source){ .dir = c->upper,
-					.lower = c->lower,
-					.is_upper = true,
-					.userxattr = rootless_is_mapped() };
+	return (struct tree_source){ .dir = c->upper,
+				     .lower = c->lower,
+				     .is_upper = true,
+				     .userxattr = rootless_is_mapped() };
 }
 
 int rootfs_diff(struct store *s, const char *id, rootfs_change_fn *fn, void *arg, struct err *err)
 {
-	struct archive_source from;
+	struct tree_source from;
 	struct changed c;
 	int ret;
 
 	if (open_changed(s, id, &c, err) < 0)
 		return -1;
 	from = source_of(&c);
-	ret = archive_changes(&from, fn, arg, err);
+	ret = tree_changes(&from, fn, arg, err);
 	close_changed(&c);
 	return ret;
 }
@@ -100,7 +100,7 @@ static int to_layer(void *arg, const void *data, size_t size, struct err *err)
 	return layer_write_full(arg, data, size, err);
 }
 
-static int commit(struct txn *t, const struct archive_source *from, struct layer_result *ret,
+static int commit(struct txn *t, const struct tree_source *from, struct layer_result *ret,
 		  struct err *err)
 {
 	/* our own tar may be as large as it likes, and is mostly zeros where files are */
@@ -109,7 +109,7 @@ static int commit(struct txn *t, const struct archive_source *from, struct layer
 
 	if (layer_begin(t, &options, &sink, err) < 0)
 		return -1;
-	if (archive_write(from, to_layer, sink, err) < 0) {
+	if (tree_write(from, to_layer, sink, err) < 0) {
 		layer_abort(sink, false);
 		return -1;
 	}
@@ -118,7 +118,7 @@ static int commit(struct txn *t, const struct archive_source *from, struct layer
 
 int rootfs_commit(struct txn *t, const char *id, struct layer_result *ret, struct err *err)
 {
-	struct archive_source from;
+	struct tree_source from;
 	struct changed c;
 	int done;
 
@@ -132,14 +132,14 @@ int rootfs_commit(struct txn *t, const char *id, struct layer_result *ret, struc
 
 int rootfs_export_upper(struct store *s, const char *id, int out, struct err *err)
 {
-	struct archive_source from;
+	struct tree_source from;
 	struct changed c;
 	int ret;
 
 	if (open_changed(s, id, &c, err) < 0)
 		return -1;
 	from = source_of(&c);
-	ret = archive_write(&from, to_descriptor, &out, err);
+	ret = tree_write(&from, to_descriptor, &out, err);
 	close_changed(&c);
 	return ret;
 }
@@ -153,14 +153,14 @@ int rootfs_export(struct store *s, const char *id, int out, struct err *err)
 
 int tree_export(int dir, int out, struct err *err)
 {
-	const struct archive_source from = { .dir = dir, .lower = -1 };
+	const struct tree_source from = { .dir = dir, .lower = -1 };
 
-	return archive_write(&from, to_descriptor, &out, err);
+	return tree_write(&from, to_descriptor, &out, err);
 }
 
 int tree_commit(struct txn *t, int dir, struct layer_result *ret, struct err *err)
 {
-	const struct archive_source from = { .dir = dir, .lower = -1 };
+	const struct tree_source from = { .dir = dir, .lower = -1 };
 
 	return commit(t, &from, ret, err);
 }

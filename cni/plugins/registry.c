@@ -4,21 +4,26 @@
 
 #include "base/buf.h"
 
-/* clang-format off: one a line, in the order of their names */
+/* In the order of their names. */
+/* clang-format off */
 const struct cni_plugin *const cni_plugins[] = {
 	&cni_plugin_bandwidth,
 	&cni_plugin_bridge,
 	&cni_plugin_dummy,
 	&cni_plugin_firewall,
+	&cni_plugin_host_device,
 	&cni_plugin_host_local,
 	&cni_plugin_ipvlan,
 	&cni_plugin_loopback,
 	&cni_plugin_macvlan,
 	&cni_plugin_portmap,
 	&cni_plugin_ptp,
+	&cni_plugin_sbr,
 	&cni_plugin_static,
+	&cni_plugin_tap,
 	&cni_plugin_tuning,
 	&cni_plugin_vlan,
+	&cni_plugin_vrf,
 	NULL,
 };
 /* clang-format on */

@@ -17,14 +17,18 @@ extern const struct cni_plugin cni_plugin_bandwidth;
 extern const struct cni_plugin cni_plugin_bridge;
 extern const struct cni_plugin cni_plugin_dummy;
 extern const struct cni_plugin cni_plugin_firewall;
+extern const struct cni_plugin cni_plugin_host_device;
 extern const struct cni_plugin cni_plugin_host_local;
 extern const struct cni_plugin cni_plugin_ipvlan;
 extern const struct cni_plugin cni_plugin_loopback;
 extern const struct cni_plugin cni_plugin_macvlan;
 extern const struct cni_plugin cni_plugin_portmap;
 extern const struct cni_plugin cni_plugin_ptp;
+extern const struct cni_plugin cni_plugin_sbr;
 extern const struct cni_plugin cni_plugin_static;
+extern const struct cni_plugin cni_plugin_tap;
 extern const struct cni_plugin cni_plugin_tuning;
 extern const struct cni_plugin cni_plugin_vlan;
+extern const struct cni_plugin cni_plugin_vrf;
 
 #endif

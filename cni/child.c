@@ -62,7 +62,7 @@ static int find_master(struct cni_call *call, const struct child *child, struct 
 	return 0;
 }
 
-/* Makes it with this number; EBUSY: the number is taken. */
+/* Makes it with this number; EBUSY, EEXIST: the number (or the name) is taken. */
 static int make(struct cni_call *call, const struct child *child, const struct link *master,
 		int index, struct err *err)
 {
@@ -135,7 +135,7 @@ static int make_link(struct add *a, struct err *err)
 				       master.mtu);
 	}
 	if (make(a->call, child, &master, INSIDE_INDEX, &failure) < 0) {
-		if (failure.code != EBUSY) {
+		if (failure.code != EBUSY && failure.code != EEXIST) {
 			if (err)
 				*err = failure;
 			return -1;

@@ -24,6 +24,7 @@ const struct cni_plugin *const cni_plugins[] = {
 	&cni_plugin_tuning,
 	&cni_plugin_vlan,
 	&cni_plugin_vrf,
+	&cni_plugin_vxlan,
 	NULL,
 };
 /* clang-format on */

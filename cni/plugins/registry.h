@@ -30,5 +30,6 @@ extern const struct cni_plugin cni_plugin_tap;
 extern const struct cni_plugin cni_plugin_tuning;
 extern const struct cni_plugin cni_plugin_vlan;
 extern const struct cni_plugin cni_plugin_vrf;
+extern const struct cni_plugin cni_plugin_vxlan;
 
 #endif

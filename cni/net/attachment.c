@@ -160,6 +160,17 @@ static int add_locked(struct net *n, const struct conflist *list, struct cache_e
 	return -1;
 }
 
+/* The network's lock, shared, with the attachment's. */
+static int lock_both(const struct net *n, const char *network, const struct net_attachment *a,
+		     struct err *err)
+{
+	AUTO_FD lock = net_lock(n, network, NET_SHARED, err);
+
+	if (lock < 0 || net_lock_attachment(lock, a->container, a->ifname, err) < 0)
+		return -1;
+	return fd_take(&lock);
+}
+
 int net_add(struct net *n, const struct conflist *list, const struct net_attachment *a,
 	    const char **ret_result, struct err *err)
 {
@@ -180,7 +191,7 @@ int net_add(struct net *n, const struct conflist *list, const struct net_attachm
 	if (netns_is_own(netns))
 		return cni_err(err, CNI_ERR_NETNS, "\"%s\" is the network namespace of the host",
 			       a->netns);
-	lock = net_lock(n, list->name, NET_SHARED, err);
+	lock = lock_both(n, list->name, a, err);
 	return lock < 0 ? -1 : add_locked(n, list, &e, ret_result, err);
 }
 
@@ -194,7 +205,7 @@ int net_del(struct net *n, const char *network, const struct net_attachment *a, 
 		return -1;
 	if (!netconf_name_ok(network))
 		return cni_err(err, CNI_ERR_CONFIG, "there is no network \"%.64s\"", network);
-	lock = net_lock(n, network, NET_SHARED, err);
+	lock = lock_both(n, network, a, err);
 	found = lock < 0 ? -1 : cache_load(n->cache_dir, &key, &n->arena, &e, err);
 	if (found < 0)
 		return -1;
@@ -219,7 +230,7 @@ int net_check(struct net *n, const char *network, const struct net_attachment *a
 
 	if (check_names(a, err) < 0)
 		return -1;
-	lock = net_lock(n, network, NET_SHARED, err);
+	lock = lock_both(n, network, a, err);
 	found = lock < 0 ? -1 : cache_load(n->cache_dir, &key, &n->arena, &e, err);
 	if (found < 0)
 		return -1;

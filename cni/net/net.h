@@ -46,6 +46,9 @@ extern const char net_default_text[];
 enum net_lock { NET_SHARED, NET_ALONE };
 int net_lock(const struct net *n, const char *network, enum net_lock how, struct err *err);
 
+/* One at a time works on one attachment; the lock goes with the network's descriptor. */
+int net_lock_attachment(int lock, const char *container, const char *ifname, struct err *err);
+
 /* --- attachments: attachment.c --- */
 struct net_attachment {
 	const char *container, *netns, *ifname;

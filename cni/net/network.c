@@ -12,6 +12,7 @@
 #include "base/fd.h"
 #include "base/file.h"
 #include "base/log.h"
+#include "cni/names.h"
 #include "cni/net/net.h"
 #include "cni/netconf.h"
 #include "cni/plugins/registry.h"
@@ -202,4 +203,22 @@ int net_lock(const struct net *n, const char *network, enum net_lock how, struct
 		rc = flock(fd, how == NET_ALONE ? LOCK_EX : LOCK_SH);
 	while (rc < 0 && errno == EINTR);
 	return rc < 0 ? cni_err_sys(err, CNI_ERR_IO, "lock \"%s\"", path) : fd_take(&fd);
+}
+
+/* A byte of the same file stands for the attachment (fcntl_locking(2), open file description locks):
+ * nothing to create, nothing to clean up; two that share a byte wait for each other, no more. */
+int net_lock_attachment(int lock, const char *container, const char *ifname, struct err *err)
+{
+	const char *const parts[] = { container, ifname };
+	struct flock range = { .l_type = F_WRLCK, .l_whence = SEEK_SET, .l_len = 1 };
+	char digits[9];
+	int rc;
+
+	names_hash(digits, sizeof(digits), parts, ARRAY_SIZE(parts));
+	for (const char *d = digits; *d; d++)
+		range.l_start = range.l_start * 16 + (*d <= '9' ? *d - '0' : *d - 'a' + 10);
+	do
+		rc = fcntl(lock, F_OFD_SETLKW, &range);
+	while (rc < 0 && errno == EINTR);
+	return rc < 0 ? cni_err_sys(err, CNI_ERR_IO, "lock container \"%s\"", container) : 0;
 }

@@ -76,6 +76,11 @@ network() {
 		\"routes\":[{\"dst\":\"0.0.0.0/0\"}]}}"
 }
 
+# pairs: ends of veth pairs on the host
+pairs() {
+	ip -br link show type veth
+}
+
 # in_a COMMAND...
 in_a() {
 	ip netns exec a "$@"

@@ -1,0 +1,226 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# lane: native
+# bridge.sh - plugin bridge: every key, what CHECK sees, undo, many at once.
+. "$(dirname "$0")/plugin-lib.sh"
+netns a
+netns b
+
+port() { # the host's end of the pair
+	result '.interfaces[1].name'
+}
+brport() { # brport SETTING: of that port
+	cat "/sys/class/net/$(port)/brport/$1"
+}
+in_b() { # in_b FUNCTION ARGUMENTS...: for another container
+	local ID=c2 NETNS=/run/netns/b
+	"$@"
+}
+mount -t sysfs sysfs /sys || exit 1 # of this network namespace
+
+# --- a gateway --------------------------------------------------------------------------
+network '"type":"bridge","isGateway":true'
+check 'ADD' add bridge
+check 'the bridge is cni0' is "cni0 $(port) eth0" "$(result '[.interfaces[].name] | join(" ")')"
+check 'it has the gateway address' has "$(ip -o addr show cni0)" ' 10.1.0.1/24 brd 10.1.0.255 '
+check 'and takes no router advertisements' is 0 "$(cat /proc/sys/net/ipv6/conf/cni0/accept_ra)"
+check 'the host forwards' is 1 "$(cat /proc/sys/net/ipv4/ip_forward)"
+check 'the pair is named as the result says' is "$(result '.interfaces[2].mac')" "$(in_a cat /sys/class/net/eth0/address 2>/dev/null ||
+	ip -n a -j link show eth0 | jq -r '.[0].address')"
+check 'the address is inside' is "$(result '.ips[0].address')" \
+	"$(ip -n a -j addr show eth0 | jq -r '.[0].addr_info[] | select(.family == "inet") | .local + "/" + (.prefixlen | tostring)')"
+check 'the route leads through the gateway' has "$(ip -n a route)" 'default via 10.1.0.1 dev eth0'
+check 'the gateway answers' pings a 10.1.0.1
+check 'CHECK agrees' passes CHECK bridge
+check 'another container' in_b plugin ADD bridge
+check 'reaches the first' pings b 10.1.0.2
+check 'the same again is refused' eval 'refused 7 duplicate ADD bridge && pings a 10.1.0.1'
+
+# --- what CHECK sees: change, look, change back ------------------------------------------
+sees() { # sees PART CHANGE REPAIR
+	local part=$1
+	eval "$2" || {
+		echo "could not: $2"
+		return 1
+	}
+	refused 999 "$part" CHECK bridge
+	local status=$?
+	eval "$3" && passes CHECK bridge && return $status
+}
+check 'CHECK sees an address that is gone' sees 'does not have address 10.1.0.2/24' \
+	'ip -n a addr del 10.1.0.2/24 dev eth0' \
+	'ip -n a addr add 10.1.0.2/24 brd + dev eth0 && ip -n a route add default via 10.1.0.1'
+check 'a route that is gone' sees 'route to 0.0.0.0/0 via 10.1.0.1' 'ip -n a route del default' \
+	'ip -n a route add default via 10.1.0.1'
+check 'an interface that is down' sees 'is down' 'ip -n a link set eth0 down' \
+	'ip -n a link set eth0 up && ip -n a route add default via 10.1.0.1'
+check 'another hardware address' sees 'has the hardware address' 'ip -n a link set eth0 address 02:00:00:00:00:99' \
+	'ip -n a link set eth0 address $(result .interfaces[2].mac)'
+check 'another name' sees 'no interface' 'ip -n a link set eth0 name eth9' \
+	'ip -n a link set eth9 name eth0; ip -n a link set eth0 up; ip -n a route replace default via 10.1.0.1'
+check 'a port that left the bridge' sees 'no port of' 'ip link set $(port) nomaster' 'ip link set $(port) master cni0'
+check "the host's end down" sees 'is down' 'ip link set $(port) down' 'ip link set $(port) up; sleep 0.2'
+check 'hairpin that was not asked for' sees 'hairpin' 'bridge link set dev $(port) hairpin on' \
+	'bridge link set dev $(port) hairpin off'
+check 'a bridge that is down' sees 'is down' 'ip link set cni0 down' 'ip link set cni0 up'
+check 'a gateway address that is gone' sees 'gateway address 10.1.0.1/24' 'ip addr del 10.1.0.1/24 dev cni0' \
+	'ip addr add 10.1.0.1/24 brd + dev cni0'
+check 'a lease that is gone' sees 'not reserved' 'mv $DATA/net1/10.1.0.2 $T/' 'mv $T/10.1.0.2 $DATA/net1/'
+check 'an interface that is somebody else'"'"'s' eval \
+	'ip -n a link set eth0 name eth1 && ip -n a link add eth0 type bridge && refused 999 "is no veth" CHECK bridge
+	ip -n a link del eth0; ip -n a link set eth1 name eth0'
+
+# --- DEL ----------------------------------------------------------------------------------
+check 'DEL' passes DEL bridge
+check 'the pair is gone at once' eval '! ip link show $(port) 2>/dev/null && ! ip -n a link show eth0 2>/dev/null'
+check 'so is the lease' is 10.1.0.3 "$(leased)"
+check 'the name is free at once' eval 'add bridge && passes DEL bridge && add bridge && passes DEL bridge'
+check 'DEL without prevResult' eval 'plugin ADD bridge && CONFIG=$(jq -c "del(.prevResult)" <<<"$CONFIG") && passes DEL bridge &&
+	is 10.1.0.3 "$(leased)"'
+check 'DEL when the path of the namespace is gone, by the end on the host' eval \
+	'ip netns exec b sleep 30 & add bridge; NETNS= passes DEL bridge && ! ip link show $(port) 2>/dev/null; kill %1'
+in_b plugin DEL bridge
+
+# --- keys ---------------------------------------------------------------------------------
+key() { # key KEYS...: ADD with these
+	network "\"type\":\"bridge\",$1"
+	add bridge
+}
+done_with() {
+	passes DEL bridge && { ! ip link show cni0 >/dev/null 2>&1 || ip link del cni0; }
+}
+ip link del cni0
+check 'bridge: its name' eval "key '\"bridge\":\"cni7\"' && ip link show cni7; done_with; ip link del cni7"
+check 'without isGateway the bridge has no address' eval \
+	"key '\"isGateway\":false' && lacks \"\$(ip addr show cni0)\" 10.1.0.1; done_with"
+check 'isDefaultGateway is a gateway with a route' eval \
+	'network "\"type\":\"bridge\",\"isDefaultGateway\":true" && CONFIG=$(jq -c "del(.ipam.routes)" <<<"$CONFIG") && add bridge &&
+	has "$(ip -n a route)" "default via 10.1.0.1" && is "0.0.0.0/0 10.1.0.1" "$(result ".routes[0] | .dst + \" \" + .gw")"; done_with'
+check 'mtu' eval "key '\"mtu\":1400' && has \"\$(ip -n a link show eth0)\" 'mtu 1400' && has \"\$(ip link show cni0)\" 'mtu 1400'; done_with"
+check 'hairpinMode' eval "key '\"hairpinMode\":true' && is 1 \"\$(brport hairpin_mode)\" && passes CHECK bridge; done_with"
+check 'portIsolation' eval "key '\"portIsolation\":true' && is 1 \"\$(brport isolated)\" && passes CHECK bridge; done_with"
+check 'promiscMode' eval "key '\"promiscMode\":true' && has \"\$(ip -d link show cni0)\" 'promiscuity 1'; done_with"
+check 'promiscMode and hairpinMode: code 7' eval \
+	"network '\"type\":\"bridge\",\"promiscMode\":true,\"hairpinMode\":true'; refused 7 'at the same time' ADD bridge"
+check 'a name that is no bridge: code 7' eval \
+	"ip link add up0 type veth peer name up1; network '\"type\":\"bridge\",\"bridge\":\"up0\"'; refused 7 'not a bridge' ADD bridge; ip link del up0"
+check 'vlan out of range: code 7' eval "network '\"type\":\"bridge\",\"vlan\":4095'; refused 7 VLAN ADD bridge"
+check 'a trunk with one end: code 7' eval "network '\"type\":\"bridge\",\"vlanTrunk\":[{\"minID\":5}]'; refused 7 simultaneously ADD bridge"
+check 'disableContainerInterface with IPAM: code 7' eval \
+	"network '\"type\":\"bridge\",\"disableContainerInterface\":true'; refused 7 IPAM ADD bridge"
+CONFIG='{"cniVersion":"1.0.0","name":"net1","type":"bridge"}'
+check 'without IPAM it is up and has no address' eval \
+	'add bridge && has "$(ip -n a link show eth0)" "UP" && is null "$(result .ips)" && passes CHECK bridge; done_with'
+CONFIG='{"cniVersion":"1.0.0","name":"net1","type":"bridge","disableContainerInterface":true}'
+check 'disableContainerInterface leaves it down' eval \
+	'add bridge && lacks "$(ip -n a link show eth0)" ",UP" && passes CHECK bridge; done_with'
+network '"type":"bridge","isGateway":true'
+ip link add cni0 type bridge && ip addr add 10.99.0.1/24 dev cni0
+check 'a bridge with another address: code 7' refused 7 'already has an IP address different from 10.1.0.1/24' ADD bridge
+check '  which leaves nothing' eval 'is "" "$(leased)" && is "" "$(pairs)"'
+check 'forceAddress replaces it' eval "key '\"isGateway\":true,\"forceAddress\":true' && has \"\$(ip addr show cni0)\" 10.1.0.1/24 &&
+	lacks \"\$(ip addr show cni0)\" 10.99.0.1; done_with"
+for way in '"runtimeConfig":{"mac":"02:11:22:33:44:55"}' '"args":{"cni":{"mac":"02:11:22:33:44:55"}}'; do
+	check "a hardware address by ${way%%:*}" eval \
+		"key '$way' && has \"\$(ip -n a link show eth0)\" 02:11:22:33:44:55; done_with"
+done
+check 'a hardware address by CNI_ARGS' eval "network '\"type\":\"bridge\"'; ARGS=MAC=02:11:22:33:44:55 plugin ADD bridge &&
+	has \"\$(ip -n a link show eth0)\" 02:11:22:33:44:55; done_with"
+check 'the dns of the configuration wins' eval "key '\"dns\":{\"nameservers\":[\"192.0.2.1\"]}' && is 192.0.2.1 \"\$(result '.dns.nameservers[0]')\"; done_with"
+if modprobe -n 8021q 2>/dev/null || kernel_has 'bridge vlan_filtering 1'; then
+	check 'vlan' eval "key '\"vlan\":7' && has \"\$(bridge vlan show dev \$(port))\" '7 PVID'; done_with"
+else
+	skip 'vlan' "this kernel's bridges have no VLAN filtering"
+fi
+
+# --- IPv6 ---------------------------------------------------------------------------------
+both() {
+	CONFIG="{\"cniVersion\":\"1.0.0\",\"name\":\"net6\",\"type\":\"bridge\",\"isDefaultGateway\":true,\"ipMasq\":true${1-},
+		\"ipam\":{\"type\":\"host-local\",\"dataDir\":\"$DATA\",
+		\"ranges\":[[{\"subnet\":\"10.6.0.0/24\"}],[{\"subnet\":\"fd06::/64\"}]]}}"
+}
+both
+check 'two families' add bridge
+check 'the IPv6 address waits for no detection' lacks "$(ip -n a addr show eth0 scope global)" tentative
+check 'the gateway answers on both' eval 'pings a 10.6.0.1 && pings a fd06::1'
+check 'both default routes' eval 'has "$(ip -n a route)" "default via 10.6.0.1" && has "$(ip -n a -6 route)" "default via fd06::1"'
+check 'the host forwards IPv6' is 1 "$(cat /proc/sys/net/ipv6/conf/all/forwarding)"
+world
+ip -n world -6 addr add fd00:99::2/64 dev eth0 nodad && ip -6 addr add fd00:99::1/64 dev up0 nodad
+check 'ipMasq: the world answers, which knows no way back' eval 'pings a 192.0.2.2 && pings a fd00:99::2'
+check 'CHECK agrees' passes CHECK bridge
+check 'CHECK sees that the masquerade is gone' eval 'nft flush ruleset && refused 999 "" CHECK bridge'
+check 'DEL' passes DEL bridge
+ip link del cni0
+both ',"enabledad":true'
+check 'enabledad waits until the address is found unique' eval \
+	'add bridge && lacks "$(ip -n a addr show eth0)" tentative && lacks "$(ip -n a addr show eth0)" nodad; passes DEL bridge'
+world_end
+ip link del cni0
+
+# --- hardware addresses that aren't one's own -------------------------------------------------
+network '"type":"bridge","isGateway":true,"macspoofchk":true'
+check 'macspoofchk' eval 'add bridge && pings a 10.1.0.1 && passes CHECK bridge'
+ip -n a link set eth0 address 02:00:00:00:00:99
+ip neigh flush dev cni0
+check '  another hardware address gets no answer' eval '! timeout 3 ip netns exec a busybox ping -q -c1 -W1 10.1.0.1'
+check '  DEL removes its elements' eval 'passes DEL bridge && lacks "$(nft list ruleset)" "\"net1 c1 eth0\""'
+ip link del cni0
+
+# --- two networks in one container ----------------------------------------------------------------
+network '"type":"bridge","isGateway":true'
+first=$CONFIG
+second=$(jq -c '.name = "net2" | .bridge = "cni2" | .ipam.ranges = [[{"subnet":"10.2.0.0/24"}]] | del(.ipam.routes)' <<<"$CONFIG")
+check 'two networks' eval 'plugin ADD bridge "$first" && IFNAME=eth1 plugin ADD bridge "$second" && pings a 10.1.0.1 && pings a 10.2.0.1'
+check 'one goes, one stays' eval 'plugin DEL bridge "$first" && pings a 10.2.0.1; IFNAME=eth1 plugin DEL bridge "$second"'
+ip link del cni2
+
+# --- a half-made ADD --------------------------------------------------------------------------------
+network '"type":"bridge","isGateway":true'
+before=$(nft list ruleset; ip -br link | awk '{ print $1 }' | grep -v cni0)
+ip -n a link add eth0 type bridge
+check 'an interface of that name inside: an error' refused 999 'already taken' ADD bridge
+check '  and the lease is back' is "" "$(leased)"
+ip -n a link del eth0
+CONFIG=$(jq -c '.ipam.routes = [{dst:"192.0.2.0/24",gw:"203.0.113.1"}]' <<<"$CONFIG")
+check 'a route that can not be: an error that names it' refused 999 'route to 192.0.2.0/24 via 203.0.113.1' ADD bridge
+check '  and the pair and the lease are gone' eval \
+	'is "" "$(leased)" && ! ip -n a link show eth0 2>/dev/null && is "$before" "$(nft list ruleset; ip -br link | awk "{ print \$1 }" | grep -v cni0)"'
+
+# --- at once ---------------------------------------------------------------------------------------
+ip link del cni0
+network '"type":"bridge","isGateway":true,"ipMasq":true'
+for i in $(seq 24); do ip netns add "n$i"; done
+crowd() { # crowd VERB: 24 containers at the same time
+	for i in $(seq 24); do
+		(ID=n$i NETNS=/run/netns/n$i plugin "$1" bridge && echo "good $(jq -r '.ips[0].address // empty' <<<"${out:-{\}}")") &
+	done
+	wait
+}
+crowd ADD >"$T/crowd"
+check '24 at once, the bridge not there yet' is 24 "$(grep -c good "$T/crowd")"
+check 'all with addresses of their own' is 24 "$(grep -o '10\.1\.0\.[0-9]*' "$T/crowd" | sort -u | wc -l)"
+check 'all answer' eval 'for i in $(seq 24); do pings n$i 10.1.0.1 || return 1; done'
+check '24 go at once' eval 'is 24 "$(crowd DEL | grep -c good)" && is "" "$(leased)" && is "" "$(pairs)"'
+check 'and leave no element' eval '! nft list ruleset | grep -q elements'
+
+# --- cost ------------------------------------------------------------------------------------------
+network '"type":"bridge","isGateway":true'
+plugin ADD bridge && plugin DEL bridge
+CNI_COMMAND=ADD CNI_CONTAINERID=c1 CNI_NETNS=$NETNS CNI_IFNAME=eth0 CNI_PATH=$PLUGINS \
+	strace -f -o "$T/strace" "$PLUGINS/bridge" <<<"$CONFIG" >/dev/null
+check 'one process for bridge and host-local' is 1 "$(grep -c 'execve(' "$T/strace")"
+check 'at most four messages to the kernel' eval \
+	'n=$(grep -c "sendto(" "$T/strace"); [ $n -le 4 ] || { grep "sendto(" "$T/strace"; false; }'
+check 'at most 180 system calls' eval 'n=$(wc -l <"$T/strace"); [ $n -le 180 ] || { echo $n; false; }'
+rss() {
+	CNI_COMMAND=$1 CNI_CONTAINERID=c1 CNI_NETNS=$NETNS CNI_IFNAME=eth0 CNI_PATH=$PLUGINS \
+		busybox time -v "$PLUGINS/bridge" <<<"$CONFIG" 2>&1 >/dev/null |
+		awk '/Maximum resident/ { print $NF / 4 }' # busybox takes the kernel's kilobytes for pages
+}
+check 'at most 3 MB of memory' eval 'n=$(rss DEL) && m=$(rss ADD) && echo "$n $m kB" && [ $n -le 3072 ] && [ $m -le 3072 ]'
+plugin DEL bridge
+
+umount /sys
+plugin_end
+done_testing

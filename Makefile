@@ -257,7 +257,8 @@ fuzz-programs: $(FUZZ_SRC:tests/fuzz/%.c=$(BUILD)/bin/%)
 $(BUILD)/bin/%_fuzz: $(BUILD)/obj/tests/fuzz/%_fuzz.o $(BUILD)/lib/runtime-cli.a $(BUILD)/libskerry.a
 	$(call say,LD,$@)
 	@mkdir -p $(@D)
-	$(Q)$(CC) -fsanitize=fuzzer,address,undefined $(LDFLAGS_ALL) -o $@ $^ $(LIBS_DYNAMIC)
+	$(Q)$(CC) -fsanitize=fuzzer,address,undefined $(LDFLAGS_ALL) -o $@ \
+		-Wl,--start-group $^ -Wl,--end-group $(FUZZ_LIBS_$*) $(LIBS_DYNAMIC)
 
 BENCH_PROGRAMS := $(BENCH_SRC:tests/bench/%.c=$(BUILD)/bench/%)
 $(BUILD)/bench/%: $(BUILD)/obj/tests/bench/%.o $(BUILD)/libskerry.a

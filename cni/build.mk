@@ -37,4 +37,19 @@ $(BUILD)/skerry-cni: $(BUILD)/obj/cni/plugins/main.o $(CNI_ARCHIVES)
 LAYERS_cni := cni-plugins cni base
 LIBS_cni := $(CNI_LIBS_DYNAMIC)
 
+$(BUILD)/bin/netconf_fuzz $(BUILD)/bin/result_fuzz: $(BUILD)/lib/cni-plugins.a $(BUILD)/lib/cni.a
+FUZZ_LIBS_netconf := $(CNI_LIBS_DYNAMIC)
+FUZZ_LIBS_result := $(CNI_LIBS_DYNAMIC)
+
+# A runtime finds a plugin by its type: links in a folder that CNI_PATH can name.
+.PHONY: install-cni uninstall-cni
+install: install-cni
+install-cni: all
+	install -d $(DESTDIR)$(LIBEXECDIR)/cni
+	for type in $$($(BUILD)/skerry-cni --list); do \
+		ln -sf ../skerry/skerry-cni $(DESTDIR)$(LIBEXECDIR)/cni/$$type || exit; done
+uninstall: uninstall-cni
+uninstall-cni:
+	rm -rf $(DESTDIR)$(LIBEXECDIR)/cni
+
 -include $(wildcard cni/net.mk)

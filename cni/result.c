@@ -258,17 +258,24 @@ static int read_doc(const struct reader *in, const struct result_doc *doc)
 	return read_routes(in, &doc->routes);
 }
 
+/* The JSON null, which some plugins print for "nothing". */
+static bool is_null(const char *text, size_t len)
+{
+	static const char null[] = "null", blanks[] = " \t\r\n";
+
+	for (; len > 0 && memchr(blanks, *text, sizeof(blanks) - 1); len--)
+		text++;
+	return len >= sizeof(null) - 1 && memcmp(text, null, sizeof(null) - 1) == 0;
+}
+
 int result_parse(const char *name, const char *text, size_t len, const char *fallback,
 		 struct arena *arena, struct result *ret, struct err *err)
 {
 	struct result result = { 0 };
 	const struct reader in = { .name = name, .arena = arena, .r = &result, .err = err };
 	struct result_doc doc;
-	size_t blank = 0;
 
-	while (blank < len && strchr(" \t\r\n", text[blank]))
-		blank++;
-	if (len - blank >= 4 && strncmp(text + blank, "null", 4) == 0) {
+	if (is_null(text, len)) {
 		*ret = result;
 		return 0;
 	}

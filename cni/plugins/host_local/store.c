@@ -23,14 +23,16 @@
 #include "base/units.h"
 #include "cni/plugins/host_local/record.h"
 
-#define INDEX_DIR ".skerry"
-#define NEW_FILE  ".new"
-#define BOOT_LINK "boot"
-#define BOOT_ID	  "/proc/sys/kernel/random/boot_id"
-#define BOOT_MAX  64
-#define OWNER_MAX 512 /* "CONTAINER\r\nIFNAME" */
-#define RECENT_NS 20000000 /* a few of the clock ticks that file times are made of */
-#define LAST_MAX  48
+#define INDEX_DIR   ".skerry"
+#define NEW_FILE    ".new"
+#define BOOT_LINK   "boot"
+#define BOOT_ID	    "/proc/sys/kernel/random/boot_id"
+#define BOOT_MAX    64
+#define OWNER_MAX   512 /* "CONTAINER\r\nIFNAME" */
+#define RECENT_NS   20000000 /* a few of the clock ticks that file times are made of */
+/* both folders may change in the same tick: the stamp is a time that can't come by itself */
+#define STAMP_SHIFT 1000000000
+#define LAST_MAX    48
 
 /* --- walking a folder ------------------------------------------------------------- */
 
@@ -239,17 +241,13 @@ static void drop_record(struct hl_store *s, const struct hl_record *record, cons
 
 /* --- invariant 3 ------------------------------------------------------------------ */
 
-static bool same_time(const struct timespec *a, const struct timespec *b)
-{
-	return a->tv_sec == b->tv_sec && a->tv_nsec == b->tv_nsec;
-}
-
 static bool look_synced(const struct hl_store *s)
 {
 	struct stat dir, index;
 
 	return fstat(s->dir, &dir) == 0 && fstat(s->index, &index) == 0 &&
-	       same_time(&dir.st_mtim, &index.st_mtim);
+	       dir.st_mtim.tv_sec - STAMP_SHIFT == index.st_mtim.tv_sec &&
+	       dir.st_mtim.tv_nsec == index.st_mtim.tv_nsec;
 }
 
 /* File times have the grain of the clock tick: somebody else may have been there in the same one. */
@@ -409,7 +407,11 @@ void hl_store_close(struct hl_store *s)
 		(void)unlinkat(s->index, NEW_FILE, 0);
 	/* not stamped only means that the next one reads all files */
 	if (s->synced && s->changed && fstat(s->dir, &st) == 0) {
-		const struct timespec times[] = { { .tv_nsec = UTIME_OMIT }, st.st_mtim };
+		const struct timespec times[] = {
+			{ .tv_nsec = UTIME_OMIT },
+			{ .tv_sec = st.st_mtim.tv_sec - STAMP_SHIFT,
+			  .tv_nsec = st.st_mtim.tv_nsec },
+		};
 
 		(void)futimens(s->index, times);
 	}

@@ -16,8 +16,8 @@
  *    content, so it is never empty and of two takers one gets EEXIST.
  * 2. A record may name addresses that aren't its own any more: whoever uses it
  *    looks at the file.
- * 3. The index folder has the modification time of the network's folder as long
- *    as every lease has its record.  Another one means that somebody else (the
+ * 3. The index folder has the modification time of the network's folder (less
+ *    a constant) as long as every lease has its record.  Another one means that somebody else (the
  *    reference plugin, an administrator, a crash) was there: then all files are
  *    read, once.
  */

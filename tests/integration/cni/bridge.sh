@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 # lane: native
+# shellcheck disable=SC2034 # what checks evaluate
 # bridge.sh - plugin bridge: every key, what CHECK sees, undo, many at once.
 . "$(dirname "$0")/plugin-lib.sh"
 netns a

@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 # lane: native
+# shellcheck disable=SC2034 # what checks evaluate
 # ipam.sh - host-local and static: leases, their files, their end; what is asked for by name.
 . "$(dirname "$0")/plugin-lib.sh"
 netns a

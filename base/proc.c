@@ -481,6 +481,20 @@ int spawn_userns(const char *uid_map, const char *gid_map, struct err *err)
 	return fd;
 }
 
+bool proc_is_mapped(void)
+{
+	static const char *const identity[] = { "0", "0", "4294967295" };
+	char map[128], *rest = map, *word;
+	size_t n = 0;
+
+	if (file_read_line(AT_FDCWD, "/proc/self/uid_map", map, sizeof(map)) < 0)
+		return false;
+	while ((word = strsep(&rest, " \n")) != NULL)
+		if (*word && (n == ARRAY_SIZE(identity) || strcmp(word, identity[n++]) != 0))
+			return true;
+	return n != ARRAY_SIZE(identity);
+}
+
 /* Where argv lies; the process has one, like its name. */
 static struct {
 	char *start;

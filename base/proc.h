@@ -63,6 +63,9 @@ int proc_background(int (*run)(void *data), void *data, struct err *err);
  * lines as in user_namespaces(7)): what an id-mapped mount wants. -1 with err. */
 int spawn_userns(const char *uid_map, const char *gid_map, struct err *err);
 
+/* Are our ids others on the host: do we live in a user namespace that isn't the first one? */
+bool proc_is_mapped(void);
+
 /* What ps(1) shows; the argv area is overwritten (keeps within it). */
 void proc_title_init(int argc, char **argv);
 void proc_title(const char *format, ...) PRINTF(1, 2);

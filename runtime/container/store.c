@@ -80,12 +80,20 @@ static int64_t boot_time(void)
 	return (real.tv_sec - boot.tv_sec) * 1000000000LL + real.tv_nsec - boot.tv_nsec;
 }
 
+/* Root in a user namespace that a user's engine made, which can't write to /run. */
+static bool is_root_of_user(void)
+{
+	const char *user = getenv("USER"); /* NOLINT(concurrency-mt-unsafe) one thread */
+
+	return !(user && strcmp(user, "root") == 0) && proc_is_mapped();
+}
+
 static int default_root(bool rootless, struct store *s, struct err *err)
 {
 	const char *runtime_dir = getenv("XDG_RUNTIME_DIR"); /* NOLINT(concurrency-mt-unsafe) */
 
 	s->is_default = true;
-	if (!rootless)
+	if (!rootless && !(runtime_dir && is_root_of_user()))
 		return str_copy(s->path, sizeof(s->path), "/run/skerry");
 	if (runtime_dir && runtime_dir[0] == '/') {
 		if (str_format(s->path, sizeof(s->path), "%s/skerry", runtime_dir) < 0)

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -281,6 +282,17 @@ TEST(a_child_in_the_background_says_what_came_of_it)
 	fd = proc_background(answer_or_die, &value, &err);
 	CHECK_INT(fd_read_full(fd, &got, sizeof(got)), 0);
 	CHECK(wait(NULL) > 0 && wait(NULL) > 0);
+}
+
+TEST(a_user_namespace_without_the_identity_is_mapped)
+{
+	int status = -1;
+	pid_t pid = fork();
+
+	if (pid == 0)
+		_exit(unshare(CLONE_NEWUSER) == 0 && proc_is_mapped() ? 0 : 1);
+	REQUIRE(pid > 0 && waitpid(pid, &status, 0) == pid);
+	CHECK_INT(status, 0);
 }
 
 TEST(the_title_stays_in_its_place)

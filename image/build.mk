@@ -23,3 +23,13 @@ $(BUILD)/skerry-image: $(patsubst %.c,$(BUILD)/obj/%.o,$(IMAGE_CLI_SRC)) \
 		$(BUILD)/lib/base.a
 	$(call say,LD,$@)
 	$(Q)$(CC) $(CFLAGS_ALL) -pie $(LDFLAGS_ALL) -o $@ $^ $(IMAGE_LIBS) -lyajl
+
+# The store's calls as a command, for tests/integration/image.
+$(BUILD)/tests/image-store: $(BUILD)/obj/tests/integration/tools/image-store.o \
+		$(BUILD)/lib/image.a $(BUILD)/lib/runtime-spec.a $(BUILD)/lib/base.a
+	$(call say,LD,$@)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(CFLAGS_ALL) -pie $(LDFLAGS_ALL) -o $@ $^ $(IMAGE_LIBS) -lyajl
+
+$(BUILD)/bin/tar_fuzz: $(BUILD)/lib/image.a
+FUZZ_LIBS_tar := $(IMAGE_LIBS)

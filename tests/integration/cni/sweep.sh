@@ -1,0 +1,115 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# lane: native
+# sweep.sh - ADD and DEL killed, or failing, at each of their system calls: what is left afterwards.
+#
+#   V1 after a kill at any call, DEL succeeds and nothing is left
+#   V2 after a kill at any call and the end of the network namespace, GC succeeds and nothing is left
+#   V3 a call that fails: the command either worked or undid all
+#   V4 afterwards the same attachment can be made
+#
+# SWEEP_STEP  every how many calls (default: so that SWEEP_POINTS, 60, are taken of each)
+. "$(dirname "$0")/lib.sh"
+NTH=$TOOLS/nth
+export NTH_OUT=$T/nth.out
+bridge_list one 10.9.0.0/24 1.1.0
+PORT=(--capability 'portMappings=[{"hostPort":8080,"containerPort":80,"protocol":"tcp"}]')
+netns keep
+# what belongs to the network, not to a container, comes with the first one
+N add one first /run/netns/keep "${PORT[@]}" >/dev/null && N del one first
+
+rules() {
+	nft list ruleset | grep -v '^$'
+}
+now() {
+	links
+	leases one
+	cached
+	rules
+	ip netns list
+}
+eventually nothing_left one
+now >"$T/base"
+same() {
+	local i
+	for ((i = 0; i < 60; i++)); do
+		now >"$T/now"
+		cmp -s "$T/base" "$T/now" && return
+		sleep 0.05
+	done
+	diff "$T/base" "$T/now"
+}
+
+# calls COMMAND...: how many system calls it makes
+calls() {
+	"$NTH" 1000000 count -- "$@" >/dev/null 2>&1
+	sed 's/.*total=\([0-9]*\).*/\1/' "$NTH_OUT"
+}
+# sweep NAME TOTAL EACH: EACH N at the points; the first failure's text in $T/why
+sweep() {
+	local name=$1 total=$2 each=$3 n bad=0 step
+	step=${SWEEP_STEP:-$(((total + ${SWEEP_POINTS:-60} - 1) / ${SWEEP_POINTS:-60}))}
+	[ "$step" -ge 1 ] || step=1
+	for ((n = 1; n <= total; n += step)); do
+		"$each" "$n" >"$T/why.new" 2>&1 && continue
+		bad=$((bad + 1))
+		[ $bad -gt 1 ] || { echo "at call $n: $(cat "$NTH_OUT")" && cat "$T/why.new"; } >"$T/why"
+	done
+	check "$name (every ${step}. of $total calls)" eval '[ '$bad' = 0 ] || { cat "$T/why"; false; }'
+}
+ADD=("$NET" add one c1 /run/netns/keep "${PORT[@]}")
+DEL=("$NET" del one c1)
+
+add_del() {
+	"$NTH" "$1" killtree -- "${ADD[@]}" >/dev/null 2>&1
+	N del one c1 && same
+}
+add_gc() {
+	netns other
+	"$NTH" "$1" killtree -- "$NET" add one c1 /run/netns/other "${PORT[@]}" >/dev/null 2>&1
+	netns_gone other
+	N gc one && same
+}
+add_again() {
+	"$NTH" "$1" kill -- "${ADD[@]}" >/dev/null 2>&1
+	# what was not finished makes room; what was is there
+	if "${ADD[@]}" >"$T/again" 2>&1 || grep -q already "$T/again"; then
+		N check one c1 && N del one c1 && same
+	else
+		cat "$T/again"
+		N del one c1
+		return 1
+	fi
+}
+add_fails() {
+	"$NTH" "$1" "${ERRNO:-12}" -- "${ADD[@]}" >/dev/null 2>"$T/said"
+	if grep -q 'status=0$' "$NTH_OUT"; then
+		# it worked: as good as any other
+		N check one c1 && N del one c1 && same
+	else
+		# undone without help, or, where the failed call was an undoing one, with it
+		same || { N del one c1 && same; }
+	fi
+}
+del_killed() {
+	"${ADD[@]}" >/dev/null || return 1
+	"$NTH" "$1" killtree -- "${DEL[@]}" >/dev/null 2>&1
+	N del one c1 && same
+}
+
+check 'undisturbed, DEL after ADD leaves nothing' eval '"${ADD[@]}" >/dev/null && N del one c1 && same'
+total=$(calls "${ADD[@]}")
+N del one c1
+check 'system calls of ADD are counted' test "${total:-0}" -gt 50
+sweep 'V1 ADD killed, then DEL' "$total" add_del
+sweep 'V2 ADD killed, network namespace gone, then GC' "$total" add_gc
+sweep 'V4 ADD killed, then ADD again' "$total" add_again
+sweep 'V3 ADD with a call that fails (ENOMEM)' "$total" add_fails
+ERRNO=1
+sweep 'V3 ADD with a call that fails (EPERM)' "$total" add_fails
+"${ADD[@]}" >/dev/null
+total=$(calls "${DEL[@]}")
+sweep 'V1 DEL killed, then DEL' "$total" del_killed
+netns_gone keep
+net_end
+done_testing

@@ -148,6 +148,14 @@ static void add_gateway_routes(struct rtnl *r, const struct apply *apply,
 	}
 }
 
+static bool is_gateway(const struct result *result, const struct ip *ip)
+{
+	for (size_t i = 0; i < result->n_ips; i++)
+		if (ip_eq(&result->ips[i].gateway, ip))
+			return true;
+	return false;
+}
+
 int apply_result(struct rtnl *r, const struct apply *apply, const struct result *result,
 		 struct err *err)
 {
@@ -161,6 +169,9 @@ int apply_result(struct rtnl *r, const struct apply *apply, const struct result 
 	for (size_t i = 0; i < result->n_routes; i++) {
 		struct route route = make_route(result, &result->routes[i], apply->index);
 
+		/* a neighbour in the network that has no route of its own here */
+		route.onlink = apply->routed && !ip_is_none(&route.gateway) &&
+			       !is_gateway(result, &route.gateway);
 		route_add(r, &route, NLM_F_APPEND);
 	}
 	return 0;

@@ -39,11 +39,11 @@ struct add {
 
 /* --- gateways ------------------------------------------------------------------- */
 
+/* One without a gateway counts: it will lead to this one. */
 static bool has_default_route(const struct result *r, int family)
 {
 	for (size_t i = 0; i < r->n_routes; i++)
-		if (r->routes[i].dst.ip.family == family && r->routes[i].dst.prefix == 0 &&
-		    !ip_is_none(&r->routes[i].gateway))
+		if (r->routes[i].dst.ip.family == family && r->routes[i].dst.prefix == 0)
 			return true;
 	return false;
 }

@@ -362,7 +362,8 @@ static const struct json_table bridge_table = JSON_TABLE(struct bridge_document,
  * have given us the one that the machine's own uplink is in. */
 static bool is_own_bridge(const char *bridge)
 {
-	return str_starts(bridge, BRIDGE_PREFIX) && netconf_ifname_ok(bridge);
+	return netconf_ifname_ok(bridge) &&
+	       (str_starts(bridge, BRIDGE_PREFIX) || strcmp(bridge, NET_DEFAULT_BRIDGE) == 0);
 }
 
 static int remove_bridge(struct net *n, const struct conflist *list, struct err *err)
@@ -392,8 +393,6 @@ static int remove_network(struct net *n, const char *name, bool force, struct er
 
 	if (!list)
 		return -1;
-	if (!list->path)
-		return err_set(err, EPERM, "network \"%s\" is built in", name);
 	if (detach_all(n, name, force, err) < 0)
 		return -1;
 	/* what plugins keep without an attachment goes as well; they may not know GC */
@@ -402,7 +401,7 @@ static int remove_network(struct net *n, const char *name, bool force, struct er
 	lock = net_lock(n, name, NET_ALONE, err);
 	if (lock < 0 || remove_bridge(n, list, err) < 0)
 		return -1;
-	if (unlink(list->path) < 0 && errno != ENOENT)
+	if (list->path && unlink(list->path) < 0 && errno != ENOENT)
 		return err_sys(err, "remove \"%s\"", list->path);
 	return 0;
 }
@@ -431,6 +430,7 @@ const struct verb verb_rm = {
 	.name = "rm",
 	.arguments = "NETWORK...",
 	.summary = "remove networks: bridge, resolver, configuration",
+	.description = "The one that is built in comes back with its next container.\n",
 	.options = { rm_rows, ARRAY_SIZE(rm_rows), &verb_common },
 	.size = sizeof(struct rm_options),
 	.min_args = 1,

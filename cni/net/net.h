@@ -16,8 +16,9 @@
 #include "cni/conflist.h"
 #include "cni/exec.h"
 
-#define NET_FOLDERS_MAX 16
-#define NET_DEFAULT	"default" /* the network that exists without configuration */
+#define NET_FOLDERS_MAX	   16
+#define NET_DEFAULT_BRIDGE "skerry0"
+#define NET_DEFAULT	   "default" /* the network that exists without configuration */
 
 struct net_options {
 	const char *conf_dir, *cache_dir, *run_dir; /* NULL: the default */

@@ -27,7 +27,8 @@
 const char net_default_text[] =
 	"{\"cniVersion\":\"1.1.0\",\"name\":\"" NET_DEFAULT "\",\"skerry.resolver\":true,"
 	"\"plugins\":["
-	"{\"type\":\"bridge\",\"bridge\":\"skerry0\",\"isGateway\":true,\"ipMasq\":true,"
+	"{\"type\":\"bridge\",\"bridge\":\"" NET_DEFAULT_BRIDGE
+	"\",\"isGateway\":true,\"ipMasq\":true,"
 	"\"hairpinMode\":true,\"capabilities\":{\"ips\":true,\"mac\":true},"
 	"\"ipam\":{\"type\":\"host-local\",\"ranges\":[[{\"subnet\":\"10.131.0.0/16\"}]],"
 	"\"routes\":[{\"dst\":\"0.0.0.0/0\"}]}},"

@@ -36,7 +36,12 @@ check 'and is told of' shows broken.conflist N ls -q
 rm "$CONF/broken.conflist"
 check 'ls --json is JSON' eval 'N ls --json | jq -e "length == 5"'
 check 'rm removes networks' eval 'N rm green inner dual && ! N ls -q | grep -qE "green|inner|dual"'
-check 'rm of the network that is built in is refused' refuses 'built in' N rm default
+netns d
+N add default c1 /run/netns/d >/dev/null
+check 'rm of the network that is built in takes its bridge' eval \
+	'N del default c1 && ip link show skerry0 >/dev/null && N rm default && ! ip link show skerry0 2>/dev/null'
+check 'and it is still there' shows default N ls -q
+netns_gone d
 check 'an unknown network is refused' refuses 'no network "nope"' N inspect nope
 check 'status tells that a plugin is missing' eval \
 	'conflist none "\"plugins\":[{\"type\":\"no-such-plugin\"}]"; refuses no-such-plugin N status none'

@@ -115,7 +115,7 @@ ports a "$WEB" '"markMasqBit":32'
 check 'markMasqBit 32: code 7' refused 7 'between 0 and 31' ADD portmap
 ports a "$WEB" '"backend":"pf"'
 check 'an unknown backend: code 7' refused 7 pf ADD portmap
-for bad in '{"hostPort":0,"containerPort":80}' '{"hostPort":80,"containerPort":65536}' '{"hostPort":80,"containerPort":80,"protocol":"icmp"}' \
+for bad in '{"hostPort":0,"containerPort":80}' '{"hostPort":80,"containerPort":0}' '{"hostPort":80,"containerPort":80,"protocol":"icmp"}' \
 	'{"hostPort":80,"containerPort":80,"hostIP":"1.2.3"}' '{"hostPort":80,"containerPort":80},{"hostPort":80,"containerPort":81}'; do
 	ports a "$bad"
 	check "$bad: code 7" refused 7 '' ADD portmap

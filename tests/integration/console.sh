@@ -132,13 +132,14 @@ check 'exec --process: size and owner' eval 'o=$(received); has "$o" "size 20 40
 RD c1
 
 # --- foreground ---------------------------------------------------------------------------
+# script(1) may have its end of input echoed, as ^@
 on_tty() {
-	timeout -k 5 30 script -qec "stty rows 21 cols 43; timeout 20 $SKERRY --root $ROOT $*" /dev/null | tr -d '\r'
+	timeout -k 5 30 script -qec "stty rows 21 cols 43; timeout --foreground 20 $SKERRY --root $ROOT $*" /dev/null | tr -d '\r' | sed 's/\^@//g'
 }
 mk "$(args hp tty) | $terminal"
 check 'run on a terminal' eval 'o=$(on_tty run c1 </dev/null); has "$o" "tty /dev/" && has "$o" "controlling yes"'
 check 'it takes the size of the outer terminal' eval 'has "$(on_tty run c1 </dev/null)" "size 21 43"'
-# COMMAND...: what 20 programs that look at once see; script(1) may have its end of input echoed before it
+# COMMAND...: what 20 programs that look at once see
 sizes() {
 	local _ all
 	for _ in $(seq 20); do
@@ -158,7 +159,7 @@ mk "$(args seq 1 20000) | $terminal"
 check 'no output is lost at the end' eval 'is 20000 "$(on_tty run c1 </dev/null | tail -n 1)"'
 mk "$(args true) | $terminal"
 check 'the outer terminal is restored' eval \
-	'o=$(timeout -k 5 30 script -qec "stty -g; timeout 20 $SKERRY --root $ROOT run c1; stty -g" /dev/null </dev/null | tr -d "\r" | grep -v "^$"); is "$(head -n 1 <<<"$o")" "$(tail -n 1 <<<"$o")"'
+	'o=$(timeout -k 5 30 script -qec "stty -g; timeout --foreground 20 $SKERRY --root $ROOT run c1; stty -g" /dev/null </dev/null | tr -d "\r" | sed "s/\^@//g" | grep -v "^$"); is "$(head -n 1 <<<"$o")" "$(tail -n 1 <<<"$o")"'
 mk "$(args hp tty)"
 check 'without terminal the outer terminal does not become the controlling one' eval 'has "$(on_tty run c1 </dev/null)" "controlling no"'
 mk "$(args hp tiocsti)"

@@ -11,6 +11,7 @@
 #include "image/pull.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -33,6 +34,7 @@ struct job {
 	size_t bar;
 	bool settled; /* the store has it */
 	bool busy; /* another process brings it */
+	bool ended; /* all bytes went into the sink */
 	bool refused; /* by the layer's process: no use to go on from there */
 };
 
@@ -49,7 +51,7 @@ struct pull {
 	struct digest manifest_digest;
 	struct digests kept; /* indexes on the way to the manifest */
 	struct job *jobs;
-	size_t n_jobs;
+	size_t n_jobs, n_ended;
 	uint64_t fetched;
 };
 
@@ -243,6 +245,9 @@ static int claim(struct pull *p, struct job *j, bool wait, struct err *err)
 	if (txn_claim_layer(p->txn, &j->diff_id, wait, &c, err) < 0)
 		return -1;
 	j->busy = c == TXN_LAYER_BUSY;
+	/* the blob is wanted as well: the layer comes once more, and is found to be there */
+	if (c == TXN_LAYER_PRESENT && p->o->keep_blobs && !store_has_blob(p->store, &j->blob))
+		return 1;
 	if (c == TXN_LAYER_PRESENT) {
 		j->settled = true;
 		progress_set(p->o->progress, j->bar, PROGRESS_EXISTS, j->d->size);
@@ -260,18 +265,39 @@ static void show_progress(const struct pull *p)
 {
 	for (size_t i = 0; i < p->n_jobs; i++) {
 		const struct job *j = &p->jobs[i];
-		if (j->sink)
+		if (j->sink && !j->ended)
 			progress_set(p->o->progress, j->bar, PROGRESS_MOVING, j->fetch.offset);
 	}
 	progress_draw(p->o->progress);
+}
+
+/* Layers whose stream has ended and that are ready, or (wait) all of them. */
+static int reap(struct pull *p, bool wait, struct err *err)
+{
+	for (size_t i = 0; i < p->n_jobs; i++) {
+		struct job *j = &p->jobs[i];
+		struct pollfd ready = { .fd = j->ended ? layer_fd(j->sink) : -1, .events = POLLIN };
+		if (!j->ended || (!wait && poll(&ready, 1, 0) <= 0))
+			continue;
+		j->ended = false;
+		p->n_ended--;
+		if (finish_job(p, j, err) < 0)
+			return -1;
+	}
+	return 0;
 }
 
 /* One fetch ended, as f tells. */
 static int end_fetch(struct pull *p, const struct registry_fetch *f, struct err *err)
 {
 	struct job *j = f->owner;
-	if (!f->err.code)
-		return finish_job(p, j, err);
+	if (!f->err.code) {
+		layer_end(j->sink);
+		j->ended = true;
+		p->n_ended++;
+		progress_set(p->o->progress, j->bar, PROGRESS_UNPACKING, j->d->size);
+		return 0;
+	}
 	if (err)
 		*err = f->err;
 	return err_wrap(err, "layer %.19s", j->d->digest);
@@ -283,6 +309,8 @@ static int fetch_layers(struct pull *p, struct job **list, size_t n, struct err 
 	size_t next = 0, active = 0, limit = p->o->parallel ? p->o->parallel : PULL_PARALLEL;
 	while (next < n || active > 0) {
 		struct registry_fetch *f;
+		if (reap(p, p->n_ended > 2 * limit, err) < 0)
+			return -1;
 		if (next < n && active < limit) {
 			struct job *j = list[next++];
 			if (start_job(p, j, err) < 0 ||
@@ -291,7 +319,8 @@ static int fetch_layers(struct pull *p, struct job **list, size_t n, struct err 
 			active += j->sink != NULL;
 			continue;
 		}
-		int got = registry_fetch_next(p->registry, TICK_MS, &f, err);
+		int got = registry_fetch_next(p->registry, p->n_ended ? TICK_MS / 10 : TICK_MS, &f,
+					      err);
 		if (got < 0)
 			return -1;
 		show_progress(p);
@@ -301,7 +330,7 @@ static int fetch_layers(struct pull *p, struct job **list, size_t n, struct err 
 		if (end_fetch(p, f, err) < 0)
 			return -1;
 	}
-	return 0;
+	return reap(p, true, err);
 }
 
 static int bring_layers(struct pull *p, bool wait, struct err *err)
@@ -317,7 +346,7 @@ static int bring_layers(struct pull *p, bool wait, struct err *err)
 		if (mine)
 			list[n++] = &p->jobs[i];
 	}
-	qsort(list, n, sizeof(*list), larger_first);
+	qsort(list, n, sizeof(void *), larger_first);
 	return fetch_layers(p, list, n, err);
 }
 

@@ -3,6 +3,7 @@
  *
  * podman-run(1); getrlimit(2)
  */
+#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
@@ -85,7 +86,7 @@ static int add_rlimit(struct bundle *b, const char *word, struct err *err)
 	if (!word[len] || len > sizeof(name) - 8)
 		return invalid("ulimit", word, err);
 	for (size_t i = 0; i < len; i++)
-		name[7 + i] = word[i] >= 'a' && word[i] <= 'z' ? (char)(word[i] - 32) : word[i];
+		name[7 + i] = (char)toupper((unsigned char)word[i]);
 	const char *value = word + len + 1;
 	size_t colon = strcspn(value, ":");
 	if (rlimit_parse(name) < 0 ||

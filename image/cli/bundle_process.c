@@ -225,7 +225,20 @@ static int make_security(struct bundle *b, struct err *err)
 	return 0;
 }
 
-static int make_annotations(struct bundle *b, struct err *err)
+static int annotate_ports(struct bundle *b, struct err *err)
+{
+	const struct config_keys *exposed = &b->config->config.exposed_ports;
+	const char *ports = "";
+	for (size_t i = 0; ports && i < exposed->n; i++)
+		ports = arena_printf(b->arena, "%s%s%s", ports, i ? "," : "", exposed->v[i].key);
+	if (!ports)
+		return err_set(err, ENOMEM, "out of memory");
+	return ports[0] ? bundle_add_pair(b->arena, &b->annotations,
+					  "org.opencontainers.image.exposedPorts", ports, err)
+			: 0;
+}
+
+static int annotate_image(struct bundle *b, struct err *err)
 {
 	const struct image_config *c = b->config;
 	const struct {
@@ -245,14 +258,13 @@ static int make_annotations(struct bundle *b, struct err *err)
 				    err) < 0)
 			return -1;
 	}
-	const char *ports = "";
-	for (size_t i = 0; ports && i < c->config.exposed_ports.n; i++)
-		ports = arena_printf(b->arena, "%s%s%s", ports, i ? "," : "",
-				     c->config.exposed_ports.v[i].key);
-	if (!ports)
-		return err_set(err, ENOMEM, "out of memory");
-	if (ports[0] && bundle_add_pair(b->arena, &b->annotations,
-					"org.opencontainers.image.exposedPorts", ports, err) < 0)
+	return annotate_ports(b, err);
+}
+
+static int make_annotations(struct bundle *b, struct err *err)
+{
+	const struct image_config *c = b->config;
+	if (annotate_image(b, err) < 0)
 		return -1;
 	/* labels win over what is implied, the user's over the image's */
 	for (size_t i = 0; i < c->config.labels.n; i++) {

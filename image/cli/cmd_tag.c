@@ -38,27 +38,11 @@ const struct command cmd_tag = {
 	.run = tag,
 };
 
-/* The full name that the user means, among those the image has. */
 static int untag_one(struct store *s, const char *typed, const struct image *image, struct err *err)
 {
-	struct reference ref;
-	char name[REFERENCE_TEXT_MAX];
-	if (reference_parse(typed, &ref, err) < 0)
-		return -1;
-	reference_format(&ref, name, sizeof(name));
-	for (size_t i = 0; i < image->names.n; i++) {
-		if (str_eq(image->names.v[i], name))
-			return store_untag(s, name, err);
-	}
-	/* found by another way: "localhost/NAME" */
-	const char *slash =
-		ref.is_short && str_starts(name, "docker.io/library/") ? name + 18 : NULL;
-	for (size_t i = 0; slash && i < image->names.n; i++) {
-		if (str_starts(image->names.v[i], "localhost/") &&
-		    str_eq(image->names.v[i] + 10, slash))
-			return store_untag(s, image->names.v[i], err);
-	}
-	return err_set(err, ENOENT, "no such name \"%s\"", typed);
+	const char *name = common_name(image, typed);
+	return name ? store_untag(s, name, err)
+		    : err_set(err, ENOENT, "no such name \"%s\"", typed);
 }
 
 static int untag(struct cli *cli, const void *options, const struct option_args *args,
@@ -100,24 +84,6 @@ static const struct option rows[] = {
 	{ ROW("ignore", 'i', ignore, "an image that isn't there is no error") },
 };
 
-static bool is_named(const struct image *image, const char *typed)
-{
-	struct reference ref;
-	char name[REFERENCE_TEXT_MAX];
-	if (reference_parse(typed, &ref, NULL) < 0)
-		return false;
-	reference_format(&ref, name, sizeof(name));
-	for (size_t i = 0; i < image->names.n; i++) {
-		if (str_eq(image->names.v[i], name) || str_eq(image->names.v[i] + 0, typed))
-			return true;
-		if (ref.is_short && str_starts(image->names.v[i], "localhost/") &&
-		    str_starts(name, "docker.io/library/") &&
-		    str_eq(image->names.v[i] + 10, name + 18))
-			return true;
-	}
-	return false;
-}
-
 static int remove_one(struct cli *cli, struct store *s, const char *typed,
 		      const struct rmi_flags *f, struct buf *out, struct err *err)
 {
@@ -130,7 +96,7 @@ static int remove_one(struct cli *cli, struct store *s, const char *typed,
 			*err = why;
 		return -1;
 	}
-	bool by_name = is_named(&image, typed);
+	bool by_name = common_name(&image, typed) != NULL;
 	if (by_name && image.names.n > 1) {
 		buf_printf(out, "untagged: %s\n", typed);
 		return untag_one(s, typed, &image, err);

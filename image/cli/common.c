@@ -68,6 +68,29 @@ void common_store_close(struct store **s)
 		store_close(*s);
 }
 
+/* A short name's path as it was typed. */
+static const char *short_path(const struct reference *ref)
+{
+	return str_starts(ref->path, "library/") ? ref->path + 8 : ref->path;
+}
+
+const char *common_name(const struct image *image, const char *typed)
+{
+	struct reference ref;
+	char name[REFERENCE_TEXT_MAX], local[REFERENCE_TEXT_MAX] = "";
+	if (reference_parse(typed, &ref, NULL) < 0)
+		return NULL;
+	reference_format(&ref, name, sizeof(name));
+	if (ref.is_short)
+		(void)!str_format(local, sizeof(local), "localhost/%s:%s", short_path(&ref),
+				  ref.tag);
+	for (size_t i = 0; i < image->names.n; i++) {
+		if (str_eq(image->names.v[i], name) || str_eq(image->names.v[i], local))
+			return image->names.v[i];
+	}
+	return NULL;
+}
+
 static bool is_id(const char *typed)
 {
 	if (str_starts(typed, "sha256:"))
@@ -92,8 +115,8 @@ int common_find(const struct store *s, const char *typed, struct image *ret, str
 	if (why.code == ENOENT && ref.is_short) {
 		/* "localhost/NAME" is what a build without a registry is called */
 		char local[REFERENCE_TEXT_MAX];
-		const char *path = str_starts(ref.path, "library/") ? ref.path + 8 : ref.path;
-		if (str_format(local, sizeof(local), "localhost/%s:%s", path, ref.tag) == 0 &&
+		if (str_format(local, sizeof(local), "localhost/%s:%s", short_path(&ref),
+			       ref.tag) == 0 &&
 		    store_find_image(s, local, ret, arena, NULL) == 0)
 			return 0;
 	}

@@ -33,6 +33,9 @@ void common_store_close(struct store **s); /* for CLEANUP() */
 int common_find(const struct store *s, const char *typed, struct image *ret, struct arena *arena,
 		struct err *err);
 
+/* Which of the image's names is meant by what was typed; NULL when it was found by its digest. */
+const char *common_name(const struct image *image, const char *typed);
+
 /* The image's config, read and verified. */
 struct image_config;
 int common_config(const struct store *s, const struct image *image, struct image_config *ret,

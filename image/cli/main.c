@@ -14,9 +14,10 @@
 #include "image/cli/common.h"
 
 const struct command *const commands[] = {
-	&cmd_pull,    &cmd_images,  &cmd_rmi,	 &cmd_tag,	&cmd_untag,
-	&cmd_inspect, &cmd_history, &cmd_bundle, &cmd_unbundle, &cmd_login,
-	&cmd_logout,  &cmd_search,  &cmd_tags,	 NULL,
+	&cmd_pull,    &cmd_push,    &cmd_images, &cmd_rmi,     &cmd_tag,      &cmd_untag, &cmd_tags,
+	&cmd_inspect, &cmd_history, &cmd_commit, &cmd_diff,    &cmd_cp,	      &cmd_save,  &cmd_load,
+	&cmd_import,  &cmd_export,  &cmd_mount,	 &cmd_unmount, &cmd_prune,    &cmd_fsck,  &cmd_df,
+	&cmd_login,   &cmd_logout,  &cmd_search, &cmd_bundle,  &cmd_unbundle, NULL,
 };
 
 #define GLOBAL(name_, letter_, kind_, member, value_, help_) \

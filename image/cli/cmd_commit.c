@@ -1,0 +1,219 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* cmd_commit.c - skerry commit, diff and export: what a container made of its image */
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "image/cli/common.h"
+#include "image/compose.h"
+#include "image/config.h"
+#include "image/rootfs.h"
+#include "image/timestamp.h"
+
+struct commit_flags {
+	const char *author, *message;
+};
+
+#define ROW(name_, letter_, kind_, member, value_, help_) \
+ .name = (name_), .letter = (letter_), .kind = (kind_),   \
+ .offset = offsetof(struct commit_flags, member), .value = (value_), .help = (help_)
+
+static const struct option rows[] = {
+	{ ROW("author", 'a', OPTION_STRING, author, "NAME", "who made the image") },
+	{ ROW("message", 'm', OPTION_STRING, message, "TEXT", "a comment for the history") },
+};
+
+struct commit {
+	struct cli *cli;
+	struct store *store;
+	struct txn *txn;
+	struct rootfs_info info;
+	struct image image;
+	struct image_config config;
+	struct layer_result layer;
+};
+
+/* The base's layers and configuration with one more layer. */
+static int extend(struct commit *c, const struct commit_flags *f, struct compose *to,
+		  struct err *err)
+{
+	struct arena *arena = &c->cli->arena;
+	size_t n = c->image.layers.n, h = c->config.history.n;
+	char **ids = arena_array(arena, n + 2, sizeof(*ids));
+	struct config_history *history = arena_array(arena, h + 1, sizeof(*history));
+	char *now = arena_alloc(arena, 40);
+	static char by[] = "skerry commit";
+	to->layers.v = arena_array(arena, n + 1, sizeof(*to->layers.v));
+	if (!ids || !history || !now || !to->layers.v)
+		return err_set(err, ENOMEM, "out of memory");
+	if (n > 0) {
+		memcpy(to->layers.v, c->image.layers.v, n * sizeof(*to->layers.v));
+		memcpy(ids, c->config.rootfs.diff_ids.v, n * sizeof(*ids));
+	}
+	if (h > 0)
+		memcpy(history, c->config.history.v, h * sizeof(*history));
+	timestamp_now(now, 40);
+	compose_layer(&c->layer, &to->layers.v[n]);
+	to->layers.n = n + 1;
+	ids[n] = c->layer.diff_id.text;
+	history[h] = (struct config_history){
+		.created = now,
+		.created_by = by,
+		.author = f->author ? arena_strdup(arena, f->author) : NULL,
+		.comment = f->message ? arena_strdup(arena, f->message) : NULL,
+	};
+	c->config.rootfs.diff_ids = (struct strings){ ids, n + 1 };
+	c->config.history.v = history;
+	c->config.history.n = h + 1;
+	c->config.created = now;
+	if (f->author)
+		c->config.author = history[h].author;
+	to->config = &c->config;
+	return 0;
+}
+
+static int host_base(struct commit *c, struct err *err)
+{
+	(void)c;
+	return err_set(err, EINVAL,
+		       "a container of the image \"host\" has no layers to build on: "
+		       "\"skerry export\" writes what it changed");
+}
+
+static int commit_container(struct commit *c, const struct commit_flags *f, const char *id,
+			    const char *name, struct err *err)
+{
+	struct digest new;
+	const char *names[] = { name };
+	struct compose to = { .arena = &c->cli->arena, .names = names, .n_names = name ? 1 : 0 };
+	if (rootfs_info(c->store, id, &c->info, &c->cli->arena, err) < 0)
+		return -1;
+	if (c->info.host)
+		return host_base(c, err);
+	if (store_find_image(c->store, c->info.image.text, &c->image, &c->cli->arena, err) < 0 ||
+	    common_config(c->store, &c->image, &c->config, &c->cli->arena, err) < 0 ||
+	    txn_begin(c->store, &c->txn, err) < 0)
+		return -1;
+	to.txn = c->txn;
+	int rc = rootfs_commit(c->txn, id, &c->layer, err);
+	if (rc == 0)
+		rc = extend(c, f, &to, err);
+	if (rc == 0)
+		rc = compose_image(&to, &new, NULL, err);
+	txn_end(c->txn);
+	return rc < 0 ? -1 : print_line(new.text, err);
+}
+
+static int commit(struct cli *cli, const void *options, const struct option_args *args,
+		  struct err *err)
+{
+	const struct commit_flags *f = options;
+	struct commit c = { .cli = cli };
+	struct reference ref;
+	char name[REFERENCE_TEXT_MAX];
+	AUTO_STORE *s = NULL;
+	if (args->n > 1) {
+		if (reference_parse(args->v[1], &ref, err) < 0)
+			return -1;
+		reference_format(&ref, name, sizeof(name));
+	}
+	if (common_store(true, &s, err) < 0)
+		return -1;
+	c.store = s;
+	return commit_container(&c, f, args->v[0], args->n > 1 ? name : NULL, err);
+}
+
+const struct command cmd_commit = {
+	.name = "commit",
+	.arguments = "CONTAINER [NAME]",
+	.summary = "make an image of what a container changed",
+	.options = { rows, ARRAY_SIZE(rows), NULL },
+	.size = sizeof(struct commit_flags),
+	.min_args = 1,
+	.max_args = 2,
+	.run = commit,
+};
+
+static int change(void *arg, enum rootfs_change what, const char *path)
+{
+	static const char letters[] = {
+		[ROOTFS_ADDED] = 'A', [ROOTFS_CHANGED] = 'C', [ROOTFS_DELETED] = 'D'
+	};
+	buf_printf(arg, "%c %s\n", letters[what], path);
+	return 0;
+}
+
+static int diff(struct cli *cli, const void *options, const struct option_args *args,
+		struct err *err)
+{
+	(void)cli;
+	(void)options; /* has none */
+	AUTO_STORE *s = NULL;
+	AUTO_BUF out;
+	buf_init(&out);
+	if (common_store(true, &s, err) < 0 || rootfs_diff(s, args->v[0], change, &out, err) < 0)
+		return -1;
+	return print_buf(&out, err);
+}
+
+const struct command cmd_diff = {
+	.name = "diff",
+	.arguments = "CONTAINER",
+	.summary = "show what a container changed in its files",
+	.description = "A: added, C: changed, D: deleted.\n",
+	.min_args = 1,
+	.max_args = 1,
+	.run = diff,
+};
+
+struct export_flags {
+	const char *output;
+	bool upper;
+};
+
+static const struct option export_rows[] = {
+	{ .name = "output",
+	  .letter = 'o',
+	  .kind = OPTION_STRING,
+	  .offset = offsetof(struct export_flags, output),
+	  .value = "FILE",
+	  .help = "write there (default: standard output)" },
+	{ .name = "changes",
+	  .kind = OPTION_FLAG,
+	  .offset = offsetof(struct export_flags, upper),
+	  .help = "only what the container changed, as a layer" },
+};
+
+static int export(struct cli *cli, const void *options, const struct option_args *args,
+		  struct err *err)
+{
+	(void)cli;
+	const struct export_flags *f = options;
+	AUTO_STORE *s = NULL;
+	AUTO_FD file = -1;
+	if (f->output) {
+		file = open(f->output, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+		if (file < 0)
+			return err_sys(err, "open \"%s\"", f->output);
+	} else if (isatty(STDOUT_FILENO)) {
+		return err_set(err, EINVAL, "an archive is nothing for a terminal: use --output");
+	}
+	int out = f->output ? file : STDOUT_FILENO;
+	if (common_store(true, &s, err) < 0)
+		return -1;
+	return f->upper ? rootfs_export_upper(s, args->v[0], out, err)
+			: rootfs_export(s, args->v[0], out, err);
+}
+
+const struct command cmd_export = {
+	.name = "export",
+	.arguments = "CONTAINER",
+	.summary = "write a container's files into a tar",
+	.options = { export_rows, ARRAY_SIZE(export_rows), NULL },
+	.size = sizeof(struct export_flags),
+	.min_args = 1,
+	.max_args = 1,
+	.run = export,
+};

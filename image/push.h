@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* push.h - an image of the store into a registry */
+#ifndef SKERRY_IMAGE_PUSH_H
+#define SKERRY_IMAGE_PUSH_H
+
+#include <stdbool.h>
+
+#include "base/err.h"
+#include "image/compress.h"
+#include "image/progress.h"
+#include "image/reference.h"
+#include "image/registry.h"
+#include "image/store.h"
+
+struct push_options {
+	struct registry_options registry;
+	enum compression compression; /* of layers that have to be compressed anew */
+	bool force_compression; /* compress anew even what could be sent as it was */
+	bool foreign; /* send non-distributable layers as well */
+	struct progress *progress; /* or NULL */
+};
+
+/* *ret is the digest of the manifest in the registry. */
+int push_image(struct store *s, const struct image *image, const struct reference *to,
+	       const struct push_options *options, struct digest *ret, struct err *err);
+
+#endif

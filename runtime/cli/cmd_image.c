@@ -37,5 +37,21 @@ const struct command cmd_login =
 	IMAGE_COMMAND("login", "[REGISTRY]", "keep credentials for a registry");
 const struct command cmd_logout =
 	IMAGE_COMMAND("logout", "[REGISTRY]", "forget the credentials for a registry");
+const struct command cmd_push =
+	IMAGE_COMMAND("push", "IMAGE [NAME]", "put an image into a registry");
+const struct command cmd_commit =
+	IMAGE_COMMAND("commit", "CONTAINER [NAME]", "make an image of what a container changed");
+const struct command cmd_diff =
+	IMAGE_COMMAND("diff", "CONTAINER", "show what a container changed in its files");
+const struct command cmd_cp =
+	IMAGE_COMMAND("cp", "FROM TO", "copy files into or out of a container");
+const struct command cmd_save = IMAGE_COMMAND("save", "IMAGE...", "write images into an archive");
+const struct command cmd_load = IMAGE_COMMAND("load", "[FILE]", "read images from an archive");
+const struct command cmd_import =
+	IMAGE_COMMAND("import", "FILE [NAME]", "make an image of a tar of a root file system");
+const struct command cmd_export =
+	IMAGE_COMMAND("export", "CONTAINER", "write a container's files into a tar");
+const struct command cmd_prune = IMAGE_COMMAND(
+	"prune", "[OPTION...]", "remove images without a name, and what nothing needs any more");
 const struct command cmd_image = IMAGE_COMMAND("image", "VERB [ARGUMENT...]",
 					       "the same commands, and more, by another name");

@@ -1,0 +1,77 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# lane: native
+# archive.sh - save, load and import: docker's archives, OCI's, layouts; with skopeo and umoci.
+. "$(dirname "$0")/../lib.sh"
+. "$(dirname "$0")/registry-lib.sh"
+
+layout_make || { echo 'Bail out! no image'; exit 1; }
+id=$(jq -r .config.digest "$LAYOUT/blobs/sha256/$(jq -r '.manifests[0].digest' "$LAYOUT/index.json" | cut -d: -f2)")
+fresh() {
+	rm -rf --one-file-system "$STORE"
+}
+
+check 'a layout is loaded' shows localhost/bb I load -i "$LAYOUT"
+check 'under the id it has' prints "$id" eval 'I inspect bb | jq -r ".[0].id"'
+check 'load --name' shows some/name I load -i "$LAYOUT" --name some/name
+umoci unpack --image "$LAYOUT:bb" "$T/want" >/dev/null
+tree "$T/want/rootfs" >"$T/want.tree"
+same_tree() { # same_tree OCI-IMAGE
+	rm -rf "$T/got"
+	umoci unpack --image "$1" "$T/got" >/dev/null || return
+	tree "$T/got/rootfs" | diff "$T/want.tree" -
+}
+
+# --- what we write, others read ---------------------------------------------------------------------
+check 'save' I save -o "$T/saved.tar" bb
+check 'skopeo reads it as docker-archive' skopeo copy -q "docker-archive:$T/saved.tar" "oci:$T/from-docker:bb"
+check 'with the same tree' same_tree "$T/from-docker:bb"
+check 'skopeo reads it as oci-archive' skopeo copy -q "oci-archive:$T/saved.tar" "oci:$T/from-oci:bb"
+check 'with the same tree' same_tree "$T/from-oci:bb"
+check 'save writes to standard output' eval 'I save bb | cmp - "$T/saved.tar"'
+check 'save --format oci-dir' I save --format oci-dir -o "$T/dir" bb
+check 'umoci reads the layout' same_tree "$T/dir:latest"
+I load -q -i "$LAYOUT" --name second/image:2
+check 'several images in one archive' I save -o "$T/two.tar" bb second/image:2
+check 'whose layers are written once' is "$(tar tf "$T/two.tar" | sort | uniq -d)" ''
+
+# --- what others write, we read ----------------------------------------------------------------------
+fresh
+check 'our own archive is loaded' shows localhost/bb I load -i "$T/saved.tar"
+check 'with the same id' prints "$id" eval 'I inspect bb | jq -r ".[0].id"'
+fresh
+check 'from a pipe' eval 'cat "$T/two.tar" | I load | grep -q second/image:2'
+fresh
+gzip -k "$T/saved.tar"
+check 'compressed as a whole' shows localhost/bb I load -i "$T/saved.tar.gz"
+fresh
+skopeo copy -q "oci:$LAYOUT:bb" "docker-archive:$T/skopeo.tar:skopeo/image:3"
+check 'docker-archive of skopeo' shows skopeo/image:3 I load -i "$T/skopeo.tar"
+check 'has the same layers' eval 'is "$(I inspect skopeo/image:3 | jq -c ".[0].layers | map(.diffId)")" "$(jq -c .rootfs.diff_ids "$LAYOUT/blobs/sha256/${id#*:}")"'
+fresh
+skopeo copy -q "oci:$LAYOUT:bb" "oci-archive:$T/skopeo-oci.tar:bb"
+check 'oci-archive of skopeo' shows localhost/bb I load -i "$T/skopeo-oci.tar"
+
+# --- what is broken --------------------------------------------------------------------------------------
+fresh
+head -c 1000000 "$T/saved.tar" >"$T/cut.tar"
+check 'an archive that is cut off is refused' fails I load -i "$T/cut.tar"
+check 'and leaves no image' prints '' I images -q
+cp -r "$LAYOUT" "$T/bad"
+blob=$(find "$T/bad/blobs/sha256" -size +100k | head -n 1)
+printf x | dd of="$blob" bs=1 seek=50000 conv=notrunc 2>/dev/null
+check 'a layer with another digest is refused' fails I load -i "$T/bad"
+check 'and leaves no image' prints '' I images -q
+echo hello >"$T/text"
+check 'what is no archive is refused' fails I load -i "$T/text"
+check 'a file that is not there' refuses 'No such file' I load -i "$T/none"
+
+# --- import -----------------------------------------------------------------------------------------------
+tar -C "$T/image-rootfs" -cf "$T/rootfs.tar" .
+check 'import makes an image of a tar' I import "$T/rootfs.tar" imported
+check 'with one layer' prints 1 eval 'I inspect imported | jq ".[0].layers | length"'
+check 'whose digest is that of the tar' prints "sha256:$(sha256sum <"$T/rootfs.tar" | cut -d' ' -f1)" \
+	eval 'I inspect imported | jq -r ".[0].layers[0].diffId"'
+check 'import from a pipe' eval 'gzip <"$T/rootfs.tar" | I import - piped'
+check 'the store is sound' I fsck
+done_testing

@@ -12,3 +12,6 @@ LAYERS_shim := $(LIB_DIRS) runtime/shim
 $(BUILD)/containerd-shim-skerry-v2: $(call objects,$(SHIM_SRC)) $(BUILD)/libskerry.a
 	$(call say,LD,$@)
 	$(Q)$(CC) $(CFLAGS_ALL) $(LINK_PROGRAM) $(LDFLAGS_ALL) -o $@ $^ $(LIBS_PROGRAM)
+
+$(BUILD)/bin/ttrpc_fuzz $(BUILD)/bin/shim_request_fuzz $(BUILD)/bin/shim_options_fuzz: \
+	$(BUILD)/lib/runtime-shim.a

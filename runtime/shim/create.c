@@ -125,7 +125,7 @@ static void create_run(struct work *w, struct report *r)
 
 	arena_init(&arena, WORK_ARENA);
 	r->rc = -1;
-	if (options_parse(q->options, &arena, &o, &r->err) < 0 ||
+	if (options_from_any(q->options, &arena, &o, &r->err) < 0 ||
 	    bundle_load(k->bundle, &arena, &b, &r->err) < 0)
 		return;
 	if (b.systemd_path)
@@ -224,7 +224,7 @@ void task_create(struct shim *s, struct call *c)
 	}
 	if (call_decode(c, &create_request_table, q) < 0 || !is_good_request(c, q))
 		return;
-	if (options_parse(q->options, &c->arena, &o, &err) < 0) {
+	if (options_from_any(q->options, &c->arena, &o, &err) < 0) {
 		call_fail(c, RPC_INVALID_ARGUMENT, "%s", err.msg);
 		return;
 	}

@@ -140,8 +140,8 @@ static int toml_line(char *line, struct options *o, struct err *err)
 	return 0;
 }
 
-int options_parse_toml(const char *text, size_t len, struct arena *arena, struct options *ret,
-		       struct err *err)
+int options_from_toml(const char *text, size_t len, struct arena *arena, struct options *ret,
+		      struct err *err)
 {
 	char *copy = arena_strndup(arena, text, len);
 
@@ -191,12 +191,12 @@ static int parse_generic(const struct any *a, struct arena *arena, struct option
 	if (wire_decode(&runtime_options_table, a->value.v, a->value.n, &m, arena, err) < 0)
 		return -1;
 	if (m.config_body.n)
-		return options_parse_toml(m.config_body.v, m.config_body.n, arena, ret, err);
+		return options_from_toml(m.config_body.v, m.config_body.n, arena, ret, err);
 	if (!m.config_path || !m.config_path[0])
 		return 0;
 	if (file_read(AT_FDCWD, m.config_path, &text, CONFIG_MAX, true) < 0)
 		return err_sys(err, "read \"%s\"", m.config_path);
-	return options_parse_toml(text.s, text.len, arena, ret, err);
+	return options_from_toml(text.s, text.len, arena, ret, err);
 }
 
 static int parse_legacy(const struct any *a, struct arena *arena, struct options *ret,
@@ -235,7 +235,7 @@ bool options_known(const struct any *a)
 	return false;
 }
 
-int options_parse(const struct any *a, struct arena *arena, struct options *ret, struct err *err)
+int options_from_any(const struct any *a, struct arena *arena, struct options *ret, struct err *err)
 {
 	defaults(ret);
 	for (size_t i = 0; a && i < ARRAY_SIZE(types); i++)

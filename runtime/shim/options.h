@@ -22,12 +22,13 @@ struct options {
 /* The last part of a type's name: what follows the last '/'. */
 const char *any_type(const struct any *a);
 /* a may be NULL.  Strings belong to the arena. */
-int options_parse(const struct any *a, struct arena *arena, struct options *ret, struct err *err);
+int options_from_any(const struct any *a, struct arena *arena, struct options *ret,
+		     struct err *err);
 /* Is it one of the three types? */
 bool options_known(const struct any *a);
 /* Keys with runc's names out of a flat TOML text; others are passed over. */
-int options_parse_toml(const char *text, size_t len, struct arena *arena, struct options *ret,
-		       struct err *err);
+int options_from_toml(const char *text, size_t len, struct arena *arena, struct options *ret,
+		      struct err *err);
 
 /* What `delete` has to know when the shim is gone: a file in the bundle. */
 int options_save(const struct options *o, const char *bundle, struct err *err);

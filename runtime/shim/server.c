@@ -383,29 +383,33 @@ static bool is_ours(int fd)
 	       peer.gid == getegid();
 }
 
-static void listener_ready(struct source *source, uint32_t events)
+int server_add(struct server *s, int fd)
 {
-	struct server *s = OWNER(source, struct server, listener);
-	AUTO_FD fd = accept4(source->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
-	struct conn *k;
+	struct conn *k = calloc(1, sizeof(*k));
 
-	(void)events;
-	if (fd < 0 || !is_ours(fd) || s->n_conns >= CONNS_MAX)
-		return;
-	k = calloc(1, sizeof(*k));
 	if (!k)
-		return;
+		return -1;
 	k->source = (struct source){ .fd = fd, .ready = conn_ready };
 	k->server = s;
 	buf_init_max(&k->out, OUTPUT_MAX);
 	if (loop_watch(s->loop, &k->source, EPOLLIN) < 0) {
 		free(k);
-		return;
+		return -1;
 	}
-	(void)fd_take(&fd);
 	k->next = s->conns;
 	s->conns = k;
 	s->n_conns++;
+	return 0;
+}
+
+static void listener_ready(struct source *source, uint32_t events)
+{
+	struct server *s = OWNER(source, struct server, listener);
+	AUTO_FD fd = accept4(source->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+
+	(void)events;
+	if (fd >= 0 && is_ours(fd) && s->n_conns < CONNS_MAX && server_add(s, fd) == 0)
+		(void)fd_take(&fd);
 }
 
 int server_init(struct server *s, struct loop *loop, int listener, struct err *err)

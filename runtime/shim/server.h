@@ -66,6 +66,8 @@ struct server {
 
 /* Serves a listening socket, which becomes the server's. */
 int server_init(struct server *s, struct loop *loop, int listener, struct err *err);
+/* One more connection; takes the descriptor. 0 or -1. */
+int server_add(struct server *s, int fd);
 /* No new connections. */
 void server_close_listener(struct server *s);
 /* Is anything still to be sent? */

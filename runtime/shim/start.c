@@ -334,7 +334,7 @@ int shim_start(const struct args *a, const char *self, const char *input, size_t
 	if (!a->id[0] || !a->namespace[0])
 		return err_set(err, EINVAL, "start needs -namespace and -id");
 	if (start_parse(input, len, a->id, a->namespace, &arena, &params, err) < 0 ||
-	    options_parse(params.options, &arena, &options, err) < 0 ||
+	    options_from_any(params.options, &arena, &options, err) < 0 ||
 	    bundle_load(".", &arena, &bundle, err) < 0)
 		return -1;
 	if (a->socket[0]) {

@@ -86,6 +86,9 @@ int cgroup_remove(const struct cgroup_host *h, const struct cgroup_place *place,
 int cgroup_attach(const struct cgroup *g, pid_t pid, struct err *err);
 /* A directory below the group for exec --cgroup ("sub" or "controller:sub"); O_DIRECTORY fd. */
 int cgroup_open_sub(const struct cgroup *g, const char *sub, struct err *err);
+/* The group that the container's process pid is in by now, at or below its own; O_DIRECTORY fd.
+ * Where the container manages groups itself, its topmost one takes no process. */
+int cgroup_open_of(const struct cgroup_host *h, const struct cgroup *g, pid_t pid, struct err *err);
 /* For containers with a cgroup namespace and a writable cgroup mount: gives the delegated files
  * (/sys/kernel/cgroup/delegate) to uid:gid.  An ordinary user can't give to a subordinate id: then
  * nothing is given. */

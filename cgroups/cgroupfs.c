@@ -234,6 +234,7 @@ static int create_cgroupfs(const struct cgroup_host *h, const struct cgroup_plac
 	if ((!g.fresh && group_check_unused(g.top, place->path, err) < 0) ||
 	    restrict_group(h, &g, resources_of(spec), err) < 0 || make_subgroup(&g, err) < 0)
 		goto failed;
+	delegate_controllers(h, place, spec);
 	g.fresh = false;
 	*ret = g;
 	return 0;

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* delegate.c - giving a group to the container's root
+/* delegate.c - giving a group to the container, to make its own below it
  *
  * The directory and just those files that the kernel lists as safe to give
- * away; the limits stay ours.
+ * away; the limits stay ours.  The controllers are there for it as systemd
+ * has them in a delegated unit.
  * Documentation/admin-guide/cgroup-v2.rst "Model of Delegation"; cgroups(7)
  * "Cgroups delegation"; runtime-spec config-linux.md "Cgroup ownership".
  */
@@ -49,4 +50,60 @@ int cgroup_delegate(const struct cgroup *g, uid_t uid, gid_t gid, struct err *er
 			return err_sys(err, "give \"%s\" of cgroup \"%s\" to user %u", file,
 				       g->place.path, uid);
 	return 0;
+}
+
+static bool has_word(const struct strings *words, const char *word)
+{
+	for (size_t i = 0; i < words->n; i++)
+		if (strcmp(words->v[i], word) == 0)
+			return true;
+	return false;
+}
+
+/* Has the container a cgroup namespace and in it a cgroup file system that it may write? */
+static bool is_wanted(const struct spec *spec)
+{
+	bool namespaced = false;
+
+	for (size_t i = 0; spec->linux_ && i < spec->linux_->namespaces.n; i++)
+		namespaced |= strcmp(spec->linux_->namespaces.v[i].type, "cgroup") == 0;
+	for (size_t i = 0; namespaced && i < spec->mounts.n; i++) {
+		const struct spec_mount *m = &spec->mounts.v[i];
+
+		if (m->type && strncmp(m->type, "cgroup", 6) == 0 && !has_word(&m->options, "ro"))
+			return true;
+	}
+	return false;
+}
+
+/* All that the group at path has, for its children; one that is refused is not missed. */
+static void enable_all(const struct cgroup_host *h, const char *path)
+{
+	AUTO_FD dir = group_open(h->root, path);
+	char have[GROUP_LINE_SIZE], given[GROUP_LINE_SIZE], want[64];
+	char *rest = have, *word;
+
+	if (dir < 0 || group_read(dir, "cgroup.controllers", have, sizeof(have)) < 0 ||
+	    group_read(dir, "cgroup.subtree_control", given, sizeof(given)) < 0)
+		return;
+	while ((word = strsep(&rest, " \n")) != NULL)
+		if (*word && !group_parse_word(given, word) &&
+		    str_format(want, sizeof(want), "+%s", word) == 0)
+			(void)group_write(dir, "cgroup.subtree_control", want);
+}
+
+void delegate_controllers(const struct cgroup_host *h, const struct cgroup_place *place,
+			  const struct spec *spec)
+{
+	char part[sizeof(place->path)];
+
+	if (!is_wanted(spec))
+		return;
+	for (const char *slash = place->path; slash && *slash; slash = strchr(slash + 1, '/')) {
+		size_t len = (size_t)(slash - place->path);
+
+		memcpy(part, place->path, len);
+		part[len] = '\0';
+		enable_all(h, part);
+	}
 }

@@ -92,6 +92,23 @@ int cgroup_host_find(struct cgroup_host *ret, struct err *err)
 	return 0;
 }
 
+int cgroup_open_of(const struct cgroup_host *h, const struct cgroup *g, pid_t pid, struct err *err)
+{
+	char file[64], text[GROUP_LINE_SIZE], path[sizeof(h->own)];
+	size_t len = strlen(g->place.path);
+	int fd;
+
+	if (str_format(file, sizeof(file), "/proc/%d/cgroup", (int)pid) < 0 ||
+	    file_read_line(AT_FDCWD, file, text, sizeof(text)) < 0)
+		return err_sys(err, "read the cgroup of process %d", (int)pid);
+	if (own_parse(text, path, sizeof(path)) < 0 || strncmp(path, g->place.path, len) != 0 ||
+	    (path[len] != '\0' && path[len] != '/'))
+		return err_set(err, EXDEV, "process %d is not in cgroup \"%s\"", (int)pid,
+			       g->place.path);
+	fd = group_open(h->root, path);
+	return fd < 0 ? err_sys(err, "open cgroup \"%s%s\"", h->mount, path) : fd;
+}
+
 void cgroup_host_release(struct cgroup_host *h)
 {
 	h->root = fd_close(h->root);

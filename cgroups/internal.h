@@ -50,6 +50,10 @@ int group_remove_below(int dir, const char *path, struct err *err);
 /* Kills all of it (however it has to be done) and waits until it is empty. */
 int group_kill_and_wait(int dir, const char *path, struct err *err);
 
+/* delegate.c: all controllers down to the group, where the container may make groups below it. */
+void delegate_controllers(const struct cgroup_host *h, const struct cgroup_place *place,
+			  const struct spec *spec);
+
 /* limits.c: the values that were there before. */
 struct limits_old {
 	const char *file, *text;

@@ -273,6 +273,25 @@ static int open_groups(struct exec *x, struct err *err)
 	return 0;
 }
 
+/* A container that manages groups of its own has none of its processes in the topmost: then beside
+ * its first one, wherever it has put that. */
+static pid_t spawn_beside_first(struct exec *x, struct spawn *s, int *ret_pidfd, struct err *err)
+{
+	struct err first = { 0 };
+	pid_t pid = spawn_process(s, ret_pidfd, &first);
+
+	if (pid >= 0)
+		return pid;
+	if (first.code != EBUSY || x->cgroup_fd < 0 || x->cgroup_fd != x->cgroup.fd) {
+		if (err)
+			*err = first;
+		return -1;
+	}
+	x->cgroup_fd = cgroup_open_of(&x->rt->host, &x->cgroup, x->entry.rec.pid, err);
+	s->cgroup = x->cgroup_fd;
+	return s->cgroup < 0 ? -1 : spawn_process(s, ret_pidfd, err);
+}
+
 static pid_t spawn(struct exec *x, int *ret_pidfd, struct err *err)
 {
 	struct spawn s = {
@@ -294,7 +313,7 @@ static pid_t spawn(struct exec *x, int *ret_pidfd, struct err *err)
 	if (handshake_open(s.sock, err) < 0)
 		return -1;
 	x->join.sock = s.sock[1];
-	pid = spawn_process(&s, ret_pidfd, err);
+	pid = spawn_beside_first(x, &s, ret_pidfd, err);
 	x->sock = s.sock[0];
 	(void)fd_close(s.sock[1]);
 	return pid;

@@ -58,6 +58,7 @@ static void help_options(struct buf *out, const struct option_table *table)
 			buf_printf(out, ", -%c", o->letter);
 		buf_printf(out, "\n         %s\n", o->help);
 	}
+	buf_puts(out, "   --help, -h\n         show this help and exit\n");
 }
 
 static int print_verb_help(const struct verb *v, struct err *err)

@@ -23,19 +23,19 @@ _skerry()
 	case $command in
 	'')
 		options='--root --log --log-format --log-level --debug --cgroup-manager --systemd-cgroup --rootless --criu --version --help'
-		ids='create start run exec state kill delete list ps pause resume update events wait mounts device spec check features doctor help'
+		ids='create start run exec state kill delete list ps pause resume update events wait mounts net device spec check features doctor pull push commit diff cp save load import export prune logs images rmi tag untag inspect history login logout search tags image help'
 		valued='--root|-r|--log|-l|--log-format|--log-level|--cgroup-manager|--rootless|--criu' ;;
 	create)
-		options='--bundle --config --console-socket --pidfd-socket --pid-file --preserve-fds --no-pivot --no-new-keyring --no-subreaper --help'
-		valued='--bundle|-b|--config|-f|--console-socket|--pidfd-socket|--pid-file|--preserve-fds'
+		options='--bundle --config --console-socket --pidfd-socket --pid-file --preserve-fds --no-pivot --no-new-keyring --no-subreaper --net --publish --ip --mac-address --dns --dns-search --dns-option --add-host --pod --image --env --env-file --volume --mount --tmpfs --device --workdir --user --group-add --hostname --entrypoint --interactive --tty --rm --restart --read-only --memory --memory-swap --cpus --cpu-shares --cpuset-cpus --pids --shm-size --ulimit --cap-add --cap-drop --security-opt --privileged --sysctl --label --stop-signal --pull --platform --store --help'
+		valued='--bundle|-b|--config|-f|--console-socket|--pidfd-socket|--pid-file|--preserve-fds|--net|--network|--publish|-p|--ip|--mac-address|--dns|--dns-search|--dns-option|--add-host|--pod|--image|--env|-e|--env-file|--volume|-v|--mount|--tmpfs|--device|--workdir|-w|--user|-u|--group-add|--hostname|--entrypoint|--restart|--memory|-m|--memory-swap|--cpus|--cpu-shares|-c|--cpuset-cpus|--pids|--pids-limit|--shm-size|--ulimit|--cap-add|--cap-drop|--security-opt|--sysctl|--label|-l|--stop-signal|--pull|--platform|--store'
 		ids=$("${COMP_WORDS[0]}" "${root[@]}" list --quiet 2>/dev/null) ;;
 	start)
 		options='--help'
 		valued=''''
 		ids=$("${COMP_WORDS[0]}" "${root[@]}" list --quiet 2>/dev/null) ;;
 	run)
-		options='--detach --keep --plan --bundle --config --console-socket --pidfd-socket --pid-file --preserve-fds --no-pivot --no-new-keyring --no-subreaper --help'
-		valued='--bundle|-b|--config|-f|--console-socket|--pidfd-socket|--pid-file|--preserve-fds'
+		options='--detach --keep --plan --bundle --config --console-socket --pidfd-socket --pid-file --preserve-fds --no-pivot --no-new-keyring --no-subreaper --net --publish --ip --mac-address --dns --dns-search --dns-option --add-host --pod --image --env --env-file --volume --mount --tmpfs --device --workdir --user --group-add --hostname --entrypoint --interactive --tty --rm --restart --read-only --memory --memory-swap --cpus --cpu-shares --cpuset-cpus --pids --shm-size --ulimit --cap-add --cap-drop --security-opt --privileged --sysctl --label --stop-signal --pull --platform --store --help'
+		valued='--bundle|-b|--config|-f|--console-socket|--pidfd-socket|--pid-file|--preserve-fds|--net|--network|--publish|-p|--ip|--mac-address|--dns|--dns-search|--dns-option|--add-host|--pod|--image|--env|-e|--env-file|--volume|-v|--mount|--tmpfs|--device|--workdir|-w|--user|-u|--group-add|--hostname|--entrypoint|--restart|--memory|-m|--memory-swap|--cpus|--cpu-shares|-c|--cpuset-cpus|--pids|--pids-limit|--shm-size|--ulimit|--cap-add|--cap-drop|--security-opt|--sysctl|--label|-l|--stop-signal|--pull|--platform|--store'
 		ids=$("${COMP_WORDS[0]}" "${root[@]}" list --quiet 2>/dev/null) ;;
 	exec)
 		options='--process --detach --tty --cwd --env --user --additional-gids --cap --no-new-privs --apparmor --process-label --cgroup --console-socket --pidfd-socket --pid-file --preserve-fds --ignore-paused --help'
@@ -84,6 +84,9 @@ _skerry()
 		options='--help'
 		valued=''''
 		ids="add remove $("${COMP_WORDS[0]}" "${root[@]}" list --quiet 2>/dev/null)" ;;
+	net)
+		options='--help'
+		valued='''' ;;
 	device)
 		options='--help'
 		valued=''''
@@ -101,6 +104,73 @@ _skerry()
 		options='--json --strict --help'
 		valued='''' ;;
 	completion)
+		options='--help'
+		valued='''' ;;
+	pull)
+		options='--help'
+		valued='''' ;;
+	push)
+		options='--help'
+		valued='''' ;;
+	commit)
+		options='--help'
+		valued='''' ;;
+	diff)
+		options='--help'
+		valued='''' ;;
+	cp)
+		options='--help'
+		valued='''' ;;
+	save)
+		options='--help'
+		valued='''' ;;
+	load)
+		options='--help'
+		valued='''' ;;
+	import)
+		options='--help'
+		valued='''' ;;
+	export)
+		options='--help'
+		valued='''' ;;
+	prune)
+		options='--help'
+		valued='''' ;;
+	logs)
+		options='--follow --tail --help'
+		valued='--tail|-n'
+		ids=$("${COMP_WORDS[0]}" "${root[@]}" list --quiet 2>/dev/null) ;;
+	images)
+		options='--help'
+		valued='''' ;;
+	rmi)
+		options='--help'
+		valued='''' ;;
+	tag)
+		options='--help'
+		valued='''' ;;
+	untag)
+		options='--help'
+		valued='''' ;;
+	inspect)
+		options='--help'
+		valued='''' ;;
+	history)
+		options='--help'
+		valued='''' ;;
+	login)
+		options='--help'
+		valued='''' ;;
+	logout)
+		options='--help'
+		valued='''' ;;
+	search)
+		options='--help'
+		valued='''' ;;
+	tags)
+		options='--help'
+		valued='''' ;;
+	image)
 		options='--help'
 		valued='''' ;;
 	help)

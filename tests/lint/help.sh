@@ -72,6 +72,15 @@ $difference"
 
 compare "$man/skerry.1"
 for command in $commands $hidden; do
+	[ "$command" != net ] || { # a program with verbs, one page for all
+		checks=$((checks + 1))
+		difference=$(diff <(for verb in $("$program" net help | awk '/^VERBS:$/ { on = 1; next } on { print $1 }'); do
+			options_of_help net "$verb"
+		done | sort -u) <(options_of_page "$man/skerry-net.8"))
+		[ -z "$difference" ] || complain "skerry net VERB --help (<) and skerry-net.8 (>) differ:
+$difference"
+		continue
+	}
 	compare "$man/skerry-$command.1" "$command"
 	grep -q "^\.It Cm $command\$" "$man/skerry.1" || complain "skerry.1 does not name $command"
 done

@@ -87,17 +87,18 @@ static int on_entry(void *arg, const struct tar_entry *e, struct err *err)
 static int read_index(struct archive *a, struct err *err)
 {
 	static const struct tar_handler handler = { .entry = on_entry };
-	AUTO_FREE char *piece = malloc(PIECE);
+	AUTO_BUF piece;
+	buf_init(&piece);
 	struct tar_reader *r = tar_reader_new(&handler, a);
-	int rc = piece && r ? 0 : err_set(err, ENOMEM, "out of memory");
+	int rc = buf_reserve(&piece, PIECE) == 0 && r ? 0 : err_set(err, ENOMEM, "out of memory");
 	for (uint64_t at = 0; rc == 0;) {
-		ssize_t n = pread(a->fd, piece, PIECE, (off_t)at);
+		ssize_t n = pread(a->fd, piece.s, PIECE, (off_t)at);
 		if (n < 0)
 			rc = err_sys(err, "read the archive");
 		if (n <= 0)
 			break;
 		at += (uint64_t)n;
-		rc = tar_feed(r, piece, (size_t)n, err);
+		rc = tar_feed(r, piece.s, (size_t)n, err);
 	}
 	if (rc == 0)
 		rc = tar_finish(r, err);
@@ -118,18 +119,19 @@ static int spool_write(void *arg, const void *data, size_t size, struct err *err
 static int spool(const struct store *s, int from, struct err *err)
 {
 	AUTO_FD file = openat(store_fd(s), "tmp", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
-	AUTO_FREE char *piece = malloc(PIECE);
+	AUTO_BUF piece;
+	buf_init(&piece);
 	if (file < 0)
 		return err_sys(err, "make a file in the store");
 	struct inflate *z = inflate_new(spool_write, &file);
-	int rc = piece && z ? 0 : err_set(err, ENOMEM, "out of memory");
+	int rc = buf_reserve(&piece, PIECE) == 0 && z ? 0 : err_set(err, ENOMEM, "out of memory");
 	while (rc == 0) {
-		ssize_t n = fd_read_full(from, piece, PIECE);
+		ssize_t n = fd_read_full(from, piece.s, PIECE);
 		if (n < 0)
 			rc = err_sys(err, "read the archive");
 		if (n <= 0)
 			break;
-		rc = inflate_feed(z, piece, (size_t)n, err);
+		rc = inflate_feed(z, piece.s, (size_t)n, err);
 	}
 	if (rc == 0)
 		rc = inflate_finish(z, err);

@@ -68,6 +68,13 @@ void credentials_release(struct credentials *c)
 	drop_secret(&c->registry_token);
 }
 
+int credentials_set(struct credentials *c, const char *user, const char *password)
+{
+	c->user = strdup(user);
+	c->password = strdup(password ? password : "");
+	return c->user && c->password ? 0 : -1;
+}
+
 int auth_decode(const char *base64, char **ret_user, char **ret_password, struct err *err)
 {
 	AUTO_BUF plain;

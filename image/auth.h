@@ -22,6 +22,8 @@ struct credentials {
 	char *identity_token; /* exchanged for access tokens instead of a password; or NULL */
 	char *registry_token; /* a ready access token; or NULL */
 };
+/* A user's name and password (NULL: none); -1 when out of memory. */
+int credentials_set(struct credentials *c, const char *user, const char *password);
 void credentials_release(struct credentials *c); /* and overwrites the secrets */
 
 /* For DOMAIN/PATH; what isn't known stays NULL.  authfile may be NULL.  0, or -1 (a file that is

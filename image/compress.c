@@ -27,7 +27,8 @@ struct writer {
 	int fd;
 	struct hash hash;
 	uint64_t size;
-	unsigned char *in, *out;
+	struct isal_zstream gzip;
+	unsigned char level[ISAL_DEF_LVL3_DEFAULT], in[PIECE], out[PIECE];
 };
 
 int compression_parse(const char *text, enum compression *ret, struct err *err)
@@ -65,15 +66,12 @@ static int emit(struct writer *w, const void *data, size_t size, struct err *err
 
 static int run_gzip(struct writer *w, int in, struct err *err)
 {
-	AUTO_FREE void *level = malloc(ISAL_DEF_LVL3_DEFAULT);
-	AUTO_FREE struct isal_zstream *z = calloc(1, sizeof(*z));
-	if (!level || !z)
-		return err_set(err, ENOMEM, "out of memory");
+	struct isal_zstream *z = &w->gzip;
 	isal_deflate_init(z);
 	z->gzip_flag = IGZIP_GZIP;
 	z->level = GZIP_LEVEL;
-	z->level_buf = level;
-	z->level_buf_size = ISAL_DEF_LVL3_DEFAULT;
+	z->level_buf = w->level;
+	z->level_buf_size = sizeof(w->level);
 	do {
 		ssize_t n = fd_read_full(in, w->in, PIECE);
 		if (n < 0)
@@ -151,25 +149,33 @@ static int compress_from(struct writer *w, int in, enum compression how, struct 
 	return run_plain(w, in, err);
 }
 
+static int compress_into(struct writer *w, const struct store *s, const struct digest *diff_id,
+			 enum compression how, struct err *err)
+{
+	struct export_pipe tar;
+	if (export_pipe_open(s, diff_id, &tar, err) < 0)
+		return -1;
+	int rc = compress_from(w, tar.fd, how, err);
+	/* the first error is the one to tell */
+	return export_pipe_close(&tar, rc < 0 ? NULL : err) < 0 ? -1 : rc;
+}
+
 int compress_layer(const struct store *s, const struct digest *diff_id, enum compression how,
 		   struct digest *ret, uint64_t *ret_size, struct err *err)
 {
-	struct export_pipe tar;
 	/* unnamed: gone with the descriptor */
 	AUTO_FD file = openat(store_fd(s), "tmp", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
-	AUTO_FREE unsigned char *space = malloc(2 * PIECE);
 	if (file < 0)
 		return err_sys(err, "make a file in the store");
-	if (!space)
+	struct writer *w = calloc(1, sizeof(*w));
+	if (!w)
 		return err_set(err, ENOMEM, "out of memory");
-	if (export_pipe_open(s, diff_id, &tar, err) < 0)
-		return -1;
-	struct writer w = { .fd = file, .in = space, .out = space + PIECE };
-	int rc = compress_from(&w, tar.fd, how, err);
-	/* the first error is the one to tell */
-	if (export_pipe_close(&tar, rc < 0 ? NULL : err) < 0 || rc < 0)
-		return -1;
-	hash_final(&w.hash, ret);
-	*ret_size = w.size;
-	return fd_take(&file);
+	w->fd = file;
+	int rc = compress_into(w, s, diff_id, how, err);
+	if (rc == 0) {
+		hash_final(&w->hash, ret);
+		*ret_size = w->size;
+	}
+	free(w);
+	return rc < 0 ? -1 : fd_take(&file);
 }

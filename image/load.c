@@ -7,7 +7,6 @@
  * image-spec image-layout.md; docker's image specification 1.2
  */
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
@@ -45,16 +44,17 @@ static const struct json_table entry_table = JSON_TABLE(struct docker_entry, ent
 
 static int feed(struct layer_sink *sink, const struct archive_member *m, struct err *err)
 {
-	AUTO_FREE char *piece = malloc(PIECE);
-	if (!piece)
+	AUTO_BUF piece;
+	buf_init(&piece);
+	if (buf_reserve(&piece, PIECE) < 0)
 		return err_set(err, ENOMEM, "out of memory");
 	for (uint64_t at = layer_offset(sink); at < m->size;) {
 		size_t want = m->size - at < PIECE ? (size_t)(m->size - at) : PIECE;
-		ssize_t n = pread(m->fd, piece, want, (off_t)(m->offset + at));
+		ssize_t n = pread(m->fd, piece.s, want, (off_t)(m->offset + at));
 		if (n <= 0)
 			return n < 0 ? err_sys(err, "read the archive")
 				     : err_set(err, EIO, "the archive is cut off");
-		if (layer_write_full(sink, piece, (size_t)n, err) < 0)
+		if (layer_write_full(sink, piece.s, (size_t)n, err) < 0)
 			return -1;
 		at += (uint64_t)n;
 	}

@@ -123,14 +123,9 @@ static int know_credentials(struct registry *r, size_t i, struct err *err)
 		return 0;
 	r->credentials_known[i] = true;
 	if (r->options.user && !e->mirror) {
-		*c = (struct credentials){
-			.user = strdup(r->options.user),
-			.password = strdup(r->options.password ? r->options.password : ""),
-		};
-		if (c->user && c->password)
-			return 0;
-		credentials_release(c);
-		return err_set(err, ENOMEM, "out of memory");
+		if (credentials_set(c, r->options.user, r->options.password) < 0)
+			return err_set(err, ENOMEM, "out of memory");
+		return 0;
 	}
 	const char *domain = e->mirror ? e->host : r->ref.domain;
 	return auth_find(r->options.authfile, domain, e->repository, c, err);

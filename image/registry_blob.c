@@ -77,7 +77,7 @@ static int fetch_fd(void *arg)
 
 static int fetch_send(struct registry *r, struct registry_fetch *f, struct err *err)
 {
-	f->call->t.from = f->offset;
+	f->call->offset = &f->offset;
 	return registry_call_start(r, f->call, err);
 }
 

@@ -190,6 +190,8 @@ static bool next_endpoint(const struct registry *r, struct registry_call *c, siz
 static int send_call(struct registry *r, struct registry_call *c, int delay_ms, struct err *err)
 {
 	c->t.trust = &r->endpoints.v[c->endpoint].trust;
+	if (c->offset)
+		c->t.from = *c->offset;
 	return http_start(r->http, &c->t, delay_ms, err);
 }
 

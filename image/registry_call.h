@@ -16,6 +16,7 @@ struct registry_call {
 	bool push; /* needs the right to write; never goes to a mirror */
 	bool by_tag; /* asks for a tag: mirrors may be for digests only */
 	bool quiet; /* 404 is an answer, not an error */
+	const uint64_t *offset; /* bytes that the sink has already; or NULL */
 	const char *mount_from; /* repository that is read as well */
 	struct http_transfer t;
 	void *owner;

@@ -10,7 +10,6 @@
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -57,17 +56,18 @@ static int put_fd(struct save *s, const char *name, int fd, uint64_t size, struc
 		return tar_write_entry(s->tar, &e, err) < 0 ? -1
 							    : tar_write_file(s->tar, fd, size, err);
 	}
-	AUTO_FREE char *piece = malloc(PIECE);
+	AUTO_BUF piece;
+	buf_init(&piece);
 	AUTO_FD out =
 		openat(s->dir, name, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0644);
-	if (out < 0 || !piece)
+	if (out < 0 || buf_reserve(&piece, PIECE) < 0)
 		return err_sys(err, "make \"%s\"", name);
 	for (uint64_t left = size; left > 0;) {
-		ssize_t n = fd_read_full(fd, piece, left < PIECE ? (size_t)left : PIECE);
+		ssize_t n = fd_read_full(fd, piece.s, left < PIECE ? (size_t)left : PIECE);
 		if (n <= 0)
 			return n < 0 ? err_sys(err, "read \"%s\"", name)
 				     : err_set(err, EIO, "\"%s\" is cut off", name);
-		if (fd_write_full(out, piece, (size_t)n) < 0)
+		if (fd_write_full(out, piece.s, (size_t)n) < 0)
 			return err_sys(err, "write \"%s\"", name);
 		left -= (uint64_t)n;
 	}

@@ -90,7 +90,7 @@ static int save(struct cli *cli, const void *options, const struct option_args *
 	return archive_save(s, list, (size_t)args->n, f->output ? file : STDOUT_FILENO, err);
 }
 
-const struct command cmd_save = {
+const struct command verb_save = {
 	.name = "save",
 	.arguments = "IMAGE...",
 	.summary = "write images into an archive",
@@ -151,7 +151,7 @@ static int load(struct cli *cli, const void *options, const struct option_args *
 	return print_buf(&out, err);
 }
 
-const struct command cmd_load = {
+const struct command verb_load = {
 	.name = "load",
 	.arguments = "[FILE]",
 	.summary = "read images from an archive",
@@ -239,7 +239,7 @@ static int import(struct cli *cli, const void *options, const struct option_args
 	return rc;
 }
 
-const struct command cmd_import = {
+const struct command verb_import = {
 	.name = "import",
 	.arguments = "FILE [NAME]",
 	.summary = "make an image of a tar of a root file system",

@@ -240,7 +240,7 @@ static int bundle(struct cli *cli, const void *options, const struct option_args
 	return why.code == EINTR ? 130 : 1;
 }
 
-const struct command cmd_bundle = {
+const struct command verb_bundle = {
 	.name = "bundle",
 	.arguments = "ID [COMMAND...]",
 	.summary = "make the bundle of a container from an image",
@@ -272,7 +272,7 @@ static int unbundle(struct cli *cli, const void *options, const struct option_ar
 	return 0;
 }
 
-const struct command cmd_unbundle = {
+const struct command verb_unbundle = {
 	.name = "unbundle",
 	.arguments = "ID [MARKER]",
 	.summary = "remove the bundle of a container from an image",

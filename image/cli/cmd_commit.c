@@ -125,7 +125,7 @@ static int commit(struct cli *cli, const void *options, const struct option_args
 	return commit_container(&c, f, args->v[0], args->n > 1 ? name : NULL, err);
 }
 
-const struct command cmd_commit = {
+const struct command verb_commit = {
 	.name = "commit",
 	.arguments = "CONTAINER [NAME]",
 	.summary = "make an image of what a container changed",
@@ -158,7 +158,7 @@ static int diff(struct cli *cli, const void *options, const struct option_args *
 	return print_buf(&out, err);
 }
 
-const struct command cmd_diff = {
+const struct command verb_diff = {
 	.name = "diff",
 	.arguments = "CONTAINER",
 	.summary = "show what a container changed in its files",
@@ -207,7 +207,7 @@ static int export(struct cli *cli, const void *options, const struct option_args
 			: rootfs_export(s, args->v[0], out, err);
 }
 
-const struct command cmd_export = {
+const struct command verb_export = {
 	.name = "export",
 	.arguments = "CONTAINER",
 	.summary = "write a container's files into a tar",

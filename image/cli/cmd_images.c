@@ -179,7 +179,7 @@ static int run(struct cli *cli, const void *options, const struct option_args *a
 	return print_buf(&out, err);
 }
 
-const struct command cmd_images = {
+const struct command verb_images = {
 	.name = "images",
 	.arguments = "[IMAGE...]",
 	.summary = "list the images of the store",

@@ -122,7 +122,7 @@ static int inspect(struct cli *cli, const void *options, const struct option_arg
 	return f->config || f->manifest ? 0 : print_buf(&out, err);
 }
 
-const struct command cmd_inspect = {
+const struct command verb_inspect = {
 	.name = "inspect",
 	.arguments = "IMAGE...",
 	.summary = "show what an image is",
@@ -233,7 +233,7 @@ static int history(struct cli *cli, const void *options, const struct option_arg
 	return print_buf(&out, err);
 }
 
-const struct command cmd_history = {
+const struct command verb_history = {
 	.name = "history",
 	.arguments = "IMAGE",
 	.summary = "show how an image was made",

@@ -125,7 +125,7 @@ static int login(struct cli *cli, const void *options, const struct option_args 
 	return print_line("Login succeeded", err);
 }
 
-const struct command cmd_login = {
+const struct command verb_login = {
 	.name = "login",
 	.arguments = "[REGISTRY]",
 	.summary = "keep credentials for a registry",
@@ -151,7 +151,7 @@ static int logout(struct cli *cli, const void *options, const struct option_args
 	return 0;
 }
 
-const struct command cmd_logout = {
+const struct command verb_logout = {
 	.name = "logout",
 	.arguments = "[REGISTRY]",
 	.summary = "forget the credentials for a registry",

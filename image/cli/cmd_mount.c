@@ -44,7 +44,7 @@ static int mount_image(struct cli *cli, const void *options, const struct option
 	return 0;
 }
 
-const struct command cmd_mount = {
+const struct command verb_mount = {
 	.name = "mount",
 	.arguments = "IMAGE DIR",
 	.summary = "show an image's files, read-only, at a directory",
@@ -65,7 +65,7 @@ static int unmount(struct cli *cli, const void *options, const struct option_arg
 	return 0;
 }
 
-const struct command cmd_unmount = {
+const struct command verb_unmount = {
 	.name = "unmount",
 	.arguments = "DIR...",
 	.summary = "take an image's files away from a directory",
@@ -189,7 +189,7 @@ static int cp(struct cli *cli, const void *options, const struct option_args *ar
 	return rc;
 }
 
-const struct command cmd_cp = {
+const struct command verb_cp = {
 	.name = "cp",
 	.arguments = "FROM TO",
 	.summary = "copy files into or out of a container",

@@ -62,7 +62,7 @@ static int run(struct cli *cli, const void *options, const struct option_args *a
 	return 0;
 }
 
-const struct command cmd_pull = {
+const struct command verb_pull = {
 	.name = "pull",
 	.arguments = "IMAGE...",
 	.summary = "get images from a registry",

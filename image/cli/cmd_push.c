@@ -61,7 +61,7 @@ static int run(struct cli *cli, const void *options, const struct option_args *a
 	return print_line(digest.text, err);
 }
 
-const struct command cmd_push = {
+const struct command verb_push = {
 	.name = "push",
 	.arguments = "IMAGE [NAME]",
 	.summary = "put an image into a registry",

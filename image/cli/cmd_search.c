@@ -118,7 +118,7 @@ static int search(struct cli *cli, const void *options, const struct option_args
 	return print_buf(&out, err);
 }
 
-const struct command cmd_search = {
+const struct command verb_search = {
 	.name = "search",
 	.arguments = "[REGISTRY/]TERM",
 	.summary = "look for images in a registry",
@@ -155,7 +155,7 @@ static int tags(struct cli *cli, const void *options, const struct option_args *
 	return rc < 0 ? -1 : print_buf(&out, err);
 }
 
-const struct command cmd_tags = {
+const struct command verb_tags = {
 	.name = "tags",
 	.arguments = "REPOSITORY",
 	.summary = "list the tags of a repository of a registry",

@@ -42,7 +42,7 @@ static int prune(struct cli *cli, const void *options, const struct option_args 
 	return print_buf(&out, err);
 }
 
-const struct command cmd_prune = {
+const struct command verb_prune = {
 	.name = "prune",
 	.summary = "remove images without a name, and what nothing needs any more",
 	.options = { prune_rows, ARRAY_SIZE(prune_rows), NULL },
@@ -90,7 +90,7 @@ static int fsck(struct cli *cli, const void *options, const struct option_args *
 	return r.problems && !f->repair ? CLI_FAILED : 0;
 }
 
-const struct command cmd_fsck = {
+const struct command verb_fsck = {
 	.name = "fsck",
 	.summary = "compute every digest of the store again",
 	.description = "Exits with 1 when something is wrong and was not repaired.\n",
@@ -134,7 +134,7 @@ static int df(struct cli *cli, const void *options, const struct option_args *ar
 	return print_buf(&out, err);
 }
 
-const struct command cmd_df = {
+const struct command verb_df = {
 	.name = "df",
 	.summary = "show how much room the store takes",
 	.run = df,

@@ -29,7 +29,7 @@ static int tag(struct cli *cli, const void *options, const struct option_args *a
 	return 0;
 }
 
-const struct command cmd_tag = {
+const struct command verb_tag = {
 	.name = "tag",
 	.arguments = "IMAGE NAME...",
 	.summary = "give an image another name",
@@ -61,7 +61,7 @@ static int untag(struct cli *cli, const void *options, const struct option_args 
 	return 0;
 }
 
-const struct command cmd_untag = {
+const struct command verb_untag = {
 	.name = "untag",
 	.arguments = "NAME...",
 	.summary = "take a name away from an image",
@@ -147,7 +147,7 @@ static int rmi(struct cli *cli, const void *options, const struct option_args *a
 	return gc_run(s, &sweep, &swept, err);
 }
 
-const struct command cmd_rmi = {
+const struct command verb_rmi = {
 	.name = "rmi",
 	.arguments = "[IMAGE...]",
 	.summary = "remove images",

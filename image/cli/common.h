@@ -19,10 +19,10 @@ struct image_globals {
 extern struct image_globals image_globals;
 
 /* The commands, one table row each. */
-extern const struct command cmd_build, cmd_bundle, cmd_commit, cmd_cp, cmd_df, cmd_diff, cmd_export,
-	cmd_fsck, cmd_history, cmd_images, cmd_import, cmd_inspect, cmd_load, cmd_login, cmd_logout,
-	cmd_logs, cmd_mount, cmd_prune, cmd_pull, cmd_push, cmd_rmi, cmd_save, cmd_search, cmd_tag,
-	cmd_tags, cmd_unbundle, cmd_unmount, cmd_untag;
+extern const struct command verb_build, verb_bundle, verb_commit, verb_cp, verb_df, verb_diff,
+	verb_export, verb_fsck, verb_history, verb_images, verb_import, verb_inspect, verb_load,
+	verb_login, verb_logout, verb_logs, verb_mount, verb_prune, verb_pull, verb_push, verb_rmi,
+	verb_save, verb_search, verb_tag, verb_tags, verb_unbundle, verb_unmount, verb_untag;
 
 /* Opens the user's store; `create` makes it where missing. */
 int common_store(bool create, struct store **ret, struct err *err);

@@ -14,10 +14,11 @@
 #include "image/cli/common.h"
 
 const struct command *const commands[] = {
-	&cmd_pull,    &cmd_push,    &cmd_images, &cmd_rmi,     &cmd_tag,      &cmd_untag, &cmd_tags,
-	&cmd_inspect, &cmd_history, &cmd_commit, &cmd_diff,    &cmd_cp,	      &cmd_save,  &cmd_load,
-	&cmd_import,  &cmd_export,  &cmd_mount,	 &cmd_unmount, &cmd_prune,    &cmd_fsck,  &cmd_df,
-	&cmd_login,   &cmd_logout,  &cmd_search, &cmd_bundle,  &cmd_unbundle, NULL,
+	&verb_pull,   &verb_push,     &verb_images,  &verb_rmi,	   &verb_tag,	 &verb_untag,
+	&verb_tags,   &verb_inspect,  &verb_history, &verb_commit, &verb_diff,	 &verb_cp,
+	&verb_save,   &verb_load,     &verb_import,  &verb_export, &verb_mount,	 &verb_unmount,
+	&verb_prune,  &verb_fsck,     &verb_df,	     &verb_login,  &verb_logout, &verb_search,
+	&verb_bundle, &verb_unbundle, NULL,
 };
 
 #define GLOBAL(name_, letter_, kind_, member, value_, help_) \

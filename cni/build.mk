@@ -2,6 +2,7 @@
 # The CNI plugins: one program `skerry-cni` for all types, and their archives.
 # lib/cni.a is the ground (cni/*.c), lib/cni-plugins.a all plugins and their registry.
 
+comma := ,
 CNI_CORE_SRC := $(wildcard cni/*.c)
 CNI_PLUGIN_SRC := $(wildcard cni/plugins/*.c cni/plugins/*/*.c)
 CNI_SRC := $(CNI_CORE_SRC) $(CNI_PLUGIN_SRC)
@@ -18,21 +19,27 @@ endif
 # libnl keeps its headers in a folder of their own.
 override CPPFLAGS += -isystem /usr/include/libnl3
 
-# What a program with the plugins in it links behind its own objects.  Debian has no libmnl.a, so it
-# can't be static; with archives for the rest it starts as fast as with two libraries (0.1 ms, not
-# 0.4 ms, over a static one).  DYNAMIC is for tests and for a build without archives.
+# What a program with the plugins in it links behind its own objects, and how: static like the others
+# (0.36 ms to start; 0.61 ms with shared libraries), so that it can be copied to a host that has
+# nothing else of ours.  Where there is no libmnl.a (Debian) cni/static stands in for it.
+ARCHIVE_DIRS += cni/static
+SOURCES += $(wildcard cni/static/*.c)
+CNI_MNL := $(if $(wildcard /usr/lib/*/libmnl.a /usr/lib/libmnl.a /usr/local/lib/libmnl.a),-l:libmnl.a)
+CNI_NO_LOOKUPS := $(patsubst %,-Wl$(comma)--wrap=%,getaddrinfo freeaddrinfo getprotobyname getprotobynumber)
 CNI_LIBS_DYNAMIC := -lnftnl -lmnl -lnl-3 -lyajl
 CNI_LIBS = $(if $(filter no,$(LINK_MODE)),$(CNI_LIBS_DYNAMIC),\
-	-l:libnftnl.a -l:libnl-3.a -l:libyajl_s.a -lmnl)
+	-l:libnl-3.a -l:libnftnl.a $(CNI_MNL) $(BUILD)/lib/cni-static.a -l:libyajl_s.a $(CNI_NO_LOOKUPS))
+CNI_LINK = $(LINK_PROGRAM)
+LAYERS_static := cni/static base
 
 $(BUILD)/lib/cni.a: $(patsubst %.c,$(BUILD)/obj/%.o,$(CNI_CORE_SRC))
 	$(archive)
 $(BUILD)/lib/cni-plugins.a: $(patsubst %.c,$(BUILD)/obj/%.o,$(filter-out %/main.c,$(CNI_PLUGIN_SRC)))
 	$(archive)
 
-$(BUILD)/skerry-cni: $(BUILD)/obj/cni/plugins/main.o $(CNI_ARCHIVES)
+$(BUILD)/skerry-cni: $(BUILD)/obj/cni/plugins/main.o $(CNI_ARCHIVES) | $(BUILD)/lib/cni-static.a
 	$(call say,LD,$@)
-	$(Q)$(CC) $(CFLAGS_ALL) -pie $(LDFLAGS_ALL) -o $@ $^ $(CNI_LIBS)
+	$(Q)$(CC) $(CFLAGS_ALL) $(CNI_LINK) $(LDFLAGS_ALL) -o $@ $^ $(CNI_LIBS)
 
 LAYERS_cni := cni-plugins cni base
 LIBS_cni := $(CNI_LIBS_DYNAMIC)

@@ -11,9 +11,13 @@ LIBEXEC_PROGRAMS += $(BUILD)/skerry-net
 $(BUILD)/lib/cni-net.a: $(patsubst %.c,$(BUILD)/obj/%.o,$(filter-out %/main.c,$(NET_SRC)) runtime/cli/options.c)
 	$(archive)
 
-$(BUILD)/skerry-net: $(patsubst %.c,$(BUILD)/obj/%.o,$(NET_SRC) runtime/cli/options.c) $(CNI_ARCHIVES)
+$(BUILD)/skerry-net: $(patsubst %.c,$(BUILD)/obj/%.o,$(NET_SRC) runtime/cli/options.c) $(CNI_ARCHIVES) \
+		| $(BUILD)/lib/cni-static.a
 	$(call say,LD,$@)
-	$(Q)$(CC) $(CFLAGS_ALL) -pie $(LDFLAGS_ALL) -o $@ $^ $(CNI_LIBS_DYNAMIC)
+	$(Q)$(CC) $(CFLAGS_ALL) $(CNI_LINK) $(LDFLAGS_ALL) -o $@ $^ $(CNI_LIBS)
 
 LAYERS_net := cni-net $(LAYERS_cni)
 LIBS_net := $(LIBS_cni)
+
+$(BUILD)/bin/conflist_fuzz: $(BUILD)/lib/cni-net.a $(BUILD)/lib/cni-plugins.a $(BUILD)/lib/cni.a
+FUZZ_LIBS_conflist := $(CNI_LIBS_DYNAMIC)

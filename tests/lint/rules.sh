@@ -66,7 +66,7 @@ only '<yajl/' base/json.c
 only '<curl/' image/http.c
 only '<seccomp\.h>' runtime/isolate/filter.c
 only '<systemd/' cgroups/systemd/main.c
-only '<libmnl/' cni/nft.c cni/conntrack.c
+only '<libmnl/' cni/nft.c cni/conntrack.c cni/static/mnl.c
 only '<libnftnl/' cni/nft.c cni/nft_encode.c
 only '<netlink/' cni/rtnl.c
 only '\b(v?fork|clone3?|posix_spawnp?)\([^0-9]' base/proc.c runtime/container/spawn.c \

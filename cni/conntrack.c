@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* conntrack.c - forgetting flows that a new or a gone port mapping makes wrong
  *
- * One dump of the UDP flows of a family (the kernel filters by protocol), the
- * ports compared here, then one message that deletes what was found: the cost
- * is that of the tracker's table, whatever the number of mappings.
+ * One dump of the UDP flows (the kernel filters by protocol), the ports
+ * compared here, then a message for each flow to delete: the cost is that of
+ * the tracker's table, whatever the number of mappings.
  * Flows to addresses that are not ours are somebody's traffic through this
  * machine to the same port and stay.
  * linux/netfilter/nfnetlink_conntrack.h.
@@ -21,6 +21,8 @@
 #include <sys/socket.h>
 
 #include "base/buf.h"
+#include "base/fd.h"
+#include "base/proc.h"
 #include "cni/route.h"
 
 /* net/netfilter/nf_internals.h of the kernel: what CTA_FILTER_ORIG_FLAGS compares */
@@ -42,11 +44,11 @@ struct tuple {
 struct stale {
 	uint8_t bytes[STALE_LEN];
 	uint16_t len, zone;
+	uint8_t family;
 	bool has_zone;
 };
 
 struct search {
-	int af;
 	const struct conntrack_port *ports;
 	size_t n_ports;
 	struct ip *own; /* addresses of this machine */
@@ -131,7 +133,7 @@ static bool is_stale(const struct search *s, const struct tuple *original,
 	for (size_t i = 0; i < s->n_ports; i++) {
 		const struct conntrack_port *p = &s->ports[i];
 
-		if (p->port != original->dst_port)
+		if (p->family != original->dst.family || p->port != original->dst_port)
 			continue;
 		if (!ip_is_none(&p->host) && !ip_eq(&p->host, &original->dst))
 			continue;
@@ -142,7 +144,8 @@ static bool is_stale(const struct search *s, const struct tuple *original,
 	return false;
 }
 
-static void remember(struct search *s, const struct nlattr *tuple, const struct nlattr *zone)
+static void remember(struct search *s, uint8_t family, const struct nlattr *tuple,
+		     const struct nlattr *zone)
 {
 	const uint16_t len = mnl_attr_get_payload_len(tuple);
 	struct stale *stale;
@@ -163,6 +166,7 @@ static void remember(struct search *s, const struct nlattr *tuple, const struct 
 	stale = &s->stale[s->n_stale++];
 	memcpy(stale->bytes, mnl_attr_get_payload(tuple), len);
 	stale->len = len;
+	stale->family = family;
 	stale->has_zone = zone && mnl_attr_get_payload_len(zone) == sizeof(uint16_t);
 	stale->zone = stale->has_zone ? mnl_attr_get_u16(zone) : 0;
 }
@@ -173,16 +177,21 @@ static int look_at_flow(const struct nlmsghdr *h, void *data)
 	struct nlattr *attr;
 	const struct nlattr *nest = NULL, *zone = NULL;
 	struct tuple original = { 0 }, reply = { 0 };
+	struct nfgenmsg header;
+
+	if (mnl_nlmsg_get_payload_len(h) < sizeof(header))
+		return 0;
+	memcpy(&header, mnl_nlmsg_get_payload(h), sizeof(header));
 
 	mnl_attr_for_each(attr, h, sizeof(struct nfgenmsg))
 	{
 		switch (mnl_attr_get_type(attr)) {
 		case CTA_TUPLE_ORIG:
 			nest = attr;
-			read_tuple(attr, s->af, &original);
+			read_tuple(attr, header.nfgen_family, &original);
 			break;
 		case CTA_TUPLE_REPLY:
-			read_tuple(attr, s->af, &reply);
+			read_tuple(attr, header.nfgen_family, &reply);
 			break;
 		case CTA_ZONE:
 			zone = attr;
@@ -190,7 +199,7 @@ static int look_at_flow(const struct nlmsghdr *h, void *data)
 		}
 	}
 	if (nest && is_stale(s, &original, &reply))
-		remember(s, nest, zone);
+		remember(s, header.nfgen_family, nest, zone);
 	return 0;
 }
 
@@ -207,10 +216,11 @@ static struct nlmsghdr *request(char *memory, int type, int af, uint16_t flags)
 	return h;
 }
 
-static int list_flows(struct nft *nft, struct search *s, struct err *err)
+/* The kernel filters by protocol within a family only. */
+static int list_flows(struct nft *nft, int af, struct search *s, struct err *err)
 {
 	char memory[REQUEST_MAX] = { 0 };
-	struct nlmsghdr *h = request(memory, IPCTNL_MSG_CT_GET, s->af, NLM_F_DUMP);
+	struct nlmsghdr *h = request(memory, IPCTNL_MSG_CT_GET, af, NLM_F_DUMP);
 	struct nlattr *tuple = mnl_attr_nest_start(h, CTA_TUPLE_ORIG), *nest;
 
 	nest = mnl_attr_nest_start(h, CTA_TUPLE_PROTO);
@@ -224,10 +234,10 @@ static int list_flows(struct nft *nft, struct search *s, struct err *err)
 	return nft_request(nft, h, look_at_flow, s, err);
 }
 
-static int delete_flow(struct nft *nft, int af, const struct stale *stale, struct err *err)
+static int delete_flow(struct nft *nft, const struct stale *stale, struct err *err)
 {
 	char memory[REQUEST_MAX] = { 0 };
-	struct nlmsghdr *h = request(memory, IPCTNL_MSG_CT_DELETE, af, NLM_F_ACK);
+	struct nlmsghdr *h = request(memory, IPCTNL_MSG_CT_DELETE, stale->family, NLM_F_ACK);
 	struct err why = { 0 };
 
 	mnl_attr_put(h, CTA_TUPLE_ORIG | NLA_F_NESTED, stale->len, stale->bytes);
@@ -250,27 +260,68 @@ static int remember_address(const struct addr *addr, void *data, struct err *err
 	return 0;
 }
 
-int conntrack_forget(struct nft *nft, struct rtnl *host, int af, const struct conntrack_port *ports,
+static bool has_ports(const struct search *s, int af)
+{
+	for (size_t i = 0; i < s->n_ports; i++)
+		if (s->ports[i].family == af)
+			return true;
+	return false;
+}
+
+int conntrack_forget(struct nft *nft, struct rtnl *host, const struct conntrack_port *ports,
 		     size_t n, struct err *err)
 {
-	struct search s = { .af = af, .ports = ports, .n_ports = n };
+	static const int families[] = { AF_INET, AF_INET6 };
+	struct search s = { .ports = ports, .n_ports = n };
 	struct err why = { 0 };
 	int rc = 0;
 
 	s.own = calloc(ADDRS_MAX, sizeof(*s.own));
 	if (!s.own)
 		return err_set(err, ENOMEM, "forget flows: no memory");
-	rc = addr_each(host, 0, af, remember_address, &s, err);
-	if (rc == 0 && list_flows(nft, &s, &why) < 0) {
+	rc = addr_each(host, 0, AF_UNSPEC, remember_address, &s, err);
+	for (size_t i = 0; i < ARRAY_SIZE(families) && rc == 0; i++) {
+		if (!has_ports(&s, families[i]) || list_flows(nft, families[i], &s, &why) == 0)
+			continue;
 		/* no connection tracking in this kernel: no flows */
 		if (why.code != EOPNOTSUPP && why.code != EINVAL && why.code != ENOENT)
 			rc = err_set(err, why.code, "%s", why.msg);
 	}
 	for (size_t i = 0; i < s.n_stale && rc == 0; i++)
-		rc = delete_flow(nft, af, &s.stale[i], err);
+		rc = delete_flow(nft, &s.stale[i], err);
 	if (rc == 0 && s.failed)
 		rc = err_set(err, ENOMEM, "forget flows: no memory");
 	free(s.stale);
 	free(s.own);
 	return rc < 0 ? err_wrap(err, "forget flows") : 0;
+}
+
+struct aside {
+	const struct conntrack_port *ports;
+	size_t n;
+};
+
+/* In the child: sockets of its own, since the parent goes on using his. */
+static int forget_in_child(void *data)
+{
+	const struct aside *aside = data;
+	AUTO_NFT nft = nft_open(NULL);
+	struct rtnl host = RTNL_CLOSED;
+	int rc = -1;
+
+	if (nft && rtnl_open(&host, -1, NULL) == 0)
+		rc = conntrack_forget(nft, &host, aside->ports, aside->n, NULL);
+	rtnl_close(&host);
+	return rc;
+}
+
+int conntrack_forget_aside(const struct conntrack_port *ports, size_t n, struct err *err)
+{
+	struct aside aside = { .ports = ports, .n = n };
+	const int result = proc_background(forget_in_child, &aside, err);
+
+	if (result < 0)
+		return -1;
+	(void)fd_close(result);
+	return 0;
 }

@@ -18,14 +18,18 @@
 
 /* A mapping of a UDP port as it is now. */
 struct conntrack_port {
+	uint8_t family; /* AF_INET, AF_INET6 */
 	struct ip host; /* family 0: any address of this machine */
 	uint16_t port; /* of the host */
 	struct ip target; /* flows to there stay; family 0: none do */
 };
 
-/* Deletes the UDP flows of this family that were begun to one of the ports on an address of this
- * machine and go elsewhere than to the target.  A kernel without connection tracking has none. */
-int conntrack_forget(struct nft *nft, struct rtnl *host, int af, const struct conntrack_port *ports,
+/* Deletes the UDP flows that were begun to one of the ports on an address of this machine and go
+ * elsewhere than to the target.  A kernel without connection tracking has none. */
+int conntrack_forget(struct nft *nft, struct rtnl *host, const struct conntrack_port *ports,
 		     size_t n, struct err *err);
+/* The same in a process of its own: the kernel walks its whole table for it, some 20 ms on an idle
+ * machine.  What goes wrong there remains untold. */
+int conntrack_forget_aside(const struct conntrack_port *ports, size_t n, struct err *err);
 
 #endif

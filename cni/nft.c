@@ -212,7 +212,6 @@ static int run_batch(struct nft *nft, struct nft_operation *ret, struct err *err
 	int code = 0;
 	ssize_t size;
 
-	nft->changed = true;
 	if (batch_end(nft, err) < 0 || nft_send(nft, nft->batch.s, nft->batch.len, err) < 0)
 		return -1;
 	while ((size = nft_receive(nft, err)) > 0) {

@@ -94,7 +94,7 @@ void nft_close(struct nft *nft)
 {
 	if (!nft)
 		return;
-	if (nft->changed && nft->socket)
+	if (nft->used && nft->socket)
 		(void)fd_close(proc_background(linger, nft, NULL));
 	if (nft->socket)
 		(void)mnl_socket_close(nft->socket);
@@ -120,8 +120,9 @@ int nft_send(struct nft *nft, const void *data, size_t size, struct err *err)
 	if (size > SOCKET_DEFAULT &&
 	    setsockopt(fd, SOL_SOCKET, SO_SNDBUFFORCE, &want, sizeof(want)) < 0)
 		return err_sys(err, "nftables: room for %zu bytes", size);
+	nft->used = true;
 	if (mnl_socket_sendto(nft->socket, data, size) < 0)
-		return err_sys(err, "nftables: send a change");
+		return err_sys(err, "nftables: send a request");
 	return 0;
 }
 

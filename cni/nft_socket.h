@@ -30,7 +30,7 @@ struct mnl_socket;
 struct nft {
 	struct mnl_socket *socket;
 	uint32_t seq; /* of the next message */
-	bool changed; /* something was: the close is left to a child */
+	bool used; /* something was sent: the close is left to a child */
 	struct buf batch;
 	uint32_t first_seq; /* of the batch: operation n has seq first_seq + n */
 	struct nft_operation *operations;

@@ -232,6 +232,9 @@ static int apply_policy(struct cni_call *call, const struct config *config, stru
 	if (!nft)
 		return -1;
 	wanted_make(&w, call, config, bridge);
+	found = nft_has_parts(nft, &w.plan, err);
+	if (found < 0 || (found == 0 && nft_make_parts(nft, &w.plan, err) < 0))
+		return -1;
 	found = policy_found(nft, &w, err);
 	if (found < 0 || (found == 0 && nft_commit(nft, &w.plan, 1, err) < 0))
 		return -1;

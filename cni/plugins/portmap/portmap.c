@@ -431,34 +431,45 @@ static int allow_localnet(struct request *r, struct err *err)
 	return netns_sysctl(-1, name, "1", err);
 }
 
-static int forget_flows(struct request *r, struct nft *nft, bool mapped, struct err *err)
+static int forget_flows(struct request *r, bool mapped, struct err *err)
 {
-	struct conntrack_port *ports;
-	struct rtnl *host;
+	struct conntrack_port *ports =
+		arena_array(r->call->arena, r->n_mappings * FAMILIES + 1, sizeof(*ports));
+	size_t n = 0;
 
-	ports = arena_array(r->call->arena, r->n_mappings + 1, sizeof(*ports));
 	if (!ports)
 		return err_sys(err, "port mappings");
 	for (size_t family = 0; family < FAMILIES; family++) {
 		const struct ip_net *target = prev_first(r->ips, r->n_ips, families[family]);
-		size_t n = 0;
 
 		for (size_t i = 0; i < r->n_mappings && target; i++) {
 			const struct mapping *m = &r->mappings[i];
 
 			if (m->protocol != IPPROTO_UDP || !is_for(m, families[family]))
 				continue;
+			ports[n].family = (uint8_t)families[family];
 			ports[n].port = m->host_port;
 			ports[n].host = has_host(m) ? m->host : (struct ip){ 0 };
 			ports[n++].target = mapped ? target->ip : (struct ip){ 0 };
 		}
-		if (n == 0)
-			continue;
-		host = cni_host(r->call, err);
-		if (!host || conntrack_forget(nft, host, families[family], ports, n, err) < 0)
-			return -1;
 	}
-	return 0;
+	return n > 0 ? conntrack_forget_aside(ports, n, err) : 0;
+}
+
+/* The keys of all mappings in one set, each once; their number. */
+static size_t make_keys(const struct request *r, size_t family, enum which which,
+			struct nft_element *v)
+{
+	const struct nft_element *differing;
+	size_t n = 0;
+	ssize_t kept;
+
+	for (size_t i = 0; i < r->n_mappings; i++)
+		if (is_for(&r->mappings[i], families[family]) &&
+		    make_key(&v[n], r, family, &r->mappings[i], which))
+			n++;
+	kept = nft_unique(v, n, &differing); /* without data none differ */
+	return kept < 0 ? 0 : (size_t)kept;
 }
 
 static int release(struct request *r, struct nft *nft, struct err *err)
@@ -473,10 +484,7 @@ static int release(struct request *r, struct nft *nft, struct err *err)
 		size_t n = 0;
 
 		for (enum which which = PORTS; which < WHICH_N; which++)
-			for (size_t i = 0; i < r->n_mappings; i++)
-				if (is_for(&r->mappings[i], families[family]) &&
-				    make_key(&v[n], r, family, &r->mappings[i], which))
-					n++;
+			n += make_keys(r, family, which, &v[n]);
 		if (nft_release(nft, nft_family(families[family]), TABLE, v, n, r->owner, err) < 0)
 			rc = -1;
 	}
@@ -522,7 +530,7 @@ static int portmap_add(struct cni_call *call, struct err *err)
 	if (nft_commit(nft, r.plans, r.n_plans, &why) < 0)
 		return why.code == EEXIST ? name_conflict(&r, nft, err)
 					  : err_set(err, why.code, "map ports: %s", why.msg);
-	if (forget_flows(&r, nft, true, err) < 0) {
+	if (forget_flows(&r, true, err) < 0) {
 		(void)release(&r, nft, NULL);
 		return -1;
 	}
@@ -578,7 +586,7 @@ static int portmap_del(struct cni_call *call, struct err *err)
 				return -1;
 	}
 	rc = release(&r, nft, err);
-	return forget_flows(&r, nft, false, rc < 0 ? NULL : err) < 0 ? -1 : rc;
+	return forget_flows(&r, false, rc < 0 ? NULL : err) < 0 ? -1 : rc;
 }
 
 static int portmap_check(struct cni_call *call, struct err *err)

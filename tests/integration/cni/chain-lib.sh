@@ -56,8 +56,9 @@ inside() {
 listen() {
 	local here=()
 	[ "$1" = host ] || here=(ip netns exec "$1")
-	# UDP answers only once per datagram
-	"${here[@]}" socat "$2"6-LISTEN:"$3",fork,reuseaddr,ipv6only=0 SYSTEM:"echo $4" </dev/null >/dev/null 2>&1 &
+	# what isn't read makes the kernel reset a connection, so TCP is asked nothing, UDP's question is read
+	[ "$2" = TCP ] || set -- "$1" "$2" "$3" "$4" 'read -r x;'
+	"${here[@]}" socat "$2"6-LISTEN:"$3",fork,reuseaddr,ipv6only=0 SYSTEM:"${5-} echo $4" </dev/null >/dev/null 2>&1 &
 	SERVERS+=($!)
 	sleep 0.2
 }
@@ -72,10 +73,17 @@ listen_end() {
 
 # says TEXT NETNS KIND ADDRESS PORT: what a server there answers.
 says() {
-	is "$1" "$(inside "$2" socat -T1 - "$3:$(bracket "$4"):$5" <<<ping 2>"$T/socat.err")"
+	is "$1" "$(question "$2" "$3" "$4" "$5")"
 }
 silent() { # NETNS KIND ADDRESS PORT
-	is "" "$(inside "$1" socat -T1 - "$2:$(bracket "$3"):$4" <<<ping 2>/dev/null)"
+	is "" "$(question "$@")"
+}
+question() {
+	if [ "$2" = TCP ]; then
+		inside "$1" socat -u "TCP:$(bracket "$3"):$4,connect-timeout=2" -
+	else
+		inside "$1" socat -t2 - "UDP:$(bracket "$3"):$4" <<<ping | head -n 1
+	fi 2>"$T/socat.err"
 }
 bracket() {
 	[[ $1 == *:* ]] && echo "[$1]" || echo "$1"

@@ -35,12 +35,10 @@ struct worker {
 
 /* --- the child's side ------------------------------------------------------------ */
 
-static void reset_signals(void)
+static void unblock_signals(void)
 {
 	sigset_t none;
 
-	for (int sig = 1; sig <= SIGNALS; sig++)
-		(void)signal(sig, SIG_DFL); /* fails for KILL and STOP and two of the libc's */
 	(void)sigemptyset(&none);
 	(void)sigprocmask(SIG_SETMASK, &none, NULL);
 }
@@ -68,7 +66,8 @@ static NORETURN void worker_main(void (*work)(void *, struct report *), void *ar
 		_exit(1);
 	(void)prctl(PR_SET_CHILD_SUBREAPER, 0, 0, 0, 0);
 	(void)prctl(PR_SET_NAME, "skerry:worker", 0, 0, 0);
-	reset_signals();
+	(void)signal(SIGPIPE, SIG_DFL); /* all that the shim has changed, with the mask */
+	unblock_signals();
 	work(arg, &r);
 	send_report(&r);
 	_exit(0);
@@ -159,7 +158,9 @@ pid_t daemon_spawn(const int *fds, size_t n, void (*main)(void *arg), void *arg,
 		return err_sys(err, "fork");
 	if (pid > 0)
 		return pid;
-	reset_signals();
+	for (int sig = 1; sig <= SIGNALS; sig++)
+		(void)signal(sig, SIG_DFL); /* fails for KILL and STOP and two of the libc's */
+	unblock_signals();
 	if (setpgid(0, 0) == 0 && place_fds(fds, n) == 0 && fd_close_from((unsigned int)n) == 0)
 		main(arg);
 	_exit(1);

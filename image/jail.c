@@ -58,12 +58,36 @@
 
 /* Memory, clocks, the end: what any program does. */
 static const int stream_calls[] = {
-	SYS_read,	   SYS_readv,	     SYS_write,		  SYS_writev, SYS_pread64,
-	SYS_pwrite64,	   SYS_ftruncate,    SYS_fdatasync,	  SYS_fsync,  SYS_sync_file_range,
-	SYS_fallocate,	   SYS_lseek,	     SYS_fstat,		  SYS_close,  SYS_mmap,
-	SYS_munmap,	   SYS_mremap,	     SYS_mprotect,	  SYS_brk,    SYS_madvise,
-	SYS_futex,	   SYS_rt_sigreturn, SYS_rt_sigprocmask,  SYS_exit,   SYS_exit_group,
-	SYS_clock_gettime, SYS_getrandom,    SYS_restart_syscall, SYS_fcntl,
+	SYS_read,
+	SYS_readv,
+	SYS_write,
+	SYS_writev,
+	SYS_pread64,
+	SYS_pwrite64,
+	SYS_ftruncate,
+	SYS_fdatasync,
+	SYS_fsync,
+	SYS_sync_file_range,
+	SYS_fallocate,
+	SYS_lseek,
+	SYS_fstat,
+	SYS_close,
+	SYS_mmap,
+	SYS_munmap,
+	SYS_mremap,
+	SYS_mprotect,
+	SYS_brk,
+	SYS_madvise,
+	SYS_futex,
+	SYS_rt_sigreturn,
+	SYS_rt_sigprocmask,
+	SYS_exit,
+	SYS_exit_group,
+	SYS_clock_gettime,
+	SYS_getrandom,
+	SYS_restart_syscall,
+	SYS_fcntl,
+	SYS_sysinfo, /* qsort(3) asks how much memory there is */
 };
 
 /* Making files below the root. */

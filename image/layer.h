@@ -15,6 +15,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "base/buf.h"
 #include "base/err.h"
 #include "image/digest.h"
 #include "image/store.h"
@@ -82,6 +83,9 @@ struct layer_info {
 };
 int layer_info(const struct store *s, const struct digest *diff_id, struct layer_info *ret,
 	       struct err *err);
+/* Appends that list: paths, each ended by NUL. */
+int layer_implied(const struct store *s, const struct digest *diff_id, struct buf *out,
+		  struct err *err);
 /* How many bytes that will be. */
 int layer_size(const struct store *s, const struct digest *diff_id, uint64_t *ret, struct err *err);
 /* Re-hashes the tar: 0, or -1 with err->code EBADMSG when it isn't what its name says. */

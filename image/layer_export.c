@@ -16,7 +16,8 @@
 #include "image/split.h"
 #include "image/store_internal.h"
 
-#define SEND_MAX ((size_t)1 << 30) /* of one call */
+#define IMPLIED_MAX ((uint64_t)32 << 20)
+#define SEND_MAX    ((size_t)1 << 30) /* of one call */
 
 /* A layer opened for reading. */
 struct stored {
@@ -104,6 +105,44 @@ int layer_info(const struct store *s, const struct digest *diff_id, struct layer
 	if (open_stored(s, diff_id, &l, err) < 0)
 		return -1;
 	done = info_of(&l, ret, err);
+	close_stored(&l);
+	return done < 0 ? err_wrap(err, "layer \"%s\"", diff_id->text) : 0;
+}
+
+static int read_implied(const struct stored *l, struct buf *out, struct err *err)
+{
+	struct split_head split;
+	struct erofs_head head;
+	uint64_t offset, size;
+
+	if (l->form == STORE_FORM_EROFS) {
+		if (erofs_read_head(l->file, &head, err) < 0)
+			return -1;
+		offset = head.implied_offset;
+		size = head.implied_size;
+	} else {
+		if (split_read_head(l->file, &split, err) < 0)
+			return -1;
+		offset = split.implied_offset;
+		size = split.implied_size;
+	}
+	if (size > IMPLIED_MAX || buf_reserve(out, size) < 0 ||
+	    pread(l->file, out->s + out->len, size, (off_t)offset) != (ssize_t)size)
+		return err_set(err, EBADMSG, "its list of directories can't be read");
+	out->len += size;
+	out->s[out->len] = '\0';
+	return 0;
+}
+
+int layer_implied(const struct store *s, const struct digest *diff_id, struct buf *out,
+		  struct err *err)
+{
+	struct stored l;
+	int done;
+
+	if (open_stored(s, diff_id, &l, err) < 0)
+		return -1;
+	done = read_implied(&l, out, err);
 	close_stored(&l);
 	return done < 0 ? err_wrap(err, "layer \"%s\"", diff_id->text) : 0;
 }

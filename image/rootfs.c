@@ -25,10 +25,12 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "base/proc.h"
+#include "image/implied.h"
 #include "image/overlay.h"
 #include "image/rootless.h"
 #include "image/store_internal.h"
 
+#define IMPLIED	     "implied"
 #define RECORD	     "record"
 #define BOOT_ID_PATH "/proc/sys/kernel/random/boot_id"
 #define BOOT_ID_MAX  64
@@ -215,6 +217,72 @@ static int root_attributes(const struct store *s, const struct rootfs_options *o
 	return 0;
 }
 
+/* Layers, base first, opened for looking into. */
+struct opened {
+	int fd[OVERLAY_LOWERS_MAX];
+	size_t n;
+};
+
+static int open_layer(const struct store *s, const struct digest *diff_id, struct err *err)
+{
+	char name[STORE_LAYER_NAME_MAX], path[STORE_LAYER_NAME_MAX + 8];
+	enum store_form form;
+	int fd;
+
+	if (store_layer_form(s, diff_id, &form) < 0)
+		return err_sys(err, "layer \"%s\"", diff_id->text);
+	store_layer_name(diff_id, form, name);
+	if (form == STORE_FORM_EROFS)
+		return overlay_mount_erofs(s->folder[STORE_LAYERS], name, err);
+	(void)snprintf(path, sizeof(path), "%s/tree", name);
+	fd = openat(s->folder[STORE_LAYERS], path, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	return fd < 0 ? err_sys(err, "layer \"%s\"", diff_id->text) : fd;
+}
+
+static int open_all(const struct store *s, const struct rootfs_options *o, struct opened *l,
+		    struct err *err)
+{
+	for (; l->n < o->n_layers; l->n++) {
+		if (l->n >= OVERLAY_LOWERS_MAX)
+			return err_set(err, E2BIG, "more than %d layers", OVERLAY_LOWERS_MAX);
+		l->fd[l->n] = open_layer(s, &o->layers[l->n], err);
+		if (l->fd[l->n] < 0)
+			return -1;
+	}
+	return 0;
+}
+
+static bool has_implied(const struct store *s, const struct rootfs_options *o)
+{
+	for (size_t i = 1; i < o->n_layers; i++) {
+		struct layer_info info;
+
+		if (layer_info(s, &o->layers[i], &info, NULL) == 0 && info.implied_size > 0)
+			return true;
+	}
+	return false;
+}
+
+/* Directories that a layer above the base has no entry for: implied.h. */
+static int make_implied(const struct store *s, int dir, const struct rootfs_options *o,
+			const struct layer_info *root, struct err *err)
+{
+	struct opened l = { .n = 0 };
+	int ret;
+
+	if (!has_implied(s, o))
+		return 0;
+	ret = open_all(s, o, &l, err);
+	if (ret == 0) {
+		const struct implied_layers layers = { s, o->layers, l.fd, l.n };
+
+		ret = implied_make(&layers, dir, IMPLIED, root, err);
+	}
+	while (l.n > 0)
+		(void)fd_close(l.fd[--l.n]);
+	return ret < 0 ? -1 : 0;
+}
+
 static int make_upper(int dir, const struct rootfs_options *o, const struct layer_info *root,
 		      struct err *err)
 {
@@ -240,6 +308,8 @@ static int fill_folder(const struct store *s, int dir, const struct rootfs_optio
 	if (root_attributes(s, o, &root, err) < 0)
 		return -1;
 	if (!o->read_only && make_upper(dir, o, &root, err) < 0)
+		return -1;
+	if (!o->host && make_implied(s, dir, o, &root, err) < 0)
 		return -1;
 	if (mkdirat(dir, "merged", 0755) < 0)
 		return err_sys(err, "make the folder of container \"%s\"", o->id);
@@ -297,22 +367,6 @@ static void close_lowers(struct lowers *l)
 {
 	while (l->n > 0)
 		(void)fd_close(l->fd[--l->n]);
-}
-
-static int open_layer(const struct store *s, const struct digest *diff_id, struct err *err)
-{
-	char name[STORE_LAYER_NAME_MAX], path[STORE_LAYER_NAME_MAX + 8];
-	enum store_form form;
-	int fd;
-
-	if (store_layer_form(s, diff_id, &form) < 0)
-		return err_sys(err, "layer \"%s\"", diff_id->text);
-	store_layer_name(diff_id, form, name);
-	if (form == STORE_FORM_EROFS)
-		return overlay_mount_erofs(s->folder[STORE_LAYERS], name, err);
-	(void)snprintf(path, sizeof(path), "%s/tree", name);
-	fd = openat(s->folder[STORE_LAYERS], path, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	return fd < 0 ? err_sys(err, "layer \"%s\"", diff_id->text) : fd;
 }
 
 static int add_lower(struct lowers *l, int fd, int userns, struct err *err)
@@ -405,6 +459,16 @@ static int clear_volatile(int dir, const struct raw_record *raw, struct err *err
 	return file_remove_tree(dir, "work/work/incompat") < 0 ? err_sys(err, "clear a mark") : 0;
 }
 
+/* The tree of make_implied(), where there is one: the topmost. */
+static int add_implied(int dir, int userns, struct lowers *l, struct err *err)
+{
+	int fd = openat(dir, IMPLIED, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+
+	if (fd < 0)
+		return errno == ENOENT ? 0 : err_sys(err, "open \"%s\"", IMPLIED);
+	return add_lower(l, fd, userns, err);
+}
+
 static int open_root(const struct store *s, const struct raw_record *raw,
 		     const struct rootfs_info *info, struct lowers *l, struct err *err)
 {
@@ -419,6 +483,8 @@ static int open_root(const struct store *s, const struct raw_record *raw,
 		if (userns < 0)
 			return -1;
 	}
+	if (add_implied(dir, userns, l, err) < 0)
+		return -1;
 	if ((info->host ? open_host(userns, l, err)
 			: open_lowers(s, info->layers.v, info->layers.n, userns, l, err)) < 0)
 		return -1;

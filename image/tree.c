@@ -323,6 +323,27 @@ static int add_file(struct tree *t, struct tree_inode *dir, const char *name,
 	return fill(t, made, e, err);
 }
 
+/* Is there something on the way of path[0..len) that is no directory?  Then a whiteout below it has
+ * nothing to hide: what it says is true already. */
+static bool is_cut(const struct tree *t, const char *path, size_t len)
+{
+	const struct tree_inode *dir = t->root;
+
+	for (size_t at = 0; at < len;) {
+		const char *slash = memchr(path + at, '/', len - at);
+		size_t n = slash ? (size_t)(slash - path) - at : len - at;
+		const struct tree_name *name = find_name(dir, path + at, n);
+
+		if (!name || !name->inode)
+			return false;
+		dir = name->inode;
+		if (dir->type != TAR_DIRECTORY)
+			return true;
+		at += n + 1;
+	}
+	return false;
+}
+
 int tree_add(struct tree *t, const struct tar_entry *e, struct err *err)
 {
 	const char *slash = strrchr(e->path, '/');
@@ -337,6 +358,9 @@ int tree_add(struct tree *t, const struct tar_entry *e, struct err *err)
 			return err_set(err, EBADMSG, "the layer's root is no directory");
 		return fill(t, t->root, e, err);
 	}
+	if (whiteout_classify(name) != WHITEOUT_NONE &&
+	    is_cut(t, e->path, slash ? (size_t)(slash - e->path) : 0))
+		return 0;
 	dir = find_directory(t, e->path, slash ? (size_t)(slash - e->path) : 0);
 	if (!dir)
 		return err_sys(err, "tree of a layer");

@@ -3,7 +3,7 @@
  *
  * Made by one request with everything chosen by us (names, numbers, hardware
  * addresses), so that nothing has to be asked afterwards and nothing is moved
- * or renamed.
+ * or renamed.  The alias of the end here says whose it is: "NETWORK ID IFNAME".
  */
 #ifndef SKERRY_CNI_VETH_H
 #define SKERRY_CNI_VETH_H
@@ -35,5 +35,10 @@ void veth_init(struct veth *v);
 /* The end here is up, the other one is in the call's namespace (call->netns) and down.  What waits
  * in cni_host() is sent with it.  An interface of that name in the container is an error (EEXIST). */
 int veth_make(struct cni_call *call, struct veth *v, struct err *err);
+/* Until packets pass: the kernel notices the carrier by itself a moment after the other end is up,
+ * and drops what is sent before. It takes less than a millisecond; nothing is said when it doesn't. */
+void veth_wait(struct cni_call *call, const struct veth *v);
+/* GC: removes the pairs of this network whose attachment isn't valid. */
+int veth_gc(struct cni_call *call, struct err *err);
 
 #endif

@@ -3,9 +3,8 @@
  *
  * ADD, with the bridge there: the lease (files), two questions (bridge, its
  * addresses), one request that makes both ends of the pair, one batch inside
- * the container, one nftables transaction.  Nothing waits for the carrier or
- * for address detection: the pair is up from the start, and the addresses are
- * ours by decision.
+ * the container, one nftables transaction.  Nothing waits for address
+ * detection: the addresses are ours by decision.
  * The lease comes first, since everything else is known by the container's name
  * alone; undo goes backwards.
  * DEL gives the lease back first and always.
@@ -236,8 +235,11 @@ static int bridge_add(struct cni_call *call, struct err *err)
 	a.veth.has_mac = mac > 0;
 	veth_init(&a.veth);
 	if (lease(&a, err) == 0 && prepare_bridge(&a, err) == 0 && make_link(&a, err) == 0 &&
-	    set_inside(&a, err) == 0 && set_filters(&a, err) == 0 && make_result(&a, err) == 0)
+	    set_inside(&a, err) == 0 && set_filters(&a, err) == 0 && make_result(&a, err) == 0) {
+		if (!a.config.no_container_interface)
+			veth_wait(call, &a.veth);
 		return 0;
+	}
 	undo(&a);
 	return -1;
 }
@@ -353,6 +355,8 @@ static int bridge_gc(struct cni_call *call, struct err *err)
 	if (bridge_config_load(call, &config, err) < 0)
 		return -1;
 	if (ipam_gc(call, err) < 0)
+		result = -1;
+	if (veth_gc(call, result == 0 ? err : NULL) < 0)
 		result = -1;
 	if (call->conf->ip_masq && masq_gc(call->conf, result == 0 ? err : NULL) < 0)
 		result = -1;

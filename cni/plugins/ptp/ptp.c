@@ -140,8 +140,10 @@ static int ptp_add(struct cni_call *call, struct err *err)
 	veth_init(&a.veth);
 	if (lease(&a, err) == 0 && make_link(&a, err) == 0) {
 		a.masqueraded = apply_masquerade(call, &a.ipam, err) == 0;
-		if (a.masqueraded && make_result(&a, err) == 0)
+		if (a.masqueraded && make_result(&a, err) == 0) {
+			veth_wait(call, &a.veth);
 			return 0;
+		}
 	}
 	if (a.masqueraded)
 		(void)apply_masquerade_del(call, &a.ipam, NULL);
@@ -238,6 +240,8 @@ static int ptp_gc(struct cni_call *call, struct err *err)
 {
 	int result = ipam_gc(call, err);
 
+	if (veth_gc(call, result == 0 ? err : NULL) < 0)
+		result = -1;
 	if (call->conf->ip_masq && masq_gc(call->conf, result == 0 ? err : NULL) < 0)
 		result = -1;
 	return result;

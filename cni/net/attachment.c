@@ -164,7 +164,7 @@ static int add_locked(struct net *n, const struct conflist *list, struct cache_e
 static int lock_both(const struct net *n, const char *network, const struct net_attachment *a,
 		     struct err *err)
 {
-	AUTO_FD lock = net_lock(n, network, NET_SHARED, err);
+	AUTO_LOCK lock = net_lock(n, network, NET_SHARED, err);
 
 	if (lock < 0 || net_lock_attachment(lock, a->container, a->ifname, err) < 0)
 		return -1;
@@ -176,7 +176,7 @@ int net_add(struct net *n, const struct conflist *list, const struct net_attachm
 {
 	struct cache_entry e = key_of(list->name, a);
 	AUTO_FD netns = -1;
-	AUTO_FD lock = -1;
+	AUTO_LOCK lock = -1;
 
 	e.netns = a->netns;
 	e.args = a->args;
@@ -198,7 +198,7 @@ int net_add(struct net *n, const struct conflist *list, const struct net_attachm
 int net_del(struct net *n, const char *network, const struct net_attachment *a, struct err *err)
 {
 	struct cache_entry key = key_of(network, a), e;
-	AUTO_FD lock = -1;
+	AUTO_LOCK lock = -1;
 	int found;
 
 	if (check_names(a, err) < 0)
@@ -225,7 +225,7 @@ int net_check(struct net *n, const char *network, const struct net_attachment *a
 	struct cache_entry key = key_of(network, a), e;
 	struct exec_request request;
 	struct conflist list;
-	AUTO_FD lock = -1;
+	AUTO_LOCK lock = -1;
 	int found;
 
 	if (check_names(a, err) < 0)
@@ -278,7 +278,7 @@ static int sort_out(struct net *n, const struct cache_entries *all, struct buf *
 
 int net_gc(struct net *n, const struct conflist *list, size_t *ret_n, struct err *err)
 {
-	AUTO_FD lock = net_lock(n, list->name, NET_ALONE, err);
+	AUTO_LOCK lock = net_lock(n, list->name, NET_ALONE, err);
 	struct exec_request request = { .container = "", .netns = "", .ifname = "", .args = "" };
 	struct cache_entries all;
 	struct err second = { 0 };

@@ -277,7 +277,7 @@ static int run_create(struct net *n, const void *options, const struct option_ar
 	const char *name = args->v[0];
 	struct ip_net subnets[SUBNETS_MAX];
 	char path[PATH_MAX];
-	AUTO_FD lock = -1;
+	AUTO_LOCK lock = -1;
 	AUTO_BUF text;
 	size_t count;
 
@@ -388,7 +388,7 @@ static int remove_bridge(struct net *n, const struct conflist *list, struct err 
 static int remove_network(struct net *n, const char *name, bool force, struct err *err)
 {
 	const struct conflist *list = net_find(n, name, err);
-	AUTO_FD lock = -1;
+	AUTO_LOCK lock = -1;
 	size_t stale;
 
 	if (!list)

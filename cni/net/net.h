@@ -43,7 +43,10 @@ const struct conflist *net_find(const struct net *n, const char *name, struct er
 /* The network that needs no file, as text. */
 extern const char net_default_text[];
 
-/* --- locks: a descriptor to close --- */
+/* --- locks: a descriptor, given up with net_unlock() --- */
+#define AUTO_LOCK CLEANUP(net_unlock) int
+/* Not by close(2) alone: work that goes on in a child (proc_background()) has the descriptor too. */
+void net_unlock(int *lock);
 enum net_lock { NET_SHARED, NET_ALONE };
 int net_lock(const struct net *n, const char *network, enum net_lock how, struct err *err);
 

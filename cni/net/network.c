@@ -98,7 +98,7 @@ static void find_own_program(struct net *n)
 
 static int open_plugins(struct net *n, const struct net_options *o, struct err *err)
 {
-	static const char usual[] = SKERRY_LIBEXECDIR "/cni:/opt/cni/bin:/usr/local/libexec/cni:"
+	static const char usual[] = SKERRY_LIBEXECDIR "/../cni:/opt/cni/bin:/usr/local/libexec/cni:"
 						      "/usr/libexec/cni:/usr/lib/cni";
 	const char *given = o->plugin_path ? o->plugin_path : variable("CNI_PATH");
 
@@ -204,6 +204,17 @@ int net_lock(const struct net *n, const char *network, enum net_lock how, struct
 		rc = flock(fd, how == NET_ALONE ? LOCK_EX : LOCK_SH);
 	while (rc < 0 && errno == EINTR);
 	return rc < 0 ? cni_err_sys(err, CNI_ERR_IO, "lock \"%s\"", path) : fd_take(&fd);
+}
+
+void net_unlock(int *lock)
+{
+	struct flock all = { .l_type = F_UNLCK, .l_whence = SEEK_SET };
+
+	if (*lock < 0)
+		return;
+	(void)fcntl(*lock, F_OFD_SETLK, &all);
+	(void)flock(*lock, LOCK_UN);
+	*lock = fd_close(*lock);
 }
 
 /* A byte of the same file stands for the attachment (fcntl_locking(2), open file description locks):

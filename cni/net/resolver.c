@@ -77,7 +77,7 @@ static int start(const struct folder *f, const struct ip *at, struct err *err)
 int resolver_add(const struct net *n, const char *network, const char *container,
 		 const struct ip *at, const char *lines, struct err *err)
 {
-	AUTO_FD lock = lock_resolver(n, network, err);
+	AUTO_LOCK lock = lock_resolver(n, network, err);
 	AUTO_FD hosts = -1;
 	struct folder f;
 
@@ -114,7 +114,7 @@ static void end(const struct folder *f)
 void resolver_remove(const struct net *n, const char *network, const char *container)
 {
 	char path[PATH_MAX];
-	AUTO_FD lock = -1;
+	AUTO_LOCK lock = -1;
 	struct folder f;
 
 	if (folder_of(n, network, &f, NULL) < 0 || access(f.hosts, F_OK) < 0)
@@ -129,7 +129,7 @@ void resolver_remove(const struct net *n, const char *network, const char *conta
 
 void resolver_stop(const struct net *n, const char *network)
 {
-	AUTO_FD lock = lock_resolver(n, network, NULL);
+	AUTO_LOCK lock = lock_resolver(n, network, NULL);
 	struct folder f;
 
 	if (lock >= 0 && folder_of(n, network, &f, NULL) == 0 && access(f.path, F_OK) == 0)

@@ -6,7 +6,7 @@
 needs "the reference plugins (package containernetworking-plugins) are not in $PEERS" test -x $PEERS/bridge
 mkdir "$T/ours"
 for type in bridge host-local portmap loopback; do
-	ln "$BUILD/skerry-cni" "$T/ours/$type" 2>/dev/null || cp "$BUILD/skerry-cni" "$T/ours/$type"
+	cp "$BUILD/skerry-cni" "$T/ours/$type"
 done
 
 theirs() {
@@ -22,6 +22,11 @@ conflist full '"cniVersion":"0.4.0","plugins":[{"type":"bridge","bridge":"br-ful
 	{"type":"tuning","sysctl":{"net.ipv4.conf.all.log_martians":"1"}},
 	{"type":"bandwidth","capabilities":{"bandwidth":true}}]'
 netns a
+
+mkdir "$T/links"
+ln -s "$BUILD/skerry-cni" "$T/links/bridge"
+check 'a link to our own program is not executed' shows 'bridge (linked in)' eval 'CNI_PATH=$T/links N status one --debug'
+check 'a copy of it is' shows "bridge ($T/ours/bridge)" ours status one --debug
 
 # --- their plugins, our caller -------------------------------------------------------------
 check 'skerry finds them by CNI_PATH' shows "bridge ($PEERS/bridge)" theirs status one --debug

@@ -8,9 +8,10 @@
  *    ----------------                          ------------
  *    clone3() ------------------------------->  born in its group and namespaces
  *       [stage]  <---- STAGED pid, pidfd ----   only with a stage process, which ends
- *    id maps, oom score, rlimits
+ *    id maps, oom score, rlimits, an ordinary user's network
  *       [gate]   ----- GO ------------------->  becomes root of its user namespace
  *                                               mounts, devices, terminal
+ *    networks (skerry-net), meanwhile
  *       [hooks]  <---- HOOKS -----------------
  *    prestart, createRuntime, net devices
  *                ----- GO ------------------->  createContainer hooks, pivot, privileges

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* io.c - what a process reads and writes, and where containerd wants it
  *
- * A fifo for output is opened for both reading and writing: that neither
- * blocks nor fails when its reader has gone (containerd restarts), and the
- * fifo then fills until the pipe behind it does, and the process waits.  Pipe
- * to pipe is splice(2): no buffer, no copy.  The fifo is closed when all
- * writers of the process's pipe have gone.
+ * A fifo for output has a reader of our own as well: writing neither blocks
+ * nor fails when the other one has gone (containerd restarts), and the fifo
+ * then fills until the pipe behind it does, and the process waits.  Pipe to
+ * pipe is splice(2): no buffer, no copy.  The fifo is closed when all writers
+ * of the process's pipe have gone, but not before its reader has come:
+ * containerd opens it at the same time as it asks for the process, and an
+ * open(2) that comes too late would wait for a writer for ever.
  * Standard input: the shim holds a writer of its own, so that a client may
  * come and go; CloseIO lets go of it.
  *
@@ -32,6 +34,8 @@
 #define SPLICE_CHUNK 65536
 #define ROUNDS	     16 /* of one stream before the others get their turn */
 #define LOOK_AGAIN   200000000LL /* ns */
+#define LINGER_STEP  10000000LL
+#define LINGER_MAX   30000000000LL
 
 /* --- copying ----------------------------------------------------------------------- */
 
@@ -49,14 +53,45 @@ static void stream_close(struct stream *s)
 	timer_stop(l, &s->timer);
 	loop_close(l, &s->from);
 	loop_close(l, &s->to);
+	s->keeper = fd_close(s->keeper);
 	free(take(&s->left));
 	s->n_left = 0;
+	s->linger = 0;
 	s->open = false;
+}
+
+/* pipe(7): without any reader the writer's end has POLLERR. */
+static bool is_without_reader(int fd)
+{
+	struct pollfd p = { .fd = fd };
+
+	return poll(&p, 1, 0) == 1 && (p.revents & POLLERR);
+}
+
+/* All is written: the end of file is for whoever reads it, once somebody does. */
+static void stream_finish(struct stream *s)
+{
+	int unread = 0;
+
+	if (s->keeper < 0) {
+		stream_close(s);
+		return;
+	}
+	s->keeper = fd_close(s->keeper);
+	if (!is_without_reader(s->to.fd) ||
+	    (s->seen_reader && (ioctl(s->to.fd, FIONREAD, &unread) < 0 || unread == 0))) {
+		stream_close(s);
+		return;
+	}
+	loop_close(s->io->loop, &s->from);
+	(void)loop_watch(s->io->loop, &s->to, 0);
+	s->linger = loop_now() + LINGER_MAX;
+	timer_start(s->io->loop, &s->timer, loop_now() + LINGER_STEP);
 }
 
 static bool stream_is_drained(const struct stream *s)
 {
-	return !s->open || (s->n_left == 0 && !is_readable(s->from.fd));
+	return !s->open || (s->n_left == 0 && !s->linger && !is_readable(s->from.fd));
 }
 
 /* Writes what was left over: 1 all of it, 0 not yet, -1 nobody takes it any more. */
@@ -160,7 +195,7 @@ static void pump(struct stream *s)
 	else if (n < 0 && errno == EIO && s->is_terminal && !io->ended)
 		look_again(s);
 	else
-		stream_close(s);
+		stream_finish(s);
 	tell_drained(io);
 }
 
@@ -178,7 +213,18 @@ static void to_ready(struct source *source, uint32_t events)
 
 static void look_fired(struct timer *t)
 {
-	pump(OWNER(t, struct stream, timer));
+	struct stream *s = OWNER(t, struct stream, timer);
+
+	if (!s->linger) {
+		pump(s);
+	} else if (is_without_reader(s->to.fd) && loop_now() < s->linger) {
+		timer_start(s->io->loop, t, loop_now() + LINGER_STEP);
+	} else {
+		struct io *io = s->io;
+
+		stream_close(s);
+		tell_drained(io);
+	}
 }
 
 /* Takes both descriptors. */
@@ -196,6 +242,7 @@ static void stream_init(struct stream *s, struct io *io)
 {
 	*s = (struct stream){ .from = { .fd = -1, .ready = from_ready },
 			      .to = { .fd = -1, .ready = to_ready },
+			      .keeper = -1,
 			      .io = io,
 			      .timer = { .fired = look_fired } };
 }
@@ -217,15 +264,26 @@ static bool is_set(const char *path)
 	return path && path[0];
 }
 
-static int open_output(const char *path, bool *ret_fifo, struct err *err)
+static int open_output(struct stream *s, const char *path, struct err *err)
 {
-	AUTO_FD fd = open(path, O_RDWR | O_NONBLOCK | O_APPEND | O_CLOEXEC | O_NOCTTY);
+	const int flags = O_WRONLY | O_NONBLOCK | O_APPEND | O_CLOEXEC | O_NOCTTY;
 	struct stat st;
 
-	if (fd < 0 || fstat(fd, &st) < 0)
+	s->to.fd = open(path, flags);
+	s->seen_reader = s->to.fd >= 0;
+	/* fifo(7): ENXIO while there is no reader. */
+	if (s->to.fd < 0 && errno == ENXIO) {
+		s->keeper = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+		s->to.fd = open(path, flags);
+	}
+	if (s->to.fd < 0 || fstat(s->to.fd, &st) < 0)
 		return err_sys(err, "open \"%s\" for output", path);
-	*ret_fifo = S_ISFIFO(st.st_mode);
-	return fd_take(&fd);
+	s->forgiving = !S_ISFIFO(st.st_mode);
+	if (S_ISFIFO(st.st_mode) && s->keeper < 0)
+		s->keeper = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+	if (S_ISFIFO(st.st_mode) && s->keeper < 0)
+		return err_sys(err, "open \"%s\"", path);
+	return 0;
 }
 
 /* A pipe between the shim and the process; *ret_ours is non-blocking. */
@@ -248,15 +306,11 @@ static int make_pipe(const struct io_options *o, bool to_process, int *ret_ours,
 static int open_out(struct io *io, struct stream *s, const char *path, int n,
 		    const struct io_options *o, struct err *err)
 {
-	bool fifo = false;
-
 	if (!is_set(path))
 		return 0;
-	s->to.fd = open_output(path, &fifo, err);
-	if (s->to.fd < 0)
+	if (open_output(s, path, err) < 0)
 		return -1;
-	s->forgiving = !fifo;
-	s->splice = fifo && !io->terminal;
+	s->splice = s->keeper >= 0 && !io->terminal;
 	if (io->terminal)
 		return 0;
 	return make_pipe(o, false, &s->from.fd, &io->child[n], err);

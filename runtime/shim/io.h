@@ -18,6 +18,9 @@ struct stream {
 	struct source from, to;
 	struct io *io;
 	bool open;
+	int keeper; /* our own reader of a fifo, or -1: writers neither fail nor end without another */
+	bool seen_reader; /* another one has opened it */
+	int64_t linger; /* all is written; open for a reader that has not come, until then; 0: no */
 	bool splice; /* both are pipes */
 	bool forgiving; /* what can't be written is lost: a full disk is not the container's affair */
 	bool is_terminal; /* `from` is: its end is the process's, not EIO */

@@ -181,6 +181,19 @@ def _():
     g.end()
 
 
+@test("a reader that comes after the end still gets everything")
+def _():
+    import subprocess
+    g = Group("late", events)
+    path = T + "/late-fifo"
+    os.mkfifo(path)
+    g.run(args=["echo", "late"], stdout=path)
+    g.client.Wait(id="late")
+    time.sleep(0.2)
+    assert subprocess.run(["cat", path], stdout=subprocess.PIPE, timeout=10).stdout == b"late\n"
+    g.end()
+
+
 @test("output larger than all pipes together arrives whole")
 def _():
     g = Group("much", events)

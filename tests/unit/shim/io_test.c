@@ -127,6 +127,50 @@ TEST(a_full_fifo_holds_the_process_up_and_loses_nothing)
 	finish();
 }
 
+TEST(the_end_waits_for_a_reader_that_comes_late)
+{
+	char text[64];
+	int reader, process;
+
+	prepare();
+	CHECK_INT(io_open(&io, &(struct io_options){ .out = out }, NULL), 0);
+	process = dup(io.child[1]);
+	io_start(&io, -1);
+	CHECK_INT(write(process, "bye", 3), 3);
+	(void)fd_close(process);
+	io_process_ended(&io);
+	run_for(30);
+	CHECK(io.out.open && !io_is_drained(&io));
+	io_wait(&io);
+	/* Would block for ever if nobody wrote any more. */
+	reader = open(out, O_RDONLY);
+	run_for(30);
+	CHECK(!io.out.open && drained);
+	CHECK_INT(got(reader, text, sizeof(text)), 3);
+	CHECK_INT(got(reader, text, sizeof(text)), 0);
+	(void)fd_close(reader);
+	finish();
+}
+
+TEST(the_end_does_not_wait_for_one_that_has_read_all_and_gone)
+{
+	char text[64];
+	int reader, process;
+
+	prepare();
+	reader = open(out, O_RDONLY | O_NONBLOCK);
+	CHECK_INT(io_open(&io, &(struct io_options){ .out = out }, NULL), 0);
+	process = dup(io.child[1]);
+	io_start(&io, -1);
+	CHECK_INT(write(process, "bye", 3), 3);
+	CHECK_INT(got(reader, text, sizeof(text)), 3);
+	(void)fd_close(reader);
+	(void)fd_close(process);
+	run_for(10);
+	CHECK(!io.out.open);
+	finish();
+}
+
 TEST(input_stays_open_until_it_is_closed_on_both_sides)
 {
 	char text[64];

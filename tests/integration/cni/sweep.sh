@@ -8,7 +8,7 @@
 #   V3 a call that fails: the command either worked or undid all
 #   V4 afterwards the same attachment can be made
 #
-# SWEEP_STEP  every how many calls (default: so that SWEEP_POINTS, 60, are taken of each)
+# SWEEP_STEP  every how many calls (default: so that SWEEP_POINTS, 25, are taken of each)
 . "$(dirname "$0")/lib.sh"
 NTH=$TOOLS/nth
 export NTH_OUT=$T/nth.out
@@ -48,7 +48,7 @@ calls() {
 # sweep NAME TOTAL EACH: EACH N at the points; the first failure's text in $T/why
 sweep() {
 	local name=$1 total=$2 each=$3 n bad=0 step
-	step=${SWEEP_STEP:-$(((total + ${SWEEP_POINTS:-60} - 1) / ${SWEEP_POINTS:-60}))}
+	step=${SWEEP_STEP:-$(((total + ${SWEEP_POINTS:-25} - 1) / ${SWEEP_POINTS:-25}))}
 	[ "$step" -ge 1 ] || step=1
 	for ((n = 1; n <= total; n += step)); do
 		"$each" "$n" >"$T/why.new" 2>&1 && continue
@@ -110,6 +110,37 @@ sweep 'V3 ADD with a call that fails (EPERM)' "$total" add_fails
 "${ADD[@]}" >/dev/null
 total=$(calls "${DEL[@]}")
 sweep 'V1 DEL killed, then DEL' "$total" del_killed
+
+# the runtime with it: state directory, held network namespace and processes as well
+mk "$(args sleep 1000)"
+RUN=("$SKERRY" --root "$ROOT" run --detach --net one -p 8080:80 run1)
+now_run() {
+	now
+	ls "$ROOT"
+	grep -o "$ROOT.*" /proc/self/mountinfo
+	pgrep -x sleep
+}
+eval "$(declare -f same | sed '1s/same/same_run/; s/\bnow\b >/now_run >/; s/"$T\/base"/"$T\/base.run"/')"
+now_run >"$T/base.run"
+run_delete() {
+	"$NTH" "$1" killtree -- "${RUN[@]}" >/dev/null 2>&1 </dev/null
+	R delete --force run1 && same_run
+}
+run_fails() {
+	"$NTH" "$1" 12 -- "${RUN[@]}" >/dev/null 2>&1 </dev/null
+	if grep -q 'status=0$' "$NTH_OUT"; then
+		R delete --force run1 && same_run
+	else
+		same_run || { R delete --force run1 && N gc one && same_run; }
+	fi
+}
+"${RUN[@]}" >/dev/null 2>&1 </dev/null
+R delete --force run1
+check 'undisturbed, delete --force of a container with a network leaves nothing' same_run
+total=$(calls "${RUN[@]}")
+R delete --force run1
+sweep 'V1 run --net killed, then delete --force' "$total" run_delete
+sweep 'V3 run --net with a call that fails (ENOMEM)' "$total" run_fails
 netns_gone keep
 net_end
 done_testing

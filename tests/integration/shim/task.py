@@ -5,7 +5,7 @@ import os
 import signal
 import time
 
-from shim import (CREATED, PAUSED, RUNNING, STOPPED, T, Events, Fifos, Group, fails, inventory, left_behind_nothing,
+from shim import (CREATED, PAUSED, RUNNING, STOPPED, T, Events, Fifos, Group, Skip, fails, inventory, left_behind_nothing,
                   m, main, make_bundle, test, until)
 
 events = Events(T + "/c.sock.ttrpc")
@@ -443,6 +443,56 @@ def _():
     assert metrics.cpu.usage_usec >= metrics.cpu.user_usec
     if os.path.exists("/sys/fs/cgroup/cgroup.controllers") and "memory" in open("/sys/fs/cgroup/cgroup.controllers").read():
         assert metrics.memory.usage > 0 and metrics.HasField("memory_events")
+    g.end()
+
+
+def needs_memory_controller():
+    if "memory" not in open("/sys/fs/cgroup/cgroup.controllers").read().split():
+        raise Skip("the memory controller is not on cgroups v2 here")
+
+
+@test("out of memory: told before the exit, counted in Stats until Delete")
+def _():
+    needs_memory_controller()
+    g = Group("oom", events)
+
+    def edit(config):
+        config["linux"].setdefault("resources", {})["memory"] = {"limit": 16 << 20, "swap": 16 << 20}
+    g.run(args=["sh", "-c", "x=a; while :; do x=$x$x; done"], edit=edit)
+    assert g.client.Wait(id="oom").exit_status == 137
+    metrics = m.Metrics.FromString(g.client.Stats(id="oom").stats.value)
+    assert metrics.memory_events.oom_kill >= 1
+    g.end()
+    until(lambda: "delete" in events.topics("oom"))
+    topics = events.topics("oom")
+    assert topics == ["create", "start"] + ["oom"] * topics.count("oom") + ["exit", "delete"] and "oom" in topics, topics
+
+
+@test("out of memory of an exec: the container goes on")
+def _():
+    needs_memory_controller()
+    g = Group("oomx", events)
+
+    def edit(config):
+        config["linux"].setdefault("resources", {})["memory"] = {"limit": 32 << 20, "swap": 32 << 20}
+    g.run(edit=edit)
+    g.exec_("x", ["sh", "-c", "x=a; while :; do x=$x$x; done"])
+    g.client.Start(id="oomx", exec_id="x")
+    assert g.client.Wait(id="oomx", exec_id="x").exit_status == 137
+    until(lambda: "oom" in events.topics("oomx"))
+    assert g.client.State(id="oomx").status == RUNNING
+    g.end()
+
+
+@test("Update: limits change")
+def _():
+    needs_memory_controller()
+    g = Group("limits", events)
+    g.run()
+    g.client.Update(id="limits", resources=m.Any(type_url="types.containerd.io/x",
+                                                 value=b'{"memory": {"limit": 67108864}}'))
+    metrics = m.Metrics.FromString(g.client.Stats(id="limits").stats.value)
+    assert metrics.memory.usage_limit == 67108864
     g.end()
 
 

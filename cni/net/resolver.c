@@ -15,6 +15,7 @@
 
 #include "base/fd.h"
 #include "base/file.h"
+#include "base/proc.h"
 #include "cni/net/tool.h"
 
 #define DNSMASQ "dnsmasq"
@@ -111,10 +112,17 @@ static void end(const struct folder *f)
 	(void)file_remove_tree(AT_FDCWD, f->path);
 }
 
+static int end_it(void *folder)
+{
+	end(folder);
+	return 0;
+}
+
 void resolver_remove(const struct net *n, const char *network, const char *container)
 {
-	char path[PATH_MAX];
+	AUTO_FD done = -1;
 	AUTO_LOCK lock = -1;
+	char path[PATH_MAX];
 	struct folder f;
 
 	if (folder_of(n, network, &f, NULL) < 0 || access(f.hosts, F_OK) < 0)
@@ -123,8 +131,13 @@ void resolver_remove(const struct net *n, const char *network, const char *conta
 	if (lock < 0 || str_format(path, sizeof(path), "%s/%s", f.hosts, container) < 0)
 		return;
 	(void)unlink(path);
-	if (is_empty(f.hosts))
+	if (!is_empty(f.hosts))
+		return;
+	done = proc_background(end_it, &f, NULL);
+	if (done < 0)
 		end(&f);
+	else
+		lock = fd_close(lock); /* the child has it until the resolver is gone */
 }
 
 void resolver_stop(const struct net *n, const char *network)

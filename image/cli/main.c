@@ -83,7 +83,9 @@ static int print_help(const struct cli *cli, const struct command *c, struct err
 
 static int run_command(struct cli *cli, const struct option_args *words, struct err *err)
 {
-	int skip = strcmp(words->v[0], "image") == 0 && words->n > 1 ? 1 : 0;
+	int skip = strcmp(words->v[0], "image") == 0 ? 1 : 0;
+	if (skip && (words->n == 1 || str_eq(words->v[1], "--help") || str_eq(words->v[1], "-h")))
+		return print_help(cli, NULL, err);
 	const struct command *c = command_find(plain_name(words->v[skip]));
 	if (!c) {
 		(void)err_set(err, EINVAL, "no such command \"%s\"", words->v[skip]);

@@ -38,12 +38,14 @@ static int run(struct cli *cli, const void *options, const struct option_args *a
 	struct image_run image;
 	if (image_run_begin(cli, &given->words, args, &o, &image, err) < 0)
 		return -1;
-	int status = skerry_run(cli->skerry, args->v[0], &o, &failed);
+	bool watched = o.detach && given->words.image.rm;
+	int status = watched ? image_run_watched(cli, &image, &o, err)
+			     : skerry_run(cli->skerry, args->v[0], &o, &failed);
 	image_run_end(&image);
 	if (status >= 0)
 		return status;
 	image_run_undo(cli, &image);
-	return cli_fail(&failed, err);
+	return watched ? -1 : cli_fail(&failed, err);
 }
 
 const struct command cmd_run = {

@@ -10,6 +10,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -24,6 +25,8 @@
 #define MARKERS	    ".images"
 #define STATE_ROOT  "/run/skerry"
 #define WORDS_FIXED 6
+#define WATCH_MS    5
+#define SETTLE_MS   50
 
 /* Beside this program, else where it is installed. */
 static int find_helper(char path[PATH_MAX], struct err *err)
@@ -196,6 +199,65 @@ static int redirect(struct image_run *run, bool input, bool output, struct err *
 	if (fd < 0 || replace(run, STDOUT_FILENO, fd) < 0 || replace(run, STDERR_FILENO, fd) < 0)
 		return err_sys(err, "open \"%s\"", log);
 	return 0;
+}
+
+struct watched {
+	struct cli *cli;
+	const struct image_run *run;
+	struct skerry_create_options o;
+};
+
+/* In the process that waits: it has /dev/null as its output. */
+static int watch(void *data)
+{
+	struct watched *w = data;
+	struct image_run own = { .saved = { -1, -1, -1 } };
+
+	(void)str_copy(own.bundle, sizeof(own.bundle), w->run->bundle);
+	if (redirect(&own, false, true, NULL) < 0)
+		return -1;
+	for (int fd = 0; fd < 3; fd++)
+		own.saved[fd] = fd_close(own.saved[fd]);
+	w->o.detach = false;
+	int status = skerry_run(w->cli->skerry, w->run->id, &w->o, NULL);
+	if (status < 0)
+		image_run_clean(w->cli, w->run->id);
+	return status;
+}
+
+static bool has_begun(struct cli *cli, const char *id)
+{
+	struct skerry_state st;
+
+	if (skerry_state(cli->skerry, id, &st, NULL) < 0)
+		return false;
+	bool begun = st.status == SKERRY_RUNNING || st.status == SKERRY_STOPPED;
+	skerry_state_release(&st);
+	return begun;
+}
+
+int image_run_watched(struct cli *cli, const struct image_run *run,
+		      const struct skerry_create_options *o, struct err *err)
+{
+	struct watched w = { cli, run, *o };
+	int status = -1;
+	AUTO_FD end = proc_background(watch, &w, err);
+
+	if (end < 0)
+		return -1;
+	for (;;) {
+		struct pollfd ended = { .fd = end, .events = POLLIN };
+		if (poll(&ended, 1, WATCH_MS) > 0)
+			break;
+		/* a program that can't be executed ends right behind the start */
+		if (has_begun(cli, run->id) && poll(&ended, 1, SETTLE_MS) == 0)
+			return 0;
+	}
+	if (fd_read_full(end, &status, sizeof(status)) == (ssize_t)sizeof(status) && status >= 0)
+		return 0;
+	return err_set(err, EIO,
+		       "container \"%s\" could not be started: without --rm it is said why",
+		       run->id);
 }
 
 /* The first option of an image that was given without one. */

@@ -22,6 +22,11 @@ int image_run_begin(struct cli *cli, const struct create_words *words,
 		    const struct option_args *args, struct skerry_create_options *o,
 		    struct image_run *ret, struct err *err);
 
+/* Runs a detached container that is to be removed at its end: in a process that waits for that.  0 once
+ * the container runs, or has run. */
+int image_run_watched(struct cli *cli, const struct image_run *run,
+		      const struct skerry_create_options *o, struct err *err);
+
 /* Our own standard descriptors again. */
 void image_run_end(struct image_run *run);
 

@@ -148,7 +148,7 @@ static int from_entry(const struct auth_entry *e, struct credentials *ret, struc
 
 static int keep_helper(const char *name, char *helper, struct err *err)
 {
-	if (str_copy(helper, AUTH_HELPER_MAX, name) < 0 || strchr(name, '/'))
+	if (strchr(name, '/') || str_copy(helper, AUTH_HELPER_MAX, name) < 0)
 		return err_set(err, EINVAL, "invalid credential helper \"%.64s\"", name);
 	return 0;
 }

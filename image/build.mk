@@ -31,5 +31,6 @@ $(BUILD)/tests/image-store: $(BUILD)/obj/tests/integration/tools/image-store.o \
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(CFLAGS_ALL) -pie $(LDFLAGS_ALL) -o $@ $^ $(IMAGE_LIBS) -lyajl
 
-$(BUILD)/bin/tar_fuzz: $(BUILD)/lib/image.a
-FUZZ_LIBS_tar := $(IMAGE_LIBS)
+IMAGE_FUZZ := tar manifest reference registry_reply dockerfile
+$(IMAGE_FUZZ:%=$(BUILD)/bin/%_fuzz): $(BUILD)/lib/image.a
+$(foreach name,$(IMAGE_FUZZ),$(eval FUZZ_LIBS_$(name) := $(IMAGE_LIBS)))

@@ -112,6 +112,9 @@ check 'a blocked registry is refused' refuses 'blocks' I pull -q "${conf[@]}" bl
 check 'nothing listens: said at once' refuses 127.0.0.1:1 I pull -q 127.0.0.1:1/x
 
 check 'tags lists the tags' prints $'1\nindex' eval 'I tags "$REG/test/bb" | sort'
+check 'pull --parallel 1' I pull -q --parallel 1 "$REG/test/bb:1"
+check 'search --format json' eval 'I search --format json "$REG/bb" | jq -e ".[0].name == \"test/bb\""'
+check 'search --limit' prints 1 eval 'I search --limit 1 --format json "$REG/test" | jq length'
 check 'search looks into the catalog' shows test/bb I search "$REG/bb"
 
 # --- progress ------------------------------------------------------------------------------------------

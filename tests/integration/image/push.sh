@@ -51,6 +51,7 @@ rm -rf "$T/registry"
 REG=127.0.0.1:5000 registry_start
 check 'kept blobs are sent as they came' prints "$digest" I push -q 127.0.0.1:5001/far/bb:1 127.0.0.1:5000/kept/bb:1
 registry_stop
+check 'push --foreign-layers' fails I push -q --foreign-layers 127.0.0.1:5001/far/bb:1 127.0.0.1:5000/kept/bb:1
 check 'nobody there: an error' refuses 127.0.0.1:5000 I push -q 127.0.0.1:5001/far/bb:1 127.0.0.1:5000/kept/bb:1
 check 'an image that is not there: an error' refuses 'no such image' I push -q nosuch 127.0.0.1:5000/x
 done_testing

@@ -27,6 +27,7 @@ check 'the user, with groups of the image' prints 'uid=1000(app) gid=1000(app) g
 check 'the environment' prints b inside 'echo $A'
 check 'HOME is that of passwd' prints /home/app inside 'echo $HOME'
 check 'the host name is the ID' prints r1 inside hostname
+check 'run --store' eval 'I --store "$T/store2" load -q -i "$LAYOUT" && prints hello R run --store "$T/store2" --image bb r1'
 check 'nothing is left' gone_bundle
 
 # --- what the command line changes ---------------------------------------------------------------------
@@ -95,6 +96,10 @@ follower=$!
 R kill r4 KILL
 check 'logs --follow ends with the container' eval 'wait $follower; is "$(printf "out\nerr\nmore")" "$(cat "$T/followed")"'
 check 'delete' eval 'R delete r4 && gone_bundle'
+
+check 'run --detach --rm' R run -d --rm --image bb --entrypoint '' r4 sh -c 'echo out; sleep 0.3'
+check 'goes by itself' eventually eval 'gone r4 && gone_bundle'
+check 'run --detach --rm of what can not be started' fails R run -d --rm --image bb --entrypoint /nosuch r4
 
 # --- commit, diff, cp, export -----------------------------------------------------------------------------
 R create --image bb --entrypoint '' -u 0 r5 -- sh -c 'echo added >/added; rm /data/file; echo x >>/etc/group; sleep 100' && R start r5

@@ -22,6 +22,7 @@
 #include "base/fd.h"
 #include "base/file.h"
 #include "cni/netconf.h"
+#include "cni/result.h"
 
 #define CACHE_KIND    "cniCacheV1"
 #define CACHE_MODE    0600
@@ -124,6 +125,23 @@ static int parse_fields(const char *name, const struct document *d, struct arena
 	return 0;
 }
 
+/* libcni before 1.2 doesn't say where the interface is; its result does. */
+static void find_netns(struct cache_entry *e, struct arena *arena)
+{
+	struct result result;
+
+	if (e->netns[0] || !e->result ||
+	    result_parse("result", e->result, strlen(e->result), CNI_VERSION_FIRST, arena, &result,
+			 NULL) < 0)
+		return;
+	for (size_t i = 0; i < result.n_interfaces; i++) {
+		const struct result_interface *one = &result.interfaces[i];
+
+		if (one->sandbox && one->sandbox[0] == '/' && strcmp(one->name, e->ifname) == 0)
+			e->netns = one->sandbox;
+	}
+}
+
 int cache_parse(const char *name, const char *text, size_t len, const struct cache_entry *key,
 		struct arena *arena, struct cache_entry *ret, struct err *err)
 {
@@ -145,6 +163,7 @@ int cache_parse(const char *name, const char *text, size_t len, const struct cac
 	} else {
 		return cni_err(err, CNI_ERR_DECODE, "%s: is not of kind \"" CACHE_KIND "\"", name);
 	}
+	find_netns(&e, arena);
 	*ret = e;
 	return 0;
 }

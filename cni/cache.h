@@ -18,7 +18,8 @@
 #define CACHE_FILE_MAX ((size_t)4 << 20)
 
 struct cache_entry {
-	const char *network, *container, *ifname, *netns;
+	const char *network, *container, *ifname;
+	const char *netns; /* "": not known */
 	const char *config; /* the network's configuration as it was at ADD; NULL: not known */
 	size_t config_len;
 	struct pairs args; /* CNI_ARGS */

@@ -7,8 +7,8 @@
  *     this program in between, DEL and GC find it.
  *  2. DEL and CHECK use the configuration as it was at ADD; the file may have
  *     changed or gone.
- *  3. An attachment is stale when its network namespace is gone.  GC never
- *     touches one that lives, whoever made it.
+ *  3. An attachment is stale when its network namespace is known and gone.  GC
+ *     never touches another, whoever made it.
  *
  * CNI specification "Section 3: Execution of Network Configurations".
  */
@@ -31,6 +31,12 @@ bool net_is_alive(const char *netns)
 	AUTO_FD fd = netns && netns[0] ? open(netns, O_RDONLY | O_NONBLOCK | O_CLOEXEC) : -1;
 
 	return fd >= 0 && beneath_is_fs(fd, NSFS_MAGIC_);
+}
+
+/* What does not say where it is may live: others remember less than we do. */
+bool net_is_stale(const struct cache_entry *e)
+{
+	return e->netns[0] && !net_is_alive(e->netns);
 }
 
 /* A result with nothing in it, which every reader of the cache takes. */
@@ -129,7 +135,7 @@ static int make_room(struct net *n, const struct cache_entry *key, struct err *e
 
 	if (found <= 0)
 		return found;
-	if (!net_is_intent(&old) && net_is_alive(old.netns)) {
+	if (!net_is_intent(&old) && !net_is_stale(&old)) {
 		err_set_(err, EEXIST, "container \"%s\" has \"%s\" in network \"%s\" already",
 			 key->container, key->ifname, key->network);
 		return -1;
@@ -258,7 +264,7 @@ static int sort_out(struct net *n, const struct cache_entries *all, struct buf *
 	for (size_t i = 0; i < all->n; i++) {
 		struct cache_entry *e = &all->v[i];
 
-		if (!net_is_alive(e->netns)) {
+		if (net_is_stale(e)) {
 			struct err one = { 0 };
 
 			(*ret_n)++;

@@ -335,7 +335,7 @@ static int detach_all(struct net *n, const char *network, bool force, struct err
 	if (cache_list(n->cache_dir, network, NULL, &n->arena, &all, err) < 0)
 		return -1;
 	for (size_t i = 0; i < all.n; i++)
-		alive += net_is_alive(all.v[i].netns);
+		alive += !net_is_stale(&all.v[i]);
 	if (alive && !force)
 		return err_set(err, EBUSY,
 			       "network \"%s\" has %zu containers; --force detaches them", network,

@@ -50,7 +50,7 @@ static void write_attachments(struct json_out *o, const struct cache_entries *al
 		json_kv_string(o, "container", e->container);
 		json_kv_string(o, "interface", e->ifname);
 		json_kv_string(o, "netns", e->netns);
-		json_kv_bool(o, "alive", net_is_alive(e->netns));
+		json_kv_bool(o, "alive", !net_is_stale(e));
 		json_kv_bool(o, "complete", !net_is_intent(e));
 		json_key(o, "result");
 		json_raw(o, e->result ? e->result : "null");

@@ -73,6 +73,8 @@ int net_check(struct net *n, const char *network, const struct net_attachment *a
 int net_gc(struct net *n, const struct conflist *list, size_t *ret_n, struct err *err);
 /* Is there a network namespace at this path? */
 bool net_is_alive(const char *netns);
+/* Is its network namespace gone for certain? */
+bool net_is_stale(const struct cache_entry *e);
 /* Is this what is remembered before an ADD is through? */
 bool net_is_intent(const struct cache_entry *e);
 

@@ -74,6 +74,43 @@ jq -c '{kind, containerId, config, ifName, networkName, netns, cniArgs: [["Ignor
 check 'DEL by a cache with the capitals of containerd' eval 'N del one c9 && nothing_left one'
 check 'a bare result, as before libcni 0.8' eval \
 	'N add one c9 /run/netns/a >"$T/bare" && cp "$T/bare" "$F" && N del one c9 && nothing_left one'
+
+# --- our plugins and runtime under Debian's podman, which calls them through libcni ---------------
+if podman --version 2>/dev/null | grep -q 'version 4' && command -v conmon >/dev/null; then
+	cat >"$T/containers.conf" <<-TOML
+		[network]
+		network_backend = "cni"
+		cni_plugin_dirs = ["$T/ours"]
+		network_config_dir = "$CONF"
+		default_network = "old"
+		[engine]
+		cgroup_manager = "cgroupfs"
+		events_logger = "none"
+		runtime_supports_nocgroup = ["skerry"]
+		[engine.runtimes]
+		skerry = ["$SKERRY"]
+	TOML
+	P() {
+		CONTAINERS_CONF=$T/containers.conf timeout 60 podman --root "$T/pr" --runroot "$T/prr" --tmpdir "$T/ptmp" \
+			--storage-driver vfs --runtime skerry "$@" </dev/null
+	}
+	bridge_list old 10.12.0.0/24 0.4.0
+	mk "$(args true)"
+	check 'podman run: the container has an address of ours' shows 'inet 10.12.0.' \
+		P run --rm --cgroups=disabled --network old --rootfs "$B/rootfs" ip -4 addr show dev eth0
+	check 'nothing is left of it' nothing_left old
+	check 'podman run -d -p' eval 'P run -d --name p1 --cgroups=disabled --network old -p 8090:80 --rootfs "$B/rootfs" \
+		httpd -f -p 80 -h /etc >/dev/null 2>&1'
+	check 'its cache is ours to read' eval 'N inspect old | jq -e ".[0].attachments[0] | .alive and .complete"'
+	check 'and to check' N check old
+	check 'our gc leaves what lives' eval 'N gc old && [ "$(leases old | wc -l)" = 1 ] && N check old'
+	check 'the published port is served' eventually fetch "$(ip -4 -o addr show br-old | awk '{sub("/.*","",$4);print $4}')" 8090
+	check 'podman rm takes everything' eval 'P rm -f -t0 p1 >/dev/null; nothing_left old'
+	rm "$CONF/old.conflist"
+	umount -R "$T/pr" 2>/dev/null
+else
+	skip 'podman run: the container has an address of ours' 'podman 4 with conmon is not installed'
+fi
 rm -f "$CONF/full.conflist"
 netns_gone a
 net_end

@@ -103,6 +103,7 @@ ranges '[[{"subnet":"10.1.0.0/24","rangeStart":"10.2.0.1"}]]'
 check 'a start outside: code 7' refused 7 'not in network' ADD host-local
 ranges '[]'
 check 'no range: code 7' refused 7 'no IP ranges' ADD host-local
+check 'DEL and GC do not need the ranges' eval 'ID=c8 passes DEL host-local && passes GC host-local && is "" "$(leased)"'
 rm -rf "$DATA"
 
 # --- asked for -------------------------------------------------------------------------

@@ -92,6 +92,21 @@ TEST(a_file_of_libcni_is_read)
 	CHECK_STR(e.result, "{\"cniVersion\":\"0.3.1\",\"dns\":{}}");
 }
 
+TEST(where_it_is_can_be_told_by_the_result_alone)
+{
+	static const char text[] =
+		"{\"kind\":\"cniCacheV1\",\"containerId\":\"abc\",\"ifName\":\"eth0\","
+		"\"networkName\":\"n\",\"result\":{\"cniVersion\":\"0.4.0\",\"interfaces\":["
+		"{\"name\":\"br0\"},{\"name\":\"eth1\",\"sandbox\":\"/run/netns/wrong\"},"
+		"{\"name\":\"eth0\",\"sandbox\":\"/run/netns/right\"}]}}";
+	CLEANUP(arena_release) struct arena arena;
+	struct cache_entry e;
+
+	arena_init(&arena, ARENA_MAX);
+	REQUIRE(cache_parse("t", text, sizeof(text) - 1, NULL, &arena, &e, NULL) == 0);
+	CHECK_STR(e.netns, "/run/netns/right");
+}
+
 TEST(names_with_dashes_are_told_apart_by_the_fields)
 {
 	/* all three are in files that begin with "a-b-" */

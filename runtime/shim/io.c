@@ -150,15 +150,14 @@ static void stream_wait(struct stream *s)
 	struct loop *l = s->io->loop;
 	bool full = s->n_left > 0 || is_readable(s->from.fd);
 
-	if (full) {
+	/* What epoll does not take (a regular file) is always ready. */
+	if (full && loop_watch(l, &s->to, EPOLLOUT) == 0) {
 		(void)loop_watch(l, &s->from, 0);
-		(void)loop_watch(l, &s->to, EPOLLOUT);
-	} else {
-		(void)loop_watch(l, &s->to, 0);
-		/* What epoll does not take (a regular file) is always ready: after the others. */
-		if (loop_watch(l, &s->from, EPOLLIN) < 0)
-			timer_start(l, &s->timer, 0);
+		return;
 	}
+	(void)loop_watch(l, &s->to, 0);
+	if (loop_watch(l, &s->from, EPOLLIN) < 0)
+		timer_start(l, &s->timer, 0); /* after the others */
 }
 
 /* pty(7): EIO is "no slave is open", and one may be opened again while the process lives. */

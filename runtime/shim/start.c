@@ -215,14 +215,16 @@ static pid_t spawn_daemon(const struct args *a, const char *self, int listener, 
 	};
 	const int fds[] = { null, null, log, listener };
 	struct daemon d = { 0 };
+	pid_t pid;
 
 	if (null < 0 || log < 0)
 		return err_sys(err, "open \"/dev/null\"");
 	arena_init(&d.arena, DAEMON_ARENA);
 	for (size_t i = 0; i < ARRAY_SIZE(words) - !debug; i++)
 		d.argv[i] = arena_strdup(&d.arena, words[i]);
-	/* Its memory is the child's as well; both are about to end. */
-	return daemon_spawn(fds, ARRAY_SIZE(fds), daemon_main, &d, err);
+	pid = daemon_spawn(fds, ARRAY_SIZE(fds), daemon_main, &d, err);
+	arena_release(&d.arena);
+	return pid;
 }
 
 /* One more than containerd's own, so that the kernel takes a shim first.  Not everybody may: ignored. */

@@ -239,6 +239,33 @@ TEST(a_file_is_made_with_its_folders_and_appended_to)
 	finish();
 }
 
+TEST(a_file_takes_more_than_one_turn_s_worth)
+{
+	static char much[1 << 20];
+	char url[128], path[96];
+	struct stat st;
+	int process;
+
+	prepare();
+	(void)snprintf(path, sizeof(path), "%s/log", dir);
+	(void)snprintf(url, sizeof(url), "file://%s", path);
+	CHECK_INT(io_open(&io, &(struct io_options){ .out = url }, NULL), 0);
+	process = fcntl(io.child[1], F_DUPFD_CLOEXEC, 3);
+	(void)fcntl(process, F_SETPIPE_SZ,
+		    sizeof(much)); /* EPERM for an ordinary user: less then */
+	CHECK_INT(fd_set_nonblock(process, true), 0);
+	io_start(&io, -1);
+	CHECK(write(process, much, sizeof(much)) >= 65536);
+	run_for(20);
+	CHECK(stat(path, &st) == 0 && st.st_size >= 65536);
+	CHECK(io_is_drained(&io));
+	CHECK_INT(write(process, "x", 1), 1);
+	(void)fd_close(process);
+	run_for(20);
+	CHECK(!io.out.open);
+	finish();
+}
+
 TEST(a_terminal_is_copied_both_ways)
 {
 	int master, slave, reader, writer;

@@ -31,6 +31,7 @@
 #define IP4_SADDR     12
 #define PORT_LEN      2
 #define BITS_PER_BYTE 8
+#define REGISTERS     16 /* of four bytes */
 
 /* What can be compared with a value, by what the value looks like. */
 enum value_kind {
@@ -405,6 +406,8 @@ static int load_keys(struct reader *r, const struct key *first, const struct key
 	for (;;) {
 		if (n == NFT_PARTS_MAX)
 			return complain(r, "too many keys");
+		if (reg + registers(key_length(r, key)) > REGISTERS)
+			return complain(r, "too long a key");
 		if (key->protocol != 0 && n > 0)
 			return complain(r, "write \"th\" behind \".\"");
 		if (key->protocol != 0 && imply_protocol(r, key) < 0)
@@ -602,5 +605,5 @@ int nft_type_parse(const char *text, enum nft_family family, struct nft_type *re
 	}
 	for (size_t i = 0; i < ret->n_parts; i++)
 		ret->len += registers(ret->part_len[i]) * 4;
-	return 0;
+	return ret->len <= REGISTERS * 4 ? 0 : complain(&r, "too long a type");
 }

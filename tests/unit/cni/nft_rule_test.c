@@ -122,6 +122,7 @@ TEST(what_is_not_in_the_subset_is_an_error_that_shows_the_place)
 		"ip daddr . tcp dport @x accept",
 		"ip daddr @ accept",
 		"reject",
+		"iifname . oifname . iifname . oifname . iifname @x",
 		"fib daddr type strange accept",
 		"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
 		"ip daddr . ip daddr . ip daddr . ip daddr . ip daddr . ip daddr @x",
@@ -152,6 +153,8 @@ TEST(a_type_has_the_number_and_length_that_nft_knows)
 	CHECK_INT(nft_type_parse("addr . ", NFT_IP, &type, &err), -1);
 	CHECK_INT(nft_type_parse("addr inet_proto", NFT_IP, &type, &err), -1);
 	CHECK_INT(nft_type_parse("colour", NFT_IP, &type, &err), -1);
+	CHECK_INT(nft_type_parse("ifname . ifname . ifname . ifname . addr", NFT_IP, &type, &err),
+		  -1);
 }
 
 TEST(the_match_of_iptables_knows_states)

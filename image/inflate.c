@@ -214,6 +214,58 @@ int inflate_feed(struct inflate *i, const void *data, size_t size, struct err *e
 	return 0;
 }
 
+/* What is saved besides the library's own state, which is plain memory. */
+struct saved {
+	uint32_t size; /* of all that follows it too: another library, another size */
+	uint32_t kind, is_known, n_magic, in_member;
+	unsigned char magic[MAGIC_MAX];
+};
+
+int inflate_save(struct inflate *i, struct buf *out, struct err *err)
+{
+	size_t state = i->gzip ? sizeof(*i->gzip) : 0;
+	struct saved s = { .size = (uint32_t)(sizeof(s) + state),
+			   .kind = i->kind,
+			   .is_known = i->is_known,
+			   .n_magic = (uint32_t)i->n_magic,
+			   .in_member = i->in_member };
+
+	if (i->kind == LAYER_ZSTD)
+		return err_set(err, ENOTSUP, "a zstd stream can't be left and taken up again");
+	if (give(i, err) < 0)
+		return -1;
+	memcpy(s.magic, i->magic, MAGIC_MAX);
+	buf_add(out, &s, sizeof(s));
+	if (i->gzip)
+		buf_add(out, i->gzip, state);
+	return buf_failed(out) ? err_set(err, ENOMEM, "state of a stream") : 0;
+}
+
+int inflate_load(struct inflate *i, const void *data, size_t size, struct err *err)
+{
+	const unsigned char *state = data;
+	struct saved s = { 0 };
+
+	if (size >= sizeof(s))
+		memcpy(&s, data, sizeof(s));
+	if (s.size != size || s.n_magic > MAGIC_MAX ||
+	    (s.kind != LAYER_GZIP && s.kind != LAYER_PLAIN) ||
+	    size - sizeof(s) != (s.kind == LAYER_GZIP ? sizeof(*i->gzip) : 0))
+		return err_set(err, EBADMSG, "no state of a stream");
+	i->kind = s.kind == LAYER_GZIP ? LAYER_GZIP : LAYER_PLAIN;
+	i->is_known = s.is_known != 0;
+	i->n_magic = s.n_magic;
+	i->in_member = s.in_member != 0;
+	memcpy(i->magic, s.magic, MAGIC_MAX);
+	if (i->kind == LAYER_PLAIN)
+		return 0;
+	i->gzip = malloc(sizeof(*i->gzip));
+	if (!i->gzip)
+		return err_sys(err, "decompress");
+	memcpy(i->gzip, state + sizeof(s), sizeof(*i->gzip));
+	return 0;
+}
+
 int inflate_finish(struct inflate *i, struct err *err)
 {
 	if (!i->is_known && i->n_magic > 0) {

@@ -6,6 +6,7 @@
 
 #include <stddef.h>
 
+#include "base/buf.h"
 #include "base/err.h"
 #include "image/layer.h"
 
@@ -20,6 +21,11 @@ void inflate_free(struct inflate *i);
 int inflate_feed(struct inflate *i, const void *data, size_t size, struct err *err);
 /* The stream has ended; an error when that is in the middle of it. */
 int inflate_finish(struct inflate *i, struct err *err);
+/* Everything it knows, appended, so that another process can go on from here; all output so far
+ * has been handed out then.  -1: this kind of stream can't be left and taken up again. */
+int inflate_save(struct inflate *i, struct buf *out, struct err *err);
+/* Goes on where inflate_save() ended; -1 when that is not what data is. */
+int inflate_load(struct inflate *i, const void *data, size_t size, struct err *err);
 enum layer_compression inflate_compression(const struct inflate *i);
 
 #endif

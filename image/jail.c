@@ -2,7 +2,7 @@
 /* jail.c - a process that reads untrusted bytes and can do nothing else
  *
  * In the child, in this order:
- *   1. killed when the parent dies; still a child of it? (the parent may be gone already)
+ *   1. killed when the parent dies (still a child of it?), unless it may outlive it
  *   2. every descriptor but the named ones is closed
  *   3. namespaces of its own: mounts, network, IPC, host name
  *   4. JAIL_TREE: chroot(2) into the directory; no descriptor leads out
@@ -196,7 +196,11 @@ static int lock_in(const struct jail *j, pid_t parent, struct err *err)
 	bool privileged = geteuid() == 0;
 	int flags = CLONE_NEWNS | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS;
 
-	if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0 || getppid() != parent)
+	/* an interrupt from the terminal is the parent's affair */
+	(void)signal(SIGINT, SIG_IGN);
+	(void)signal(SIGQUIT, SIG_IGN);
+	(void)signal(SIGHUP, SIG_IGN);
+	if (!j->outlives && (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0 || getppid() != parent))
 		return err_set(err, ESRCH, "the parent is gone");
 	if (close_others(j, err) < 0)
 		return -1;

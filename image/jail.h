@@ -22,6 +22,7 @@ enum jail_kind {
 struct jail {
 	enum jail_kind kind;
 	const char *title; /* what ps(1) shows */
+	bool outlives; /* ends by itself when the parent is gone, and has something to do first */
 	int root; /* JAIL_TREE: the directory; else -1 */
 	const int *fds; /* its descriptors; everything else is closed */
 	size_t n_fds;

@@ -14,8 +14,10 @@
 #include <limits.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -39,6 +41,7 @@ struct layer_sink {
 	struct unpack_job job;
 	struct unpack_shared *shared;
 	char tmp[NAME_MAX + 1], tmp_blob[NAME_MAX + 1]; /* "": not there */
+	uint64_t offset; /* where the stream is to begin */
 	int sock; /* our end of the stream */
 	int child_sock;
 	int tree; /* directory form: the folder that holds tree/ and split */
@@ -67,6 +70,33 @@ static int make_directory_layer(struct layer_sink *sink, struct err *err)
 	return 0;
 }
 
+/* The file in which a broken attempt at this blob is taken up, or could be: 1, or 0 when there is none
+ * to be had (somebody else is at it; it is no stream that can be taken up), or -1. */
+static int open_partial(struct layer_sink *sink, struct err *err)
+{
+	const struct store *s = txn_store(sink->t);
+	const struct layer_options *o = &sink->job.options;
+	char name[NAME_MAX + 1];
+	AUTO_FD fd = -1;
+	struct stat st;
+
+	if (!o->resume || !digest_is_set(&o->blob) || o->blob_size == 0 || o->keep_blob)
+		return 0;
+	(void)snprintf(name, sizeof(name), "partial-%.200s", digest_hex(&o->blob));
+	fd = openat(s->folder[STORE_TMP], name, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0644);
+	if (fd < 0)
+		return err_sys(err, "create \"%s/tmp/%s\"", s->path, name);
+	if (flock(fd, LOCK_EX | LOCK_NB) < 0 || fstat(fd, &st) < 0 || st.st_nlink == 0)
+		return 0;
+	sink->offset = unpack_offset(fd, o);
+	if (sink->offset == 0 && ftruncate(fd, 0) < 0)
+		return err_sys(err, "empty \"%s/tmp/%s\"", s->path, name);
+	(void)str_copy(sink->tmp, sizeof(sink->tmp), name); /* of the same size */
+	sink->job.out = fd_take(&fd);
+	sink->job.is_partial = true;
+	return 1;
+}
+
 static int make_files(struct layer_sink *sink, struct err *err)
 {
 	struct store *s = txn_store(sink->t);
@@ -77,7 +107,10 @@ static int make_files(struct layer_sink *sink, struct err *err)
 		if (make_directory_layer(sink, err) < 0)
 			return -1;
 	} else {
-		sink->job.out = store_tmp_file(s, txn_lease(sink->t), sink->tmp, err);
+		int partial = open_partial(sink, err);
+
+		if (partial == 0)
+			sink->job.out = store_tmp_file(s, txn_lease(sink->t), sink->tmp, err);
 		if (sink->job.out < 0)
 			return -1;
 	}
@@ -128,6 +161,7 @@ static int start(struct layer_sink *sink, struct err *err)
 	int fds[4];
 	struct jail jail = { .title = "layer",
 			     .root = -1,
+			     .outlives = sink->job.is_partial,
 			     .fds = fds,
 			     .run = run_unpack,
 			     .refuse = refuse_unpack,
@@ -173,8 +207,7 @@ int layer_begin(struct txn *t, const struct layer_options *options, struct layer
 
 uint64_t layer_offset(const struct layer_sink *sink)
 {
-	(void)sink;
-	return 0;
+	return sink->offset;
 }
 
 int layer_fd(const struct layer_sink *sink)
@@ -273,10 +306,15 @@ void layer_abort(struct layer_sink *sink, bool keep)
 {
 	const struct store *s;
 
-	(void)keep;
 	if (!sink)
 		return;
 	s = txn_store(sink->t);
+	if (keep && sink->job.is_partial && sink->pid > 0) {
+		/* it sees the end and leaves what it has */
+		layer_end(sink);
+		(void)reap(sink, NULL);
+		sink->tmp[0] = '\0';
+	}
 	if (sink->pid > 0) {
 		(void)proc_kill(sink->pid, SIGKILL);
 		(void)reap(sink, NULL);
@@ -356,11 +394,13 @@ int layer_finish(struct layer_sink *sink, struct layer_result *ret, struct err *
 static int copy_all(struct layer_sink *sink, int fd, struct err *err)
 {
 	AUTO_FREE unsigned char *chunk = malloc(IMPORT_CHUNK);
+	uint64_t skip = sink->offset; /* it has these already */
 
 	if (!chunk)
 		return err_sys(err, "read a layer");
 	for (;;) {
 		ssize_t n = read(fd, chunk, IMPORT_CHUNK);
+		size_t known;
 
 		if (n < 0 && errno == EINTR)
 			continue;
@@ -368,7 +408,9 @@ static int copy_all(struct layer_sink *sink, int fd, struct err *err)
 			return err_sys(err, "read a layer");
 		if (n == 0)
 			return 0;
-		if (layer_write_full(sink, chunk, (size_t)n, err) < 0)
+		known = skip < (uint64_t)n ? (size_t)skip : (size_t)n;
+		skip -= known;
+		if (layer_write_full(sink, chunk + known, (size_t)n - known, err) < 0)
 			return -1;
 	}
 }

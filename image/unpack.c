@@ -133,6 +133,112 @@ static int take_stream(struct unpack *u, struct err *err)
 	}
 }
 
+/* --- broken off and taken up again ------------------------------------------------------- */
+
+/* At the beginning of a partial layer, where a whole one has its head.  Behind the tar's bytes: the
+ * state of the decompressor. */
+struct partial {
+	char magic[8];
+	struct digest blob; /* of the whole stream */
+	uint64_t offset; /* of its next byte */
+	uint64_t size; /* of the tar so far */
+	uint64_t state_size;
+	struct hash blob_hash;
+};
+#define PARTIAL_MAGIC	  "SKERRYP1"
+#define PARTIAL_STATE_MAX ((uint64_t)1 << 20)
+
+static int read_partial(int file, const struct layer_options *o, struct partial *ret)
+{
+	if (pread(file, ret, sizeof(*ret), 0) != (ssize_t)sizeof(*ret) ||
+	    memcmp(ret->magic, PARTIAL_MAGIC, sizeof(ret->magic)) != 0)
+		return -1;
+	ret->blob.text[DIGEST_TEXT_MAX - 1] = '\0';
+	if (!digest_is_equal(&ret->blob, &o->blob) || ret->offset > o->blob_size ||
+	    ret->state_size > PARTIAL_STATE_MAX || ret->size > LAYER_SIZE_MAX ||
+	    ret->blob_hash.algorithm != digest_algorithm(&o->blob))
+		return -1;
+	return 0;
+}
+
+uint64_t unpack_offset(int file, const struct layer_options *options)
+{
+	struct partial p;
+
+	return read_partial(file, options, &p) < 0 ? 0 : p.offset;
+}
+
+/* Leaves what came so far for another attempt.  Nothing is synced: what a power cut does to it is
+ * found when the digests don't fit. */
+static int leave(struct unpack *u, struct err *err)
+{
+	struct partial p = { .magic = PARTIAL_MAGIC,
+			     .blob = u->job->options.blob,
+			     .offset = u->blob_size,
+			     .blob_hash = u->blob_hash };
+	AUTO_BUF state;
+
+	buf_init(&state);
+	/* which may hand out the last bytes of the tar */
+	if (inflate_save(u->inflate, &state, err) < 0)
+		return -1;
+	p.size = u->size;
+	p.state_size = state.len;
+	if (pwrite(u->job->out, state.s, state.len, (off_t)(EROFS_TAR_OFFSET + u->size)) !=
+		    (ssize_t)state.len ||
+	    pwrite(u->job->out, &p, sizeof(p), 0) != (ssize_t)sizeof(p))
+		return err_sys(err, "keep a part of a layer");
+	return 0;
+}
+
+/* The part of the tar that is there goes through hash and parser once more. */
+static int replay(struct unpack *u, uint64_t size, struct err *err)
+{
+	unsigned char *chunk = malloc(IN_SIZE);
+	int ret = chunk ? 0 : err_sys(err, "take up a layer");
+
+	while (ret == 0 && u->size < size) {
+		uint64_t left = size - u->size;
+		ssize_t n = pread(u->job->out, chunk, left < IN_SIZE ? (size_t)left : IN_SIZE,
+				  (off_t)(EROFS_TAR_OFFSET + u->size));
+
+		if (n <= 0) {
+			ret = err_set(err, EBADMSG, "the part of a layer is cut off");
+			break;
+		}
+		hash_update(&u->tar_hash, chunk, (size_t)n);
+		u->size += (uint64_t)n;
+		ret = tar_feed(u->tar, chunk, (size_t)n, err);
+	}
+	free(chunk);
+	return ret;
+}
+
+static int take_up(struct unpack *u, struct err *err)
+{
+	static const char zeros[sizeof(struct partial)];
+	struct partial p;
+	AUTO_BUF state;
+
+	if (!u->job->is_partial || read_partial(u->job->out, &u->job->options, &p) < 0)
+		return 0;
+	buf_init(&state);
+	if (buf_reserve(&state, p.state_size) < 0 ||
+	    pread(u->job->out, state.s, p.state_size, (off_t)(EROFS_TAR_OFFSET + p.size)) !=
+		    (ssize_t)p.state_size)
+		return err_set(err, EBADMSG, "the part of a layer is cut off");
+	if (inflate_load(u->inflate, state.s, p.state_size, err) < 0 || replay(u, p.size, err) < 0)
+		return -1;
+	u->blob_hash = p.blob_hash;
+	u->blob_size = p.offset;
+	u->written_back = EROFS_TAR_OFFSET + p.size;
+	/* from here on the file is no part that could be taken up, until it is left again */
+	if (pwrite(u->job->out, zeros, sizeof(zeros), 0) < 0 ||
+	    ftruncate(u->job->out, (off_t)(EROFS_TAR_OFFSET + p.size)) < 0)
+		return err_sys(err, "take up a layer");
+	return 0;
+}
+
 /* The stream's end: is it what was promised? */
 static int verify(struct unpack *u, struct layer_result *ret, struct err *err)
 {
@@ -222,8 +328,16 @@ void unpack_run(const struct unpack_job *job, struct unpack_shared *shared)
 {
 	struct unpack u = { .job = job, .shared = shared };
 
-	if (begin(&u, &shared->err) == 0 && take_stream(&u, &shared->err) == 0 &&
-	    finish(&u, &shared->result, &shared->err) == 0)
+	struct err *err = &shared->err;
+
+	if (begin(&u, err) < 0 || take_up(&u, err) < 0 || take_stream(&u, err) < 0)
+		return;
+	if (job->is_partial && u.blob_size < job->options.blob_size) {
+		if (leave(&u, err) == 0)
+			(void)err_set(err, EPIPE, "the stream broke off");
+		return;
+	}
+	if (finish(&u, &shared->result, err) == 0)
 		atomic_store(&shared->done, true);
 	/* memory goes with the process */
 }

@@ -19,6 +19,7 @@ struct unpack_job {
 	int out; /* the layer's file, or the directory its tree is made in */
 	int split; /* directory form: what the tar has besides its files; else -1 */
 	int blob; /* where the stream is kept; -1: nowhere */
+	bool is_partial; /* `out` is kept when the stream breaks off, with what it takes to go on */
 	bool userxattr; /* overlay's marks are user.overlay.*: in a user namespace */
 };
 
@@ -29,6 +30,10 @@ struct unpack_shared {
 	struct layer_result result;
 	struct err err;
 };
+
+/* How far a broken attempt at this blob came that left `file`: the stream's next byte, 0 when it
+ * can't be taken up. */
+uint64_t unpack_offset(int file, const struct layer_options *options);
 
 void unpack_run(const struct unpack_job *job, struct unpack_shared *shared);
 

@@ -70,6 +70,33 @@ $(cat "$T/b") host:5000/b@x:1" "$(S images | LC_ALL=C sort -k2)"
 	S gc unused >/dev/null
 done
 
+# --- broken off by force, taken up ---------------------------------------------------------
+
+if [[ $FORMS = *erofs* ]]; then
+	FORM=erofs
+	BLOB=sha256:$(sha256sum <"$D/three.tar.gz" | cut -d' ' -f1) BLOB_SIZE=$(stat -c %s "$D/three.tar.gz")
+	export BLOB BLOB_SIZE
+	rm -f "$T/fifo" && mkfifo "$T/fifo"
+	"$STORE_TOOL" "$D/$FORM" $FORM import - <"$T/fifo" >/dev/null 2>&1 &
+	job=$!
+	exec 9>"$T/fifo"
+	head -c 200000 "$D/three.tar.gz" >&9
+	eventually eval '[ "$(stat -c %s "$D/$FORM"/tmp/partial-*)" -gt 100000 ]'
+	safe_kill KILL $job
+	wait $job 2>/dev/null
+	exec 9>&-
+	eventually eval '! pgrep -f "$STORE_TOOL" >/dev/null'
+	check 'a pull killed by force leaves what it has' eval '[ "$(head -c 8 "$D/$FORM"/tmp/partial-*)" = SKERRYP1 ]'
+	check 'gc keeps it for another attempt' eval 'S gc >/dev/null; ls "$D/$FORM"/tmp/partial-* >/dev/null'
+	# the beginning isn't there any more: only who goes on from the middle can succeed
+	{ head -c 190000 /dev/zero; tail -c +190001 "$D/three.tar.gz"; } >"$T/rest"
+	check 'which goes on where it was' prints \
+		"sha256:$(sha256sum <"$D/three.tar" | cut -d' ' -f1)" Q import "$T/rest"
+	check 'and leaves nothing' clean
+	unset BLOB BLOB_SIZE
+	S gc unused >/dev/null
+fi
+
 # --- at any system call ------------------------------------------------------------------
 # A small image, imported and committed; killed at every tenth call, or one call fails.
 

@@ -2,7 +2,8 @@
 /* image-store.c - the image store's calls as a command, for the tests of the store alone
  *
  * image-store STORE erofs|directory|auto COMMAND ARGUMENT...
- *   import FILE [DIFFID]       a layer from a file, compressed or not: its diffID
+ *   import FILE [DIFFID]       a layer from a file, compressed or not: its diffID; with BLOB and
+ *                              BLOB_SIZE in the environment it can be taken up when it broke off
  *   image NAME DIFFID...       an image of layers, with an empty manifest and config
  *   create ID [-r|-e] DIFFID...   a container's root file system (read-only, ephemeral)
  *   mount ID                   attach it: the path
@@ -55,7 +56,7 @@ static int print_layer(struct layer_result *r)
 static int do_import(void)
 {
 	struct layer_options options = { .keep_blob = getenv("KEEP") != NULL };
-	const char *max = getenv("MAX_SIZE");
+	const char *max = getenv("MAX_SIZE"), *blob = getenv("BLOB"), *size = getenv("BLOB_SIZE");
 	struct layer_result result;
 	struct txn *t;
 	int fd = strcmp(args[0], "-") == 0 ? 0 : open(args[0], O_RDONLY | O_CLOEXEC), ret;
@@ -64,6 +65,12 @@ static int do_import(void)
 		return err_sys(&err, "open \"%s\"", args[0]);
 	if (n_args > 1 && digest_parse(args[1], &options.diff_id, &err) < 0)
 		return -1;
+	if (blob && size) { /* what a pull knows; then it can be broken off and taken up */
+		if (digest_parse(blob, &options.blob, &err) < 0)
+			return -1;
+		options.blob_size = strtoull(size, NULL, 10);
+		options.resume = true;
+	}
 	if (max)
 		options.max_size = strtoull(max, NULL, 10);
 	if (txn_begin(store, &t, &err) < 0)

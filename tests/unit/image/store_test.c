@@ -148,6 +148,52 @@ TEST(also_as_a_directory)
 	check_layer(STORE_FORM_DIRECTORY);
 }
 
+/* Broken off after `at` bytes of the stream, then the rest from where the store says. */
+static void break_off(const struct buf *stream, size_t at, bool resumes)
+{
+	struct layer_options options = { .resume = true, .blob_size = stream->len };
+	struct layer_sink *sink;
+	struct layer_result result;
+	struct err err = { 0 };
+	struct place p;
+	struct txn *t;
+	uint64_t offset;
+
+	digest_of(stream->s, stream->len, &options.blob);
+	REQUIRE(begin(&p));
+	store_set_form(p.s, STORE_FORM_EROFS);
+	REQUIRE(txn_begin(p.s, &t, NULL) == 0);
+	REQUIRE(layer_begin(t, &options, &sink, &err) == 0);
+	CHECK_INT(layer_offset(sink), 0);
+	CHECK_INT(layer_write_full(sink, stream->s, at, &err), 0);
+	layer_abort(sink, true);
+	txn_end(t);
+	REQUIRE(txn_begin(p.s, &t, NULL) == 0);
+	REQUIRE(layer_begin(t, &options, &sink, &err) == 0);
+	offset = layer_offset(sink);
+	CHECK_INT(offset, resumes ? at : 0);
+	CHECK_INT(layer_write_full(sink, stream->s + offset, stream->len - offset, &err), 0);
+	CHECK_INT(layer_finish(sink, &result, &err), 0);
+	CHECK_STR(err.msg, "");
+	CHECK_STR(result.blob.text, options.blob.text);
+	CHECK_INT(layer_verify(p.s, &result.diff_id, &err), 0);
+	txn_end(t);
+	end(&p);
+}
+
+TEST(what_broke_off_is_taken_up_where_it_was)
+{
+	static char text[200000];
+	AUTO_BUF tar;
+
+	for (size_t i = 0; i + 1 < sizeof(text); i++)
+		text[i] = (char)('a' + (i * i >> 7) % 23);
+	buf_init(&tar);
+	make_tar(&tar, text);
+	for (size_t at = 0; at < tar.len; at += at < 2000 ? 333 : 70001)
+		break_off(&tar, at, true);
+}
+
 TEST(images_are_found_by_name_digest_and_beginning)
 {
 	struct place p;

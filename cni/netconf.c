@@ -11,6 +11,7 @@
 #include <ctype.h>
 #include <errno.h>
 #include <net/if.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/units.h"
@@ -200,12 +201,33 @@ bool netconf_ifname_ok(const char *name)
 	return true;
 }
 
+static int compare_attachments(const void *a, const void *b)
+{
+	const struct netconf_attachment *x = a, *y = b;
+	int order = strcmp(x->container_id, y->container_id);
+
+	return order ? order : strcmp(x->ifname, y->ifname);
+}
+
 bool netconf_attached(const struct netconf *conf, const char *container_id, const char *ifname)
 {
-	for (size_t i = 0; i < conf->attachments.n; i++)
-		if (str_eq(conf->attachments.v[i].container_id, container_id) &&
-		    str_eq(conf->attachments.v[i].ifname, ifname))
+	const struct netconf_attachments *list = &conf->attachments;
+
+	/* a node has hundreds, and GC asks for each of its leases, elements and interfaces */
+	for (size_t from = 0, to = list->n; from < to;) {
+		size_t middle = from + (to - from) / 2;
+		const struct netconf_attachment *v = &list->v[middle];
+		int order = strcmp(container_id, v->container_id);
+
+		if (order == 0)
+			order = strcmp(ifname, v->ifname);
+		if (order == 0)
 			return true;
+		if (order < 0)
+			to = middle;
+		else
+			from = middle + 1;
+	}
 	return false;
 }
 
@@ -309,6 +331,9 @@ int netconf_parse(const char *text, size_t len, struct arena *arena, struct netc
 	ret->dns = doc.dns;
 	ret->args = doc.args.cni;
 	ret->attachments = doc.attachments.n ? doc.attachments : doc.old_attachments;
+	if (ret->attachments.n > 1)
+		qsort(ret->attachments.v, ret->attachments.n, sizeof(*ret->attachments.v),
+		      compare_attachments);
 	if (!doc.name || !doc.name[0])
 		return cni_err(err, CNI_ERR_CONFIG, "missing network name");
 	if (!netconf_name_ok(doc.name))

@@ -113,7 +113,7 @@ struct netconf {
 	struct result prev; /* prevResult; empty without */
 	struct netconf_runtime runtime;
 	struct netconf_args args;
-	struct netconf_attachments attachments; /* GC: null is none, as libcni writes it */
+	struct netconf_attachments attachments; /* GC, sorted; null is none, as libcni writes it */
 };
 
 /* Codes 6 and 7; text must outlive ret. */

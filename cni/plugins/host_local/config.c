@@ -265,18 +265,40 @@ static int load_wanted(struct cni_call *call, struct hl_config *config, struct e
 	return 0;
 }
 
-int hl_config_load(struct cni_call *call, struct hl_config *ret, struct err *err)
+static int load_doc(struct cni_call *call, struct doc *ret, struct err *err)
 {
 	const char *text = call->conf->ipam;
-	struct hl_config config = { .data_dir = HL_DATA_DIR };
-	struct doc doc;
 
 	if (!text)
 		return cni_err(err, CNI_ERR_CONFIG, "IPAM config missing 'ipam' key");
-	if (json_decode("ipam", text, strlen(text), &doc_table, &doc, call->arena, err) < 0)
+	if (json_decode("ipam", text, strlen(text), &doc_table, ret, call->arena, err) < 0)
 		return cni_code_(err, CNI_ERR_DECODE);
-	if (doc.data_dir && doc.data_dir[0])
-		config.data_dir = doc.data_dir;
+	return 0;
+}
+
+static const char *data_dir(const struct doc *doc)
+{
+	return doc->data_dir && doc->data_dir[0] ? doc->data_dir : HL_DATA_DIR;
+}
+
+int hl_config_data_dir(struct cni_call *call, const char **ret, struct err *err)
+{
+	struct doc doc;
+
+	if (load_doc(call, &doc, err) < 0)
+		return -1;
+	*ret = data_dir(&doc);
+	return 0;
+}
+
+int hl_config_load(struct cni_call *call, struct hl_config *ret, struct err *err)
+{
+	struct hl_config config = { 0 };
+	struct doc doc;
+
+	if (load_doc(call, &doc, err) < 0)
+		return -1;
+	config.data_dir = data_dir(&doc);
 	config.routes = doc.routes;
 	config.resolv_conf = doc.resolv_conf && doc.resolv_conf[0] ? doc.resolv_conf : NULL;
 	if (load_sets(call, &doc, &config, err) < 0 || load_wanted(call, &config, err) < 0)

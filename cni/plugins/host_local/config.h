@@ -34,6 +34,8 @@ struct hl_config {
 
 /* Decoded, completed and found sound; codes 6 and 7. */
 int hl_config_load(struct cni_call *call, struct hl_config *ret, struct err *err);
+/* Where the leases are, for what has to work with ranges that make no sense any more. */
+int hl_config_data_dir(struct cni_call *call, const char **ret, struct err *err);
 
 /* The range of the set that hands this address out, or NULL. */
 const struct hl_range *hl_set_find(const struct hl_set *set, const struct ip *ip);

@@ -404,13 +404,13 @@ static int host_local_add(struct cni_call *call, struct err *err)
 static int host_local_del(struct cni_call *call, struct err *err)
 {
 	const struct hl_owner owner = owner_of(call);
-	struct hl_config config;
+	const char *dir;
 	struct hl_store store;
 	int result;
 
-	if (hl_config_load(call, &config, err) < 0)
+	if (hl_config_data_dir(call, &dir, err) < 0)
 		return -1;
-	result = hl_store_open(&store, config.data_dir, call->conf->name, false, err);
+	result = hl_store_open(&store, dir, call->conf->name, false, err);
 	if (result <= 0)
 		return result;
 	result = hl_store_release(&store, &owner, err);
@@ -469,13 +469,13 @@ static int host_local_check(struct cni_call *call, struct err *err)
 
 static int host_local_gc(struct cni_call *call, struct err *err)
 {
-	struct hl_config config;
+	const char *dir;
 	struct hl_store store;
 	int result;
 
-	if (hl_config_load(call, &config, err) < 0)
+	if (hl_config_data_dir(call, &dir, err) < 0)
 		return -1;
-	result = hl_store_open(&store, config.data_dir, call->conf->name, false, err);
+	result = hl_store_open(&store, dir, call->conf->name, false, err);
 	if (result <= 0)
 		return result;
 	result = hl_store_gc(&store, call->conf, err);

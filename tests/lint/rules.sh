@@ -66,8 +66,8 @@ only '<yajl/' base/json.c
 only '<curl/' image/http.c
 only '<seccomp\.h>' runtime/isolate/filter.c
 only '<systemd/' cgroups/systemd/main.c
-only '<libmnl/' cni/nft.c cni/conntrack.c cni/static/mnl.c
-only '<libnftnl/' cni/nft.c cni/nft_encode.c
+only '<libmnl/' cni/nft.c cni/nft_socket.c cni/conntrack.c cni/static/mnl.c
+only '<libnftnl/' cni/nft.c cni/nft_socket.c cni/nft_encode.c
 only '<netlink/' cni/rtnl.c
 only '\b(v?fork|clone3?|posix_spawnp?)\([^0-9]' base/proc.c runtime/container/spawn.c \
 	runtime/shim/worker.c image/jail.c

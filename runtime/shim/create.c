@@ -235,10 +235,6 @@ void task_create(struct shim *s, struct call *c)
 		call_fail(c, RPC_UNAVAILABLE, "the shim is leaving");
 		return;
 	}
-	if (s->stopping) {
-		call_fail(c, RPC_UNAVAILABLE, "the shim is leaving");
-		return;
-	}
 	if (container_find(s, q->id)) {
 		call_fail(c, RPC_ALREADY_EXISTS, "container \"%s\": already exists", q->id);
 		return;

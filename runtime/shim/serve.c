@@ -30,9 +30,9 @@
 #define SECOND	    1000000000LL
 #define STOP_CHECK  (SECOND / 50)
 #define STOP_LATEST (5 * SECOND)
-#define EMPTY_TIME \
- (5 * SECOND) /* unneeded and still here: for whoever comes with a new container */
-#define LOG_MAX 2048
+#define UNUSED_TIME (60 * SECOND) /* never got a container: who wanted it has gone */
+#define EMPTY_TIME  (5 * SECOND) /* unneeded, for whoever comes with a new container */
+#define LOG_MAX	    2048
 
 void shim_log(const struct shim *s, const char *level, const char *format, ...)
 {
@@ -175,6 +175,18 @@ void shim_consider_stop(struct shim *s)
 	timer_start(&s->loop, &s->timer, loop_now() + EMPTY_TIME);
 }
 
+static void unused_check(struct timer *t)
+{
+	struct shim *s = OWNER(t, struct shim, timer);
+
+	if (s->containers)
+		return;
+	if (s->server.n_conns == 0)
+		shim_stop(s);
+	else
+		timer_start(&s->loop, t, loop_now() + UNUSED_TIME);
+}
+
 /* --- the process ----------------------------------------------------------------------- */
 
 /* What is freed goes back to the kernel: a shim idles for months. */
@@ -209,6 +221,8 @@ int serve(const struct serve_options *o, struct err *err)
 	s.server.arg = &s;
 	if (server_init(&s.server, &s.loop, LISTENER, err) < 0)
 		return -1;
+	s.timer.fired = unused_check;
+	timer_start(&s.loop, &s.timer, loop_now() + UNUSED_TIME);
 	shim_log(&s, "debug", "serving, pid %d", (int)getpid());
 	return loop_run(&s.loop, err);
 }

@@ -39,6 +39,7 @@ mkdir -p "$D/probe"
 if "$STORE_TOOL" "$D/probe/s" erofs layers "$T/probe" \
 	"$("$STORE_TOOL" "$D/probe/s" erofs import "$T/empty.tar" 2>/dev/null)" 2>/dev/null; then
 	umount "$T/probe"
+	# shellcheck disable=SC2034 # the tests' loops
 	FORMS='erofs directory'
 else
 	echo '# EROFS from files: not on this host; directory layers only'

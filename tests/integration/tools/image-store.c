@@ -10,6 +10,7 @@
  *   layers PATH DIFFID...      mount layers read-only at PATH
  *   unmount ID | remove ID | untag NAME | rmi NAME
  *   diff ID | commit ID | export-upper ID | export ID | tar PATH
+ *   time ID DIFFID...          microseconds to make, put together and drop a root
  *   get DIFFID | size DIFFID | verify DIFFID
  *   gc [untagged|unused] | fsck [repair] | images
  */
@@ -19,6 +20,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "image/fsck.h"
@@ -158,6 +160,57 @@ static int do_unmount(void)
 static int do_remove(void)
 {
 	return rootfs_remove(store, args[0], &err);
+}
+
+static int by_number(const void *a, const void *b)
+{
+	const double *x = a, *y = b;
+
+	return (*x > *y) - (*x < *y);
+}
+
+static double now_us(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (double)t.tv_sec * 1e6 + (double)t.tv_nsec / 1e3;
+}
+
+/* How long a root takes: made, put together, dropped; medians in microseconds. */
+static int do_time(void)
+{
+	enum { ROUNDS = 200 };
+	static double took[3][ROUNDS];
+	static struct digest d[LAYERS_MAX];
+	struct rootfs_options o = { .id = args[0], .layers = d, .ephemeral = true };
+	int n = take_digests(1, d);
+
+	o.n_layers = (size_t)(n < 0 ? 0 : n);
+	for (int i = 0; i < ROUNDS; i++) {
+		double begin = now_us(), made, open_at, gone;
+		int mount;
+
+		if (rootfs_create(store, &o, &err) < 0)
+			return -1;
+		made = now_us();
+		mount = rootfs_open(store, o.id, &err);
+		if (mount < 0)
+			return -1;
+		open_at = now_us();
+		close(mount);
+		gone = now_us();
+		if (rootfs_remove(store, o.id, &err) < 0)
+			return -1;
+		took[0][i] = made - begin;
+		took[1][i] = open_at - made;
+		took[2][i] = gone - open_at;
+	}
+	for (int k = 0; k < 3; k++)
+		qsort(took[k], ROUNDS, sizeof(double), by_number);
+	printf("create %.0f assemble %.0f drop %.0f\n", took[0][ROUNDS / 2], took[1][ROUNDS / 2],
+	       took[2][ROUNDS / 2]);
+	return 0;
 }
 
 static int do_get(void)
@@ -320,6 +373,7 @@ static const struct {
 	{ "tar", do_tar, 1 },
 	{ "gc", do_gc, 0 },
 	{ "fsck", do_fsck, 0 },
+	{ "time", do_time, 2 },
 };
 
 int main(int argc, char **argv)

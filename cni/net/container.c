@@ -219,7 +219,8 @@ static int attach_plugins(struct container *c, const char *netns, struct err *er
 }
 
 /* An ordinary user has one network, and it has no name to configure. */
-static int attach_user(struct container *c, char *const *namespaces, struct err *err)
+static int attach_user(struct container *c, char *const *namespaces, const char **ret_resolver,
+		       struct err *err)
 {
 	const struct request *r = &c->request;
 
@@ -235,7 +236,7 @@ static int attach_user(struct container *c, char *const *namespaces, struct err 
 	if (r->networks[0].ips.n || r->networks[0].mac)
 		return err_set(err, EPERM, "an ordinary user's container has the host's address");
 	c->added++;
-	return usermode_start(r, c->state, namespaces, &c->net->arena, err);
+	return usermode_start(r, c->state, namespaces, &c->net->arena, ret_resolver, err);
 }
 
 static int undo(struct container *c, struct err *err)
@@ -261,9 +262,9 @@ static int attach(struct container *c, char *const *namespaces, struct err *err)
 	struct etc etc = { .request = &c->request,
 			   .results = c->results,
 			   .n = c->net->rootless ? 0 : c->request.n,
-			   .of_host = c->net->rootless };
+			   .of_host = c->request.n == 0 };
 
-	if (c->net->rootless ? attach_user(c, namespaces, err) < 0
+	if (c->net->rootless ? attach_user(c, namespaces, &etc.resolver, err) < 0
 			     : attach_plugins(c, namespaces[0], err) < 0)
 		return -1;
 	if (!c->net->rootless)

@@ -16,7 +16,7 @@ struct etc {
 	const struct result *results; /* of the request's networks, in order */
 	size_t n;
 	const char *resolver; /* address of the network's own resolver; NULL: none */
-	bool of_host; /* shares the host's addresses by translation: its servers as they are */
+	bool of_host; /* no network of its own: the host's servers as they are */
 };
 
 /* Pure: the texts. */

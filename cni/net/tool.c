@@ -89,5 +89,6 @@ void tool_end(const char *pid_file, const char *name)
 	if (pidfd >= 0 && proc_pidfd_signal(pidfd, SIGTERM) == 0 &&
 	    proc_pidfd_wait(pidfd, END_TIMEOUT_MS) == 0)
 		(void)proc_pidfd_signal(pidfd, SIGKILL);
-	(void)unlink(pid_file);
+	if (pidfd >= 0)
+		(void)unlink(pid_file);
 }

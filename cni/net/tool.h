@@ -12,7 +12,8 @@
 bool tool_find(const char *name, char path[PATH_MAX]);
 /* Runs it to its end (or until it went into the background); its words in the error. */
 int tool_run(char *const *argv, struct err *err);
-/* Ends the process whose number is in the file if it is of that name; then removes the file. */
+/* Ends the process whose number is in the file if it is of that name; then removes
+ * the file. */
 void tool_end(const char *pid_file, const char *name);
 /* Is there such a process? */
 bool tool_runs(const char *pid_file, const char *name);

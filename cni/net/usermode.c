@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* usermode.c - a network for an ordinary user: pasta(1)
+/* usermode.c - a network for an ordinary user: pasta(1), else slirp4netns(1)
  *
  * pasta gives the container the host's own addresses and forwards ports by its
  * own options.  It stays until detach ends it: the paths of the namespaces are
@@ -15,9 +15,11 @@
 
 #include "base/fd.h"
 #include "base/file.h"
+#include "cni/net/slirp.h"
 #include "cni/net/tool.h"
 
-#define ARGUMENTS_MAX 512
+#define ARGUMENTS_MAX  512
+#define PASTA_RESOLVER "169.254.1.1" /* link-local: nobody's on the way */
 
 struct arguments {
 	char *v[ARGUMENTS_MAX];
@@ -35,23 +37,15 @@ static void put(struct arguments *a, char *word)
 	a->v[a->n] = NULL;
 }
 
-struct port {
-	uint32_t host, inside;
-	char *protocol, *address;
-};
-struct ports {
-	struct port *v;
-	size_t n;
-};
 static const struct json_field port_fields[] = {
-	JSON_FIELD_AS("hostPort", struct port, host, JSON_U32),
-	JSON_FIELD_AS("containerPort", struct port, inside, JSON_U32),
-	JSON_FIELD(struct port, protocol, JSON_STRING),
-	JSON_FIELD_AS("hostIP", struct port, address, JSON_STRING),
+	JSON_FIELD_AS("hostPort", struct usermode_port, host, JSON_U32),
+	JSON_FIELD_AS("containerPort", struct usermode_port, inside, JSON_U32),
+	JSON_FIELD(struct usermode_port, protocol, JSON_STRING),
+	JSON_FIELD_AS("hostIP", struct usermode_port, address, JSON_STRING),
 };
-static const struct json_table port_table = JSON_TABLE(struct port, port_fields);
+static const struct json_table port_table = JSON_TABLE(struct usermode_port, port_fields);
 
-static int read_ports(const struct request *r, struct arena *arena, struct ports *ret,
+static int read_ports(const struct request *r, struct arena *arena, struct usermode_ports *ret,
 		      struct err *err)
 {
 	struct json_array all = { 0 };
@@ -59,7 +53,7 @@ static int read_ports(const struct request *r, struct arena *arena, struct ports
 	if (r->ports && json_decode_array("ports", r->ports, strlen(r->ports), &port_table, &all,
 					  arena, err) < 0)
 		return -1;
-	*ret = (struct ports){ all.v, all.n };
+	*ret = (struct usermode_ports){ all.v, all.n };
 	for (size_t i = 0; i < ret->n; i++)
 		if (strcmp(ret->v[i].protocol, "sctp") == 0)
 			return err_set(err, EPROTONOSUPPORT,
@@ -67,25 +61,24 @@ static int read_ports(const struct request *r, struct arena *arena, struct ports
 	return 0;
 }
 
-static int start_pasta(const char *path, const struct request *r, const char *pid_file,
+static int start_pasta(const char *path, const struct usermode_ports *all, const char *pid_file,
 		       char *const *namespaces, struct arena *arena, struct err *err)
 {
 	struct arguments a = { .n = 0 };
-	struct ports ports;
 
-	if (read_ports(r, arena, &ports, err) < 0)
-		return -1;
 	put(&a, arena_strdup(arena, path));
 	put(&a, arena_strdup(arena, "--config-net"));
 	put(&a, arena_strdup(arena, "--quiet"));
 	put(&a, arena_strdup(arena, "--no-map-gw"));
+	put(&a, arena_strdup(arena, "--dns-forward"));
+	put(&a, arena_strdup(arena, PASTA_RESOLVER));
 	put(&a, arena_strdup(arena, "--pid"));
 	put(&a, arena_strdup(arena, pid_file));
 	for (int udp = 0; udp < 2; udp++) {
 		bool any = false;
 
-		for (size_t i = 0; i < ports.n; i++) {
-			const struct port *p = &ports.v[i];
+		for (size_t i = 0; i < all->n; i++) {
+			const struct usermode_port *p = &all->v[i];
 
 			if ((strcmp(p->protocol, "udp") == 0) != udp)
 				continue;
@@ -115,21 +108,37 @@ static int start_pasta(const char *path, const struct request *r, const char *pi
 }
 
 int usermode_start(const struct request *r, const char *state, char *const *namespaces,
-		   struct arena *arena, struct err *err)
+		   struct arena *arena, const char **ret_resolver, struct err *err)
 {
 	char path[PATH_MAX], pid_file[PATH_MAX];
+	struct usermode_ports ports;
 
-	if (str_format(pid_file, sizeof(pid_file), "%s/usermode.pid", state) < 0)
+	if (str_format(pid_file, sizeof(pid_file), "%s/" USERMODE_PID, state) < 0)
 		return err_sys(err, "\"%s\"", state);
-	if (tool_find("pasta", path))
-		return start_pasta(path, r, pid_file, namespaces, arena, err);
-	return err_set(err, ENOENT, "an ordinary user's network needs \"pasta\" (package passt)");
+	if (read_ports(r, arena, &ports, err) < 0)
+		return -1;
+	if (tool_find("pasta", path)) {
+		*ret_resolver = PASTA_RESOLVER;
+		return start_pasta(path, &ports, pid_file, namespaces, arena, err);
+	}
+	if (tool_find(SLIRP_NAME, path)) {
+		*ret_resolver = SLIRP_RESOLVER;
+		return slirp_start(path, &ports, state, namespaces, err);
+	}
+	return err_set(err, ENOENT,
+		       "an ordinary user's network needs \"pasta\" (package passt) or \"" SLIRP_NAME
+		       "\"");
 }
 
 void usermode_stop(const char *state)
 {
+	/* pasta is passt.avx2 where the processor can */
+	static const char *const names[] = { "pas", SLIRP_NAME };
 	char pid_file[PATH_MAX];
 
-	if (str_format(pid_file, sizeof(pid_file), "%s/usermode.pid", state) == 0)
-		tool_end(pid_file, "pas"); /* pasta, passt.avx2: it picks a program by processor */
+	if (str_format(pid_file, sizeof(pid_file), "%s/" USERMODE_PID, state) < 0)
+		return;
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
+		tool_end(pid_file, names[i]);
+	(void)unlink(pid_file);
 }

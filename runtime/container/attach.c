@@ -249,14 +249,19 @@ static int make_own(struct runtime *rt, const char *id, const struct skerry_crea
 	return write_request(id, o, none ? NULL : networks, spec, &a->request, err);
 }
 
+static bool has_settings(const struct skerry_create_options *o)
+{
+	return any(o->ports) || any(o->dns) || any(o->dns_search) || any(o->dns_options) ||
+	       any(o->hosts) || o->ip || o->mac;
+}
+
 int attach_make(struct runtime *rt, const char *id, const struct skerry_create_options *o,
 		struct spec *spec, struct attach *ret, struct err *err)
 {
 	const char *first = any(o->networks) ? o->networks[0] : NULL;
 	const char *other = o->pod;
 
-	if (!first && !o->pod && !any(o->ports) && !any(o->dns) && !any(o->dns_search) &&
-	    !any(o->dns_options) && !any(o->hosts) && !o->ip && !o->mac)
+	if (!first && !o->pod && !has_settings(o))
 		return 0;
 	if (o->pod && first)
 		return err_set(err, EINVAL, "--pod goes without --net");

@@ -174,25 +174,6 @@ int ip_add(const struct ip *ip, int64_t delta, struct ip *ret)
 	return 0;
 }
 
-uint64_t ip_distance(const struct ip *a, const struct ip *b)
-{
-	uint64_t distance = 0;
-	int borrow = 0;
-	bool beyond = false;
-	size_t size = ip_size(a);
-
-	for (size_t i = size, n = 0; i > 0; i--, n++) {
-		int v = b->bytes[i - 1] - a->bytes[i - 1] - borrow;
-
-		borrow = v < 0;
-		if (n < sizeof(distance))
-			distance |= (uint64_t)(v & 0xff) << (n * BITS_PER_BYTE);
-		else if ((v & 0xff) != 0)
-			beyond = true;
-	}
-	return beyond ? UINT64_MAX : distance;
-}
-
 /* Every bit behind the prefix becomes `ones`. */
 static struct ip fill_host(const struct ip_net *net, bool ones)
 {

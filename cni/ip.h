@@ -11,11 +11,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define IP_TEXT_MAX	64 /* with "/128" and the NUL */
-#define IP_BYTES_MAX	16
-#define MAC_BYTES	6
-#define MAC_TEXT_MAX	18
-#define INFINIBAND_TEXT 60 /* 20 bytes: the longest hardware address in text */
+#define IP_TEXT_MAX  64 /* with "/128" and the NUL */
+#define IP_BYTES_MAX 16
+#define MAC_BYTES    6
+#define MAC_TEXT_MAX 18
 
 struct ip {
 	uint8_t family; /* AF_INET, AF_INET6; 0: none */
@@ -55,8 +54,6 @@ bool ip_net_eq(const struct ip_net *a, const struct ip_net *b);
 int ip_compare(const struct ip *a, const struct ip *b);
 /* The address `delta` away; -1 when it runs over the end of the address space. */
 int ip_add(const struct ip *ip, int64_t delta, struct ip *ret);
-/* b - a, at most UINT64_MAX; b >= a. */
-uint64_t ip_distance(const struct ip *a, const struct ip *b);
 
 /* The first address of the network (host bits cleared) and the last one. */
 struct ip ip_net_first(const struct ip_net *net);

@@ -76,7 +76,8 @@ static void parse_info(const struct nlattr *info, struct link *l)
 	}
 }
 
-int link_parse(const struct nlmsghdr *h, struct link *ret)
+/* From an RTM_NEWLINK. */
+static int link_parse(const struct nlmsghdr *h, struct link *ret)
 {
 	struct nlattr *tb[IFLA_MAX + 1];
 	struct ifinfomsg info;
@@ -289,24 +290,10 @@ void link_set_master(struct rtnl *r, int index, int master)
 	rtnl_end(r);
 }
 
-void link_set_name(struct rtnl *r, int index, const char *name)
-{
-	link_change(r, index, "rename an interface");
-	rtnl_put_string(r, IFLA_IFNAME, name);
-	rtnl_end(r);
-}
-
 void link_set_alias(struct rtnl *r, int index, const char *alias)
 {
 	link_change(r, index, "set the alias of an interface");
 	rtnl_put(r, IFLA_IFALIAS, alias, strlen(alias));
-	rtnl_end(r);
-}
-
-void link_set_netns(struct rtnl *r, int index, int netns)
-{
-	link_change(r, index, "move an interface to another network namespace");
-	rtnl_put_u32(r, IFLA_NET_NS_FD, (uint32_t)netns);
 	rtnl_end(r);
 }
 

@@ -50,8 +50,6 @@ int link_get(struct rtnl *r, const char *name, struct link *ret, struct err *err
 /* Every interface; each() as in rtnl.h: > 0 stops. */
 int link_each(struct rtnl *r, int (*each)(const struct link *link, void *data, struct err *err),
 	      void *data, struct err *err);
-/* From an RTM_NEWLINK. */
-int link_parse(const struct nlmsghdr *h, struct link *ret);
 
 struct link_new {
 	const char *name, *kind;
@@ -80,9 +78,7 @@ void link_down(struct rtnl *r, int index);
 void link_set_mtu(struct rtnl *r, int index, uint32_t mtu);
 void link_set_mac(struct rtnl *r, int index, const struct mac *mac);
 void link_set_master(struct rtnl *r, int index, int master); /* 0: none */
-void link_set_name(struct rtnl *r, int index, const char *name);
 void link_set_alias(struct rtnl *r, int index, const char *alias);
-void link_set_netns(struct rtnl *r, int index, int netns);
 /* Settings of a bridge's port; those without `has` are left alone. */
 struct link_port {
 	struct opt_bool hairpin, isolated, learning, flood;

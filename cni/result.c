@@ -526,8 +526,3 @@ struct result_interface *result_find_interface(const struct result *r, const cha
 			return &r->interfaces[i];
 	return NULL;
 }
-
-int result_index(const struct result *r, const struct result_interface *interface)
-{
-	return interface ? (int)(interface - r->interfaces) : RESULT_NO_INTERFACE;
-}

@@ -81,7 +81,5 @@ int result_copy(const struct result *src, struct arena *arena, struct result *re
 /* The interface of that name in this sandbox (NULL: on the host), or NULL. */
 struct result_interface *result_find_interface(const struct result *r, const char *name,
 					       const char *sandbox);
-/* Its index, or RESULT_NO_INTERFACE. */
-int result_index(const struct result *r, const struct result_interface *interface);
 
 #endif

@@ -317,7 +317,7 @@ int rule_each(struct rtnl *r, int family,
 
 /* --- neighbours --------------------------------------------------------------- */
 
-static void put_neigh(struct rtnl *r, int type, int flags, const struct neigh *neigh)
+void neigh_add(struct rtnl *r, const struct neigh *neigh, int flags)
 {
 	char mac[MAC_TEXT_MAX];
 	const struct ndmsg header = {
@@ -327,71 +327,10 @@ static void put_neigh(struct rtnl *r, int type, int flags, const struct neigh *n
 		.ndm_flags = neigh->flags,
 	};
 
-	rtnl_begin(r, type, flags, &header, sizeof(header), "%s neighbour %s",
-		   type == RTM_NEWNEIGH ? "add" : "delete", mac_format(&neigh->mac, mac));
-	if (neigh->family == AF_BRIDGE) {
-		rtnl_put(r, NDA_LLADDR, neigh->mac.bytes, MAC_BYTES);
-		if (!ip_is_none(&neigh->ip))
-			rtnl_put_ip(r, NDA_DST, &neigh->ip);
-	} else {
+	rtnl_begin(r, RTM_NEWNEIGH, NLM_F_CREATE | flags, &header, sizeof(header),
+		   "add neighbour %s", mac_format(&neigh->mac, mac));
+	rtnl_put(r, NDA_LLADDR, neigh->mac.bytes, MAC_BYTES);
+	if (!ip_is_none(&neigh->ip))
 		rtnl_put_ip(r, NDA_DST, &neigh->ip);
-		if (type == RTM_NEWNEIGH)
-			rtnl_put(r, NDA_LLADDR, neigh->mac.bytes, MAC_BYTES);
-	}
 	rtnl_end(r);
-}
-
-void neigh_add(struct rtnl *r, const struct neigh *neigh, int flags)
-{
-	put_neigh(r, RTM_NEWNEIGH, NLM_F_CREATE | flags, neigh);
-}
-
-void neigh_delete(struct rtnl *r, const struct neigh *neigh)
-{
-	put_neigh(r, RTM_DELNEIGH, 0, neigh);
-}
-
-struct neigh_walk {
-	int (*each)(const struct neigh *neigh, void *data, struct err *err);
-	void *data;
-	int family, index;
-};
-
-static int walk_neigh(const struct nlmsghdr *h, void *data, struct err *err)
-{
-	const struct neigh_walk *walk = data;
-	struct nlattr *tb[NDA_MAX + 1];
-	struct ndmsg header;
-	struct neigh neigh = { 0 };
-
-	if (!h)
-		return walk->each(NULL, walk->data, err);
-	if (h->nlmsg_type != RTM_NEWNEIGH || rtnl_attrs(h, sizeof(header), tb, NDA_MAX) < 0)
-		return 0;
-	memcpy(&header, rtnl_body(h), sizeof(header));
-	if ((walk->family && header.ndm_family != walk->family) ||
-	    (walk->index && header.ndm_ifindex != walk->index))
-		return 0;
-	neigh.family = header.ndm_family;
-	neigh.index = header.ndm_ifindex;
-	neigh.state = header.ndm_state;
-	neigh.flags = header.ndm_flags;
-	if (rtnl_size(tb[NDA_LLADDR]) == MAC_BYTES)
-		memcpy(neigh.mac.bytes, rtnl_data(tb[NDA_LLADDR]), MAC_BYTES);
-	if (tb[NDA_DST])
-		neigh.ip = rtnl_ip(tb[NDA_DST],
-				   rtnl_size(tb[NDA_DST]) == sizeof(uint32_t) ? AF_INET : AF_INET6);
-	return walk->each(&neigh, walk->data, err);
-}
-
-int neigh_each(struct rtnl *r, int family, int index,
-	       int (*each)(const struct neigh *neigh, void *data, struct err *err), void *data,
-	       struct err *err)
-{
-	const struct ndmsg header = { .ndm_family = (uint8_t)family };
-	struct neigh_walk walk = { .each = each, .data = data, .family = family, .index = index };
-
-	rtnl_begin(r, RTM_GETNEIGH, NLM_F_DUMP, &header, sizeof(header), "list the neighbours");
-	rtnl_end(r);
-	return rtnl_query(r, walk_neigh, &walk, err);
 }

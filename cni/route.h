@@ -74,9 +74,5 @@ struct neigh {
 };
 /* flags as for route_add(). */
 void neigh_add(struct rtnl *r, const struct neigh *neigh, int flags);
-void neigh_delete(struct rtnl *r, const struct neigh *neigh);
-int neigh_each(struct rtnl *r, int family, int index,
-	       int (*each)(const struct neigh *neigh, void *data, struct err *err), void *data,
-	       struct err *err);
 
 #endif

@@ -90,15 +90,6 @@ TEST(addition_carries_and_stops_at_the_ends)
 	CHECK_STR(text_of(sum), "fd00::ffff:ffff:ffff:fffe");
 }
 
-TEST(distances_are_counted)
-{
-	struct ip a = ip("10.0.0.250"), b = ip("10.0.1.4"), c = ip("fd00::"), d = ip("fd01::");
-
-	CHECK_INT(ip_distance(&a, &b), 10);
-	CHECK_INT(ip_distance(&a, &a), 0);
-	CHECK(ip_distance(&c, &d) == UINT64_MAX);
-}
-
 TEST(a_network_has_a_first_and_a_last_address)
 {
 	struct ip_net v = net("10.1.2.3/20"), six = net("fd00::1:2/120");

@@ -54,6 +54,16 @@ static const char *env_or_empty(const char *name)
 	return value ? value : "";
 }
 
+/* containerd's own affairs with its service manager: a runtime that finds them takes them for the container's. */
+static void forget_environment(void)
+{
+	static const char *const names[] = { "NOTIFY_SOCKET", "LISTEN_FDS", "LISTEN_PID",
+					     "LISTEN_FDNAMES" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
+		(void)unsetenv(names[i]); /* NOLINT(concurrency-mt-unsafe) */
+}
+
 static int serve_as(const struct args *a, struct err *err)
 {
 	struct serve_options o = { .id = a->id,
@@ -104,6 +114,7 @@ int main(int argc, char **argv)
 
 	if (fd_ensure_stdio() < 0)
 		return 1;
+	forget_environment();
 	if (args_parse(argc, argv, &args, &err) == 0 && run(&args, argv[0], &err) == 0)
 		return 0;
 	(void)dprintf(STDERR_FILENO, "containerd-shim-skerry-v2: %s\n", err.msg);

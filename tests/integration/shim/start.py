@@ -11,7 +11,7 @@ import subprocess
 import time
 
 import shim
-from shim import (SHIM, T, Client, Events, Group, fails, inventory, left_behind_nothing, m, main, make_bundle,
+from shim import (SHIM, T, Client, Events, Fifos, Group, fails, inventory, left_behind_nothing, m, main, make_bundle,
                   read_frame, start, test, until)
 
 events = Events(T + "/c.sock.ttrpc")
@@ -86,6 +86,20 @@ def _():
     g.client.Shutdown(id="proc")
     until(lambda: not os.path.exists("/proc/%d" % g.pid))
     assert not os.path.exists(g.address.replace("unix://", ""))
+
+
+@test("what containerd has with its service manager is not the container's")
+def _():
+    path = T + "/notify"
+    sock = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+    sock.bind(path)
+    g = Group("notify", events, extra_env={"NOTIFY_SOCKET": path, "LISTEN_FDS": "1", "LISTEN_PID": "1"})
+    f = Fifos("notify", stderr=False)
+    g.run(args=["sh", "-c", "env; ls /run"], **f.names)
+    text = f.read()
+    assert b"NOTIFY" not in text and b"LISTEN" not in text and b"notify" not in text, text
+    g.client.Wait(id="notify")
+    g.end()
 
 
 @test("groups: runc's annotation before CRI's")

@@ -32,7 +32,8 @@ const char net_default_text[] =
 	"\"hairpinMode\":true,\"capabilities\":{\"ips\":true,\"mac\":true},"
 	"\"ipam\":{\"type\":\"host-local\",\"ranges\":[[{\"subnet\":\"10.131.0.0/16\"}]],"
 	"\"routes\":[{\"dst\":\"0.0.0.0/0\"}]}},"
-	"{\"type\":\"portmap\",\"snat\":true,\"capabilities\":{\"portMappings\":true}}]}";
+	"{\"type\":\"portmap\",\"snat\":true,\"capabilities\":{\"portMappings\":true}},"
+	"{\"type\":\"firewall\",\"ingressPolicy\":\"same-bridge\"}]}";
 
 static void warn(const struct err *why)
 {

@@ -44,6 +44,37 @@ eth0 10.131.0.4/16
 eth1 10.50.0.2/24" R run --net default:ip=10.131.0.4 --net blue c1
 check 'an interface by another name' shows 'net7 10.50.0.3/24' R run --net blue:ifname=net7 c1
 
+# --- networks that create makes -------------------------------------------------------
+mk "$(args sh -c 'ip -o addr show dev eth0; ip route; ip -6 route')"
+N create dual --subnet 10.60.0.0/24 --subnet fd60::/64 >/dev/null
+check 'two families' eval 'R run --net dual c1 >"$T/out" && grep -q 10.60.0.2/24 "$T/out" && grep -q fd60::2/64 "$T/out" && grep -q "default via fd60::1" "$T/out"'
+N create inner --subnet 10.61.0.0/24 --internal >/dev/null
+check 'an internal one has no way out' eval 'R run --net inner c1 >"$T/out" && grep -q 10.61.0.2/24 "$T/out" && ! grep -q default "$T/out"'
+N create point --driver ptp --subnet 10.62.0.0/24 >/dev/null
+check 'point to point' eval 'R run --net point c1 >"$T/out" && grep -q 10.62.0.2/24 "$T/out"'
+ip link add parent0 type veth peer name parent1 && ip link set parent0 up
+links_before=$(links)
+N create mac --driver macvlan --parent parent0 --subnet 10.63.0.0/24 >/dev/null
+check 'macvlan on an interface of the host' eval 'R run --net mac c1 >"$T/out" && grep -q 10.63.0.2/24 "$T/out"'
+N create small --subnet 10.64.0.0/24 --mtu 1300 --gateway 10.64.0.9 --ip-range 10.64.0.128/28 >/dev/null
+mk "$(args sh -c 'ip link show eth0; ip -4 -o addr show dev eth0; ip route')"
+check 'mtu, gateway and range as asked for' eval \
+	'R run --net small c1 >"$T/out" && grep -q "mtu 1300" "$T/out" && grep -q 10.64.0.12 "$T/out" && grep -q "via 10.64.0.9" "$T/out"'
+N create alone --subnet 10.65.0.0/24 --isolate >/dev/null
+mk "$(args httpd -f -p 80 -h /tmp)" "$T/isolated"
+echo isolated >"$B/rootfs/tmp/index.html"
+R run -d --net alone:ip=10.65.0.50 c1 </dev/null >/dev/null 2>&1
+mk "$(args sh -c "$(page 10.65.0.50 80)")"
+check 'an isolated one is reached from within' eventually prints isolated R run --net alone c2
+check 'and not from another network' hides isolated R run --net default c2
+RD c1 c2
+for network in dual inner point mac small alone; do
+	check "rm $network" N rm "$network"
+done
+ip link del parent0
+links_before=$(links)
+check 'nothing of all that is left' left_as_before
+
 # --- ports ----------------------------------------------------------------------------
 mk "$(args httpd -f -p 80 -h /tmp)"
 echo inside >"$B/rootfs/tmp/index.html"

@@ -12,11 +12,13 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/mount.h>
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -521,6 +523,12 @@ int rootfs_open_layers(struct store *s, const struct digest *layers, size_t n_la
 	struct lowers lowers = { .n = 0 };
 	int mount = -1;
 
+	/* overlay wants two different directories: of no layers the empty one is the tree */
+	if (n_layers == 0) {
+		mount = (int)syscall(SYS_open_tree, s->folder[STORE_EMPTY], "",
+				     AT_EMPTY_PATH | OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
+		return mount < 0 ? err_sys(err, "open an empty layer") : mount;
+	}
 	if (open_lowers(s, layers, n_layers, -1, &lowers, err) == 0 &&
 	    add_empty(s, &lowers, true, err) == 0)
 		mount = mount_lowers(&lowers, -1, false, err);

@@ -41,6 +41,7 @@ struct bundle {
 	const char *cwd, *stop_signal, *hostname;
 	struct image_user user;
 	bool no_new_privileges, unconfined;
+	bool host_network; /* no network namespace of its own */
 	const char *apparmor;
 	struct {
 		struct bundle_mount *v;

@@ -108,6 +108,8 @@ static int add_rlimit(struct bundle *b, const char *word, struct err *err)
 
 static int add_sysctls(struct bundle *b, struct err *err)
 {
+	if (b->host_network)
+		return 0;
 	if (bundle_add_pair(b->arena, &b->sysctl, "net.ipv4.ip_unprivileged_port_start", "0", err) <
 		    0 ||
 	    bundle_add_pair(b->arena, &b->sysctl, "net.ipv4.ping_group_range", "0 2147483647",

@@ -200,6 +200,8 @@ static void write_linux(struct json_out *o, const struct bundle *b)
 	json_key(o, "namespaces");
 	json_begin_array(o);
 	for (size_t i = 0; i < ARRAY_SIZE(namespaces); i++) {
+		if (b->host_network && str_eq(namespaces[i], "network"))
+			continue;
 		json_begin_object(o);
 		json_kv_string(o, "type", namespaces[i]);
 		json_end_object(o);

@@ -12,4 +12,9 @@
  * can't be mounted and devices can't be made. */
 bool rootless_is_mapped(void);
 
+/* Takes the calling process, which must have one thread, into user and mount namespaces of its
+ * own, as their root: the user's own id is 0, the subordinate ids of /etc/subuid and /etc/subgid
+ * follow from 1.  Does nothing for root and for who is in one already. */
+int rootless_enter(struct err *err);
+
 #endif

@@ -70,7 +70,7 @@ only '<libmnl/' cni/nft.c cni/nft_socket.c cni/conntrack.c cni/static/mnl.c
 only '<libnftnl/' cni/nft.c cni/nft_socket.c cni/nft_encode.c
 only '<netlink/' cni/rtnl.c
 only '\b(v?fork|clone3?|posix_spawnp?)\([^0-9]' base/proc.c runtime/container/spawn.c \
-	runtime/shim/worker.c image/jail.c
+	runtime/shim/worker.c image/jail.c image/rootless.c
 only '\bexit\([^0-9]' runtime/cli/main.c runtime/shim/main.c cgroups/systemd/main.c
 
 # never WHAT PATTERN: no source may match PATTERN.

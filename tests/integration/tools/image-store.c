@@ -7,6 +7,7 @@
  *   image NAME DIFFID...       an image of layers, with an empty manifest and config
  *   create ID [-r|-e] DIFFID...   a container's root file system (read-only, ephemeral)
  *   mount ID                   attach it: the path
+ *   with ID COMMAND...         attach it, then become COMMAND, which finds the path in $MERGED
  *   layers PATH DIFFID...      mount layers read-only at PATH
  *   unmount ID | remove ID | untag NAME | rmi NAME
  *   diff ID | commit ID | export-upper ID | export ID | tar PATH
@@ -28,6 +29,7 @@
 #include "image/layer.h"
 #include "image/overlay.h"
 #include "image/rootfs.h"
+#include "image/rootless.h"
 #include "image/store.h"
 
 #define LAYERS_MAX 600
@@ -139,6 +141,17 @@ static int do_mount(void)
 		return -1;
 	puts(path);
 	return 0;
+}
+
+static int do_with(void)
+{
+	char path[4096];
+
+	if (rootfs_attach(store, args[0], path, sizeof(path), &err) < 0)
+		return -1;
+	setenv("MERGED", path, 1);
+	execvp(args[1], args + 1);
+	return err_sys(&err, "exec \"%s\"", args[1]);
 }
 
 static int do_layers(void)
@@ -374,6 +387,7 @@ static const struct {
 	{ "gc", do_gc, 0 },
 	{ "fsck", do_fsck, 0 },
 	{ "time", do_time, 2 },
+	{ "with", do_with, 2 },
 };
 
 int main(int argc, char **argv)
@@ -382,7 +396,7 @@ int main(int argc, char **argv)
 
 	if (argc < 4)
 		return 2;
-	if (store_open(argv[1], true, &store, &err) < 0) {
+	if (rootless_enter(&err) < 0 || store_open(argv[1], true, &store, &err) < 0) {
 		fprintf(stderr, "image-store: %s\n", err.msg);
 		return 1;
 	}

@@ -113,13 +113,17 @@ sweep 'V1 DEL killed, then DEL' "$total" del_killed
 
 # the runtime with it: state directory, held network namespace and processes as well
 mk "$(args sleep 1000)"
-RUN=("$SKERRY" --root "$ROOT" run --detach --net one -p 8080:80 run1)
+RUN=("$SKERRY" --root "$ROOT" run --detach --net default -p 8080:80 run1)
 now_run() {
 	now
 	ls "$ROOT"
 	grep -o "$ROOT.*" /proc/self/mountinfo
-	pgrep -x sleep
+	leases default
+	pgrep -x 'sleep|dnsmasq'
 }
+"${RUN[@]}" >/dev/null 2>&1 </dev/null
+R delete --force run1
+eventually fails pgrep -x dnsmasq
 eval "$(declare -f same | sed '1s/same/same_run/; s/\bnow\b >/now_run >/; s/"$T\/base"/"$T\/base.run"/')"
 now_run >"$T/base.run"
 run_delete() {
@@ -131,7 +135,7 @@ run_fails() {
 	if grep -q 'status=0$' "$NTH_OUT"; then
 		R delete --force run1 && same_run
 	else
-		same_run || { R delete --force run1 && N gc one && same_run; }
+		same_run || { R delete --force run1 && N gc default && same_run; }
 	fi
 }
 "${RUN[@]}" >/dev/null 2>&1 </dev/null

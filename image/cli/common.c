@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "image/config.h"
 #include "image/manifest.h"
+#include "image/rootless.h"
 
 struct image_globals image_globals;
 
@@ -42,7 +43,8 @@ int common_store(bool create, struct store **ret, struct err *err)
 	} else if (store_default_path(path, sizeof(path), err) < 0) {
 		return -1;
 	}
-	if (store_open(path, create, ret, err) < 0)
+	/* an ordinary user's store has files of ids that only its own namespace maps */
+	if (rootless_enter(err) < 0 || store_open(path, create, ret, err) < 0)
 		return -1;
 	const char *form = getenv("SKERRY_LAYERS"); /* NOLINT(concurrency-mt-unsafe) */
 	if (image_globals.layers)

@@ -225,7 +225,9 @@ static int take_heredocs(struct parser *p, struct dockerfile_instruction *i, str
 		const char *word = at + 2;
 		bool tabs = *word == '-';
 		word += tabs;
-		char quote = *word == '"' || *word == '\'' ? *word : 0;
+		char quote = 0;
+		if (*word == '"' || *word == '\'')
+			quote = *word;
 		word += quote != 0;
 		size_t len = strspn(
 			word, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_");

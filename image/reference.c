@@ -230,7 +230,9 @@ void reference_format(const struct reference *r, char *dst, size_t size)
 
 void reference_format_short(const struct reference *r, char *dst, size_t size)
 {
-	bool hub = strcmp(r->domain, DEFAULT_DOMAIN) == 0;
+	/* "docker.io/host.name/x" without its beginning would be another registry's */
+	bool hub = strcmp(r->domain, DEFAULT_DOMAIN) == 0 &&
+		   !starts_with_domain(r->path, strcspn(r->path, "/"));
 	bool library = hub && str_starts(r->path, HUB_LIBRARY);
 	format(r, hub ? "" : r->domain, r->path + (library ? strlen(HUB_LIBRARY) : 0), dst, size);
 }

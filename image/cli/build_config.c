@@ -287,11 +287,9 @@ static int on_build(struct build *b, const struct dockerfile_instruction *i, str
 
 static int change(struct build *b, const struct dockerfile_instruction *i, struct err *err)
 {
-	struct config_process *c = b->now ? &b->now->config.config : NULL;
+	struct config_process *c = &b->now->config.config;
 	char *text;
 	switch (i->word) {
-	case DOCKERFILE_ARG:
-		return arg(b, i, err);
 	case DOCKERFILE_ENV:
 		return pairs(b, i, set_env, err);
 	case DOCKERFILE_LABEL:
@@ -325,6 +323,7 @@ static int change(struct build *b, const struct dockerfile_instruction *i, struc
 	case DOCKERFILE_MAINTAINER:
 		return expand(b, i->rest, &b->now->config.author, err);
 	case DOCKERFILE_ADD:
+	case DOCKERFILE_ARG:
 	case DOCKERFILE_COPY:
 	case DOCKERFILE_FROM:
 	case DOCKERFILE_RUN:
@@ -335,7 +334,7 @@ static int change(struct build *b, const struct dockerfile_instruction *i, struc
 
 int build_config(struct build *b, const struct dockerfile_instruction *i, struct err *err)
 {
-	if (change(b, i, err) < 0)
-		return -1;
-	return b->now && i->word != DOCKERFILE_ARG ? build_history(b, i->text, true, err) : 0;
+	if (i->word == DOCKERFILE_ARG)
+		return arg(b, i, err);
+	return change(b, i, err) < 0 ? -1 : build_history(b, i->text, true, err);
 }

@@ -173,6 +173,12 @@ static int execute(struct build *b, struct workspace *w, struct err *err)
 		       WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status));
 }
 
+static bool has_resolver(const struct workspace *w)
+{
+	AUTO_FD fd = beneath_open(w->root, "etc/resolv.conf", O_PATH | O_CLOEXEC, 0, 0);
+	return fd >= 0;
+}
+
 /* An empty file that was only there to mount the host's upon. */
 static void drop_resolver(const struct workspace *w, bool was_there)
 {
@@ -196,16 +202,14 @@ int build_run(struct build *b, const struct dockerfile_instruction *i, struct er
 		return build_history(b, i->text, false, err);
 	if (make_words(b, i, &words, err) < 0 || workspace_open(b, &w, err) < 0)
 		return -1;
-	AUTO_FD resolver = beneath_open(w.root, "etc/resolv.conf", O_PATH | O_CLOEXEC, 0, 0);
+	bool resolver = has_resolver(&w);
 	int rc = write_bundle(b, &w, &words, err);
 	if (rc == 0)
 		rc = execute(b, &w, err);
 	if (rc == 0) {
-		drop_resolver(&w, resolver >= 0);
-		resolver = fd_close(resolver);
+		drop_resolver(&w, resolver);
 		rc = workspace_commit(b, &w, err);
 	}
-	resolver = fd_close(resolver);
 	workspace_close(b, &w);
 	return rc < 0 ? -1 : build_history(b, i->text, false, err);
 }

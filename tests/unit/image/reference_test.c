@@ -68,4 +68,7 @@ TEST(the_short_form_leaves_out_what_everybody_knows)
 	CHECK_STR(text, "quay.io/x:latest");
 	reference_format_name(&r, text, sizeof(text));
 	CHECK_STR(text, "quay.io/x");
+	REQUIRE(reference_parse("docker.io/a.b/x", &r, NULL) == 0);
+	reference_format_short(&r, text, sizeof(text));
+	CHECK_STR(text, "docker.io/a.b/x:latest");
 }

@@ -394,6 +394,16 @@ void events_publish(struct events *e, const char *topic, const char *type,
 	advance(e);
 }
 
+void events_release(struct events *e)
+{
+	timer_stop(e->loop, &e->timer);
+	disconnect(e);
+	buf_release(&e->out);
+	buf_release(&e->in);
+	while (e->first)
+		drop_first(e);
+}
+
 bool events_are_out(const struct events *e)
 {
 	return !e->first;

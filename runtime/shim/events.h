@@ -37,6 +37,8 @@ void events_init(struct events *e, struct loop *loop, struct workers *workers);
 /* topic, for instance "/tasks/start", its type "TaskStart"; the message is encoded now. */
 void events_publish(struct events *e, const char *topic, const char *type,
 		    const struct wire_table *table, const void *message);
+/* Those that wait are lost. */
+void events_release(struct events *e);
 bool events_are_out(const struct events *e);
 struct timestamp timestamp_now(void);
 

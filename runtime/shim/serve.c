@@ -224,5 +224,8 @@ int serve(const struct serve_options *o, struct err *err)
 	s.timer.fired = unused_check;
 	timer_start(&s.loop, &s.timer, loop_now() + UNUSED_TIME);
 	shim_log(&s, "debug", "serving, pid %d", (int)getpid());
-	return loop_run(&s.loop, err);
+	if (loop_run(&s.loop, err) < 0)
+		return -1;
+	events_release(&s.events);
+	return 0;
 }

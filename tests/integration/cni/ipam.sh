@@ -210,5 +210,48 @@ check 'static: an address needs its prefix: code 7' refused 7 CIDR ADD static
 fixed
 check 'static: CHECK compares' eval 'add static && passes CHECK static && CONFIG=${CONFIG/10.10.0.1/10.10.0.3} && refused 999 10.10.0.3 CHECK static'
 
+# --- another's plugin -----------------------------------------------------------------------
+cat >"$PLUGINS/fake" <<FAKE
+#!/bin/sh
+echo "\$CNI_COMMAND \$CNI_CONTAINERID \$CNI_NETNS \$CNI_IFNAME \$CNI_ARGS" >>$T/fake.log
+cat >$T/fake.in
+echo noise >&2
+. $T/fake.do
+FAKE
+chmod +x "$PLUGINS/fake"
+logged() {
+	cat "$T/fake.log"
+	rm -f "$T/fake.log"
+}
+ID=c1
+CONFIG='{"cniVersion":"1.1.0","name":"net1","type":"bridge","ipam":{"type":"fake","key":[1]}}'
+cat >"$T/fake.do" <<'DO'
+[ $CNI_COMMAND != ADD ] || echo '{"cniVersion":"0.4.0","ips":[{"version":"4","address":"10.44.0.7/24","gateway":"10.44.0.1"}],"dns":{}}'
+DO
+check 'an IPAM plugin that is not ours is executed' eval 'ARGS="A=1;B=2" add bridge && is "10.44.0.7/24" "$(result .ips[0].address)" &&
+	is 10.44.0.7 "$(address a)"'
+check 'with the parameters of the call' is 'ADD c1 /run/netns/a eth0 A=1;B=2' "$(logged)"
+check 'and its configuration' is '{"type":"fake","key":[1]}' "$(jq -c .ipam "$T/fake.in")"
+check 'its noise is not in the result' jq -e .cniVersion "$T/result"
+check 'CHECK, STATUS and GC go to it' eval 'passes CHECK bridge && passes STATUS bridge && passes GC bridge &&
+	is "CHECK STATUS GC" "$(logged | cut -d" " -f1 | paste -sd" ")"'
+check 'DEL too' eval 'passes DEL bridge && is "DEL c1 /run/netns/a eth0 " "$(logged)"'
+CONFIG=$(jq -c 'del(.prevResult)' <<<"$CONFIG")
+cat >"$T/fake.do" <<'DO'
+[ $CNI_COMMAND = DEL ] || { echo '{"code":11,"msg":"none left","details":"try later"}'; exit 1; }
+DO
+check 'its error keeps the code and the words' refused 11 'fake: none left: try later' ADD bridge
+check 'after which it is asked to undo' is 'ADD DEL' "$(logged | cut -d' ' -f1 | paste -sd' ')"
+echo 'echo nonsense' >"$T/fake.do"
+check 'an answer that is no JSON: code 6' refused 6 fake ADD bridge
+echo 'echo "{\"cniVersion\":\"1.0.0\"}"' >"$T/fake.do"
+check 'an answer without addresses: code 7' refused 7 'missing IP config' ADD bridge
+echo 'exit 3' >"$T/fake.do"
+check 'a failure without words' refused 999 'plugin "fake" failed (status 3)' ADD bridge
+# shellcheck disable=SC2016
+echo 'kill -9 $$' >"$T/fake.do"
+check 'a death' refused 999 'plugin "fake" failed (signal 9)' ADD bridge
+check 'nothing is left inside' eval '! ip -n a link show eth0 2>/dev/null'
+
 plugin_end
 done_testing

@@ -39,6 +39,8 @@ const struct command cmd_logout =
 	IMAGE_COMMAND("logout", "[REGISTRY]", "forget the credentials for a registry");
 const struct command cmd_push =
 	IMAGE_COMMAND("push", "IMAGE [NAME]", "put an image into a registry");
+const struct command cmd_build =
+	IMAGE_COMMAND("build", "[CONTEXT]", "make an image as a Dockerfile says");
 const struct command cmd_commit =
 	IMAGE_COMMAND("commit", "CONTAINER [NAME]", "make an image of what a container changed");
 const struct command cmd_diff =

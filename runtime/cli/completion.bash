@@ -23,7 +23,7 @@ _skerry()
 	case $command in
 	'')
 		options='--root --log --log-format --log-level --debug --cgroup-manager --systemd-cgroup --rootless --criu --version --help'
-		ids='create start run exec state kill delete list ps pause resume update events wait mounts net device spec check features doctor pull push commit diff cp save load import export prune logs images rmi tag untag inspect history login logout search tags image help'
+		ids='create start run exec state kill delete list ps pause resume update events wait mounts net device spec check features doctor pull push build commit diff cp save load import export prune logs images rmi tag untag inspect history login logout search tags image help'
 		valued='--root|-r|--log|-l|--log-format|--log-level|--cgroup-manager|--rootless|--criu' ;;
 	create)
 		options='--bundle --config --console-socket --pidfd-socket --pid-file --preserve-fds --no-pivot --no-new-keyring --no-subreaper --net --publish --ip --mac-address --dns --dns-search --dns-option --add-host --pod --image --env --env-file --volume --mount --tmpfs --device --workdir --user --group-add --hostname --entrypoint --interactive --tty --rm --read-only --memory --memory-swap --cpus --cpu-shares --cpuset-cpus --pids --shm-size --ulimit --cap-add --cap-drop --security-opt --privileged --sysctl --label --stop-signal --pull --platform --store --help'
@@ -110,6 +110,9 @@ _skerry()
 		options='--help'
 		valued='''' ;;
 	push)
+		options='--help'
+		valued='''' ;;
+	build)
 		options='--help'
 		valued='''' ;;
 	commit)

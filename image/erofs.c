@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* erofs.c - an EROFS index over a tar that stays as it is
  *
- *   [0, 128)      our own head (erofs.h)       \  written last, in one piece
- *   [1024, 1152)  EROFS superblock             /
+ *   [0, 128)      our own head (erofs.h) with the digest of head and index
+ *   [1024, 1152)  EROFS superblock; it and the head are written last
  *   [4096, ..)    the tar, byte for byte
  *   extra         sparse files written out (with real holes)
  *   meta          inodes, each followed by its xattrs and, where it fits in the
@@ -27,6 +27,7 @@
 #include <unistd.h>
 
 #include "base/buf.h"
+#include "image/digest.h"
 
 #define BLOCK_BITS   9
 #define BLOCK	     512
@@ -54,7 +55,8 @@ enum {
 	HEAD_ROOT_MODE = 44,
 	HEAD_ROOT_UID = 48,
 	HEAD_ROOT_GID = 52,
-	HEAD_LENGTH = 56
+	HEAD_LENGTH = 56,
+	HEAD_DIGEST = 64, /* of head and index, this field being zero: 64 hex digits */
 };
 
 static void put16(unsigned char *p, uint16_t v)
@@ -589,11 +591,28 @@ static void list_implied(const struct tree_inode *dir, struct buf *path, struct 
 	}
 }
 
+/* Of a head whose own field is zero and the index from `meta` to `end`. */
+static int index_digest(int fd, const unsigned char head[EROFS_TAR_OFFSET], uint64_t meta,
+			uint64_t end, struct digest *ret, struct err *err)
+{
+	struct digest index;
+	struct hash h;
+
+	if (digest_of_file(fd, meta, end - meta, DIGEST_SHA256, &index, err) < 0)
+		return -1;
+	hash_init(&h, DIGEST_SHA256);
+	hash_update(&h, head, EROFS_TAR_OFFSET);
+	hash_update(&h, index.text, strlen(index.text));
+	hash_final(&h, ret);
+	return 0;
+}
+
 static int write_head(const struct index *x, const struct erofs_head *head,
 		      const unsigned char uuid[16], struct err *err)
 {
 	unsigned char block[EROFS_TAR_OFFSET] = { 0 };
 	unsigned char *sb = block + SUPERBLOCK;
+	struct digest digest;
 	uint64_t end = x->meta + round_up(x->meta_size, BLOCK) + x->data_size;
 
 	memcpy(block, HEAD_MAGIC, strlen(HEAD_MAGIC));
@@ -613,6 +632,10 @@ static int write_head(const struct index *x, const struct erofs_head *head,
 	put32(sb + 40, (uint32_t)(x->meta / BLOCK));
 	put32(sb + 44, (uint32_t)(x->meta / BLOCK)); /* no shared xattrs */
 	memcpy(sb + 48, uuid, 16);
+	if (index_digest(x->fd, block, x->meta, head->implied_offset + head->implied_size, &digest,
+			 err) < 0)
+		return -1;
+	memcpy(block + HEAD_DIGEST, digest_hex(&digest), DIGEST_SHA256_HEX);
 	return write_at(x->fd, block, sizeof(block), 0) < 0 ? err_sys(err, "write layer") : 0;
 }
 
@@ -710,5 +733,30 @@ int erofs_read_head(int fd, struct erofs_head *ret, struct err *err)
 	    h.implied_size > (uint64_t)st.st_size - h.implied_offset)
 		return err_set(err, EBADMSG, "a layer file that is cut off");
 	*ret = h;
+	return 0;
+}
+
+int erofs_verify_index(int fd, struct err *err)
+{
+	unsigned char block[EROFS_TAR_OFFSET];
+	char said[DIGEST_SHA256_HEX];
+	struct erofs_head head;
+	struct digest digest;
+	uint64_t meta;
+
+	if (erofs_read_head(fd, &head, err) < 0)
+		return -1;
+	if (pread(fd, block, sizeof(block), 0) != (ssize_t)sizeof(block))
+		return err_set(err, EBADMSG, "a layer file that is cut off");
+	memcpy(said, block + HEAD_DIGEST, sizeof(said));
+	memset(block + HEAD_DIGEST, 0, sizeof(said));
+	meta = (uint64_t)get32(block + SUPERBLOCK + 40) * BLOCK;
+	if (meta > head.implied_offset)
+		return err_set(err, EBADMSG, "the layer's head is damaged");
+	if (index_digest(fd, block, meta, head.implied_offset + head.implied_size, &digest, err) <
+	    0)
+		return -1;
+	if (memcmp(said, digest_hex(&digest), sizeof(said)) != 0)
+		return err_set(err, EBADMSG, "the layer's index is damaged");
 	return 0;
 }

@@ -37,5 +37,8 @@ int erofs_write_index(int fd, struct tree *tree, struct erofs_head *head,
 int erofs_write_empty(int fd, struct err *err);
 /* Reads our part of the head and checks that it fits the file. */
 int erofs_read_head(int fd, struct erofs_head *ret, struct err *err);
+/* Are head and index as they were written?  (The diffID covers the tar alone.)  0, or -1 with
+ * err->code EBADMSG. */
+int erofs_verify_index(int fd, struct err *err);
 
 #endif

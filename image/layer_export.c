@@ -226,7 +226,7 @@ static int digest_stored(const struct stored *l, enum digest_algorithm algorithm
 	struct hash h;
 
 	if (l->form == STORE_FORM_EROFS) {
-		if (info_of(l, &info, err) < 0)
+		if (erofs_verify_index(l->file, err) < 0 || info_of(l, &info, err) < 0)
 			return -1;
 		return digest_of_file(l->file, EROFS_TAR_OFFSET, info.size, algorithm, ret, err);
 	}

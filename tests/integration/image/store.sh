@@ -46,6 +46,11 @@ $(cat "$T/b") host:5000/b@x:1" "$(S images | LC_ALL=C sort -k2)"
 	check "$FORM: fsck says what the image lacks" has "$(S fsck)" "layer \"$one\" is missing"
 	check "$FORM: it can be brought again" prints "$one" Q import "$D/one.tar.gz"
 	check "$FORM: and all is well" prints 'problems 0' S fsck
+	if [ $FORM = erofs ]; then
+		printf X | dd of="$victim" bs=1 seek=$(($(stat -c %s "$D/one.tar") + 4096 + 40)) conv=notrunc status=none
+		check "$FORM: a changed byte of the index is found as well" has "$(S fsck repair)" 'index is damaged'
+		Q import "$D/one.tar.gz" >/dev/null
+	fi
 
 	# two at once
 	for i in 1 2 3; do Q import "$D/two.tar.gz" >"$T/par.$i" & done

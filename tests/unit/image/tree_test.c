@@ -193,6 +193,13 @@ TEST(a_file_without_our_head_is_no_layer)
 	CHECK_INT(erofs_read_head(fd, &head, NULL), -1);
 	REQUIRE(erofs_write_empty(fd, NULL) == 0);
 	CHECK_INT(erofs_read_head(fd, &head, NULL), 0);
+	CHECK_INT(erofs_verify_index(fd, NULL), 0);
+	REQUIRE(pwrite(fd, "\x01", 1, 4096 + 5) == 1); /* the root's mode */
+	CHECK_INT(erofs_verify_index(fd, NULL), -1);
+	REQUIRE(pwrite(fd, "\x41", 1, 4096 + 5) == 1);
+	CHECK_INT(erofs_verify_index(fd, NULL), 0);
+	REQUIRE(pwrite(fd, "\x01", 1, 1024 + 60) == 1); /* the superblock */
+	CHECK_INT(erofs_verify_index(fd, NULL), -1);
 	REQUIRE(pwrite(fd, "\xff\xff\xff\xff\xff\xff\xff\x7f", 8, 8) == 8);
 	CHECK_INT(erofs_read_head(fd, &head, NULL), -1);
 }

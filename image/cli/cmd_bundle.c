@@ -23,6 +23,7 @@
 struct bundle_flags {
 	struct create_words words; /* first: the rows of `skerry run` store here */
 	const char *marker;
+	bool host_network;
 };
 
 static const struct option rows[] = {
@@ -31,6 +32,10 @@ static const struct option rows[] = {
 	  .offset = offsetof(struct bundle_flags, marker),
 	  .value = "FILE",
 	  .help = "names the store as long as the bundle exists" },
+	{ .name = "host-network",
+	  .kind = OPTION_FLAG,
+	  .offset = offsetof(struct bundle_flags, host_network),
+	  .help = "without a network namespace" },
 };
 
 struct made {
@@ -186,6 +191,7 @@ static int write_config(struct made *m, const struct bundle_flags *f,
 		.words = args->v + 1,
 		.n_words = (size_t)args->n - 1,
 		.root = root,
+		.host_network = f->host_network,
 		.poststop = { m->self, "--store", store_path(m->store), "unbundle", id, f->marker },
 	};
 	if (bundle_process(&b, err) < 0 || bundle_caps(&b, err) < 0 || bundle_mounts(&b, err) < 0 ||

@@ -13,6 +13,7 @@
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -24,9 +25,8 @@
 #define HELPER	    "skerry-image"
 #define MARKERS	    ".images"
 #define STATE_ROOT  "/run/skerry"
-#define WORDS_FIXED 6
+#define WORDS_FIXED 7
 #define WATCH_MS    5
-#define SETTLE_MS   50
 
 /* Beside this program, else where it is installed. */
 static int find_helper(char path[PATH_MAX], struct err *err)
@@ -100,7 +100,7 @@ static int run_helper(char *const *argv, struct buf *out, struct err *err)
 static int make_bundle(struct cli *cli, const struct create_words *words,
 		       const struct option_args *args, struct image_run *run, struct err *err)
 {
-	static char verb[] = "bundle", end[] = "--";
+	static char verb[] = "bundle", end[] = "--", network[] = "--host-network";
 	char path[PATH_MAX], marker[PATH_MAX];
 	struct option_list options = { 0 };
 	AUTO_BUF out;
@@ -117,6 +117,9 @@ static int make_bundle(struct cli *cli, const struct create_words *words,
 	argv[at++] = path;
 	argv[at++] = verb;
 	argv[at++] = mark;
+	/* its sysctls would be the host's */
+	if (words->net.networks.n > 0 && str_eq(words->net.networks.v[0], "host"))
+		argv[at++] = network;
 	for (size_t i = 0; i < options.n; i++)
 		argv[at++] = options.v[i];
 	argv[at++] = end;
@@ -225,13 +228,19 @@ static int watch(void *data)
 	return status;
 }
 
+/* Has the container's process become its program?  Until then it is this one. */
 static bool has_begun(struct cli *cli, const char *id)
 {
 	struct skerry_state st;
+	struct stat own, its;
+	char exe[64];
 
 	if (skerry_state(cli->skerry, id, &st, NULL) < 0)
 		return false;
-	bool begun = st.status == SKERRY_RUNNING || st.status == SKERRY_STOPPED;
+	bool begun = st.status == SKERRY_RUNNING &&
+		     str_format(exe, sizeof(exe), "/proc/%d/exe", (int)st.pid) == 0 &&
+		     stat(exe, &its) == 0 && stat("/proc/self/exe", &own) == 0 &&
+		     (its.st_dev != own.st_dev || its.st_ino != own.st_ino);
 	skerry_state_release(&st);
 	return begun;
 }
@@ -249,8 +258,7 @@ int image_run_watched(struct cli *cli, const struct image_run *run,
 		struct pollfd ended = { .fd = end, .events = POLLIN };
 		if (poll(&ended, 1, WATCH_MS) > 0)
 			break;
-		/* a program that can't be executed ends right behind the start */
-		if (has_begun(cli, run->id) && poll(&ended, 1, SETTLE_MS) == 0)
+		if (has_begun(cli, run->id))
 			return 0;
 	}
 	if (fd_read_full(end, &status, sizeof(status)) == (ssize_t)sizeof(status) && status >= 0)

@@ -67,6 +67,7 @@ check '--sysctl' prints 40000 inside --sysctl net.ipv4.tcp_fin_timeout=40000 'ca
 check '--shm-size' shows size=4096k inside --shm-size 4m 'cat /proc/mounts'
 check '--device' prints '1,7' inside --device /dev/full:/dev/mine 'stat -c %t,%T /dev/mine'
 check '--label becomes an annotation' eval 'R create --image bb --label my=label r2 && R state r2 | jq -e ".annotations.my == \"label\" and .annotations.k == \"v\"" && R delete --force r2'
+check '--net host: no sysctl of the host is touched' eval 'before=$(cat /proc/sys/net/ipv4/ip_unprivileged_port_start); R run --net host --image bb r1 && is "$before" "$(cat /proc/sys/net/ipv4/ip_unprivileged_port_start)"'
 check 'standard input is empty' prints '' eval 'echo x | inside cat'
 check '--interactive leaves it open' prints x eval 'echo x | inside -i cat'
 check 'nothing is left' gone_bundle

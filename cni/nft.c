@@ -30,10 +30,12 @@
 #define ATTEMPTS      8
 #define PARTS_MAX     8 /* of a plan */
 #define PLANS_MAX     4
+#define PUZZLED_MAX   3
 
 /* What is known about a plan after an attempt. */
 struct progress {
 	bool missing[PARTS_MAX]; /* make this part */
+	int puzzled; /* how often something was missing that then was there */
 	bool looked; /* for elements that are there: the two below */
 	struct nft_element
 		*old; /* those of the same owner, deleted before the new ones are added */
@@ -432,7 +434,8 @@ static int learn(struct nft *nft, const struct nft_plan *plan, struct progress *
 		return name_old(nft, plan, progress, err);
 	if (code == ENOENT && op->kind == OP_ADD) {
 		name_parts(nft, plan, progress);
-		if (has_missing(progress, plan->n_parts))
+		/* none is missing: another process made them since, or it is something else */
+		if (has_missing(progress, plan->n_parts) || progress->puzzled++ < PUZZLED_MAX)
 			return 0;
 	}
 	errno = code;

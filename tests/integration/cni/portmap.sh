@@ -139,6 +139,26 @@ check 'GC keeps what is valid' eval 'gc a b && says web-a world TCP 192.0.2.1 80
 check 'GC removes what is not' eval 'gc b && silent world TCP 192.0.2.1 8080 && lacks "$(nft list ruleset)" "tcp . 8080"'
 check 'STATUS' passes STATUS portmap "$(jq -c 'del(.prevResult)' <<<"$CONFIG")"
 
+# --- at once -------------------------------------------------------------------------------------------
+crowd() { # crowd VERB PORTS: 24 containers' calls at the same time, the ports counted up from $2 when $3 is 1
+	local i calls=()
+	for i in $(seq 24); do
+		(chain a "\"type\":\"portmap\",\"runtimeConfig\":{\"portMappings\":[{\"hostPort\":$(($2 + i * $3)),\"containerPort\":80}]}"
+			ID=crowd$i plugin "$1" portmap && echo good) &
+		calls+=($!)
+	done
+	wait "${calls[@]}"
+}
+for try in 1 2 3; do
+	nft flush ruleset
+	check "24 at once, the tables not there yet ($try)" is 24 "$(crowd ADD 9000 1 | grep -c good)"
+	check '  the rules are made once' is 2 "$(nft list table ip skerry_portmap | grep -c 'jump dn')"
+	check '  24 go at once' eval 'is 24 "$(crowd DEL 9000 1 | grep -c good)" && lacks "$(nft list map ip skerry_portmap ports)" tcp'
+done
+check '24 want the same port: one gets it' is 1 "$(crowd ADD 9000 0 | grep -c good)"
+chain b '"type":"portmap"'
+gc a b
+
 # --- cost: the same with 1, 1,000 and 10,000 mappings --------------------------------------------------
 fill() { # fill FROM TO: mappings of another container, 1,000 a call
 	local from=$1

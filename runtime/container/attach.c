@@ -289,10 +289,15 @@ void attach_init(struct attach *a)
 	buf_init(&a->request);
 }
 
-void attach_release(struct attach *a)
+void attach_let_go(struct attach *a)
 {
 	while (a->n_held)
 		(void)fd_close(a->held[--a->n_held]);
+}
+
+void attach_release(struct attach *a)
+{
+	attach_let_go(a);
 	a->netns = fd_close(a->netns);
 	buf_release(&a->request);
 }

@@ -28,6 +28,8 @@ void attach_init(struct attach *a);
  * root file system.  Nothing asked for: nothing done. */
 int attach_make(struct runtime *rt, const char *id, const struct skerry_create_options *o,
 		struct spec *spec, struct attach *ret, struct err *err);
+/* Once the plan has opened the namespaces to join: the init must not inherit ours. */
+void attach_let_go(struct attach *a);
 void attach_release(struct attach *a);
 /* network.json and the files to be mounted. */
 int attach_save(const struct attach *a, int dir, struct err *err);

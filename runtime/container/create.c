@@ -175,7 +175,10 @@ static int make_plan(struct create *c, struct err *err)
 	process_warn(&c->plan.process, c->rt);
 	if (c->plan.process.terminal && c->mode == CREATE_AND_START && !c->o->console_socket)
 		process_take_size(&c->plan.process);
-	return plan_open_namespaces(&c->plan, err);
+	if (plan_open_namespaces(&c->plan, err) < 0)
+		return -1;
+	attach_let_go(&c->attach);
+	return 0;
 }
 
 static int reserve_state(struct create *c, struct err *err)

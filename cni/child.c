@@ -31,7 +31,7 @@ static int find_default(const struct route *route, void *data, struct err *err)
 }
 
 /* The interface of the default route, of IPv4 first. */
-static int default_master(struct rtnl *r, struct link *ret, struct err *err)
+int child_default_master(struct rtnl *r, struct link *ret, struct err *err)
 {
 	static const int families[] = { AF_INET, AF_INET6 };
 	int oif = 0, found;
@@ -56,7 +56,7 @@ static int find_master(struct cni_call *call, const struct child *child, struct 
 	if (!r)
 		return -1;
 	if (!child->master)
-		return default_master(r, ret, err);
+		return child_default_master(r, ret, err);
 	if (link_get(r, child->master, ret, err) < 0)
 		return err_wrap(err, "failed to lookup master \"%s\"", child->master);
 	return 0;

@@ -13,6 +13,7 @@
 
 #include "base/err.h"
 #include "cni/ip.h"
+#include "cni/link.h"
 #include "cni/rtnl.h"
 #include "cni/skel.h"
 
@@ -32,6 +33,8 @@ struct child {
 	uint32_t extra; /* for put() */
 };
 
+/* The interface of the default route, of IPv4 first; CNI code 7 when there is none. */
+int child_default_master(struct rtnl *r, struct link *ret, struct err *err);
 int child_add(struct cni_call *call, const struct child *child, struct err *err);
 int child_del(struct cni_call *call, struct err *err);
 int child_check(struct cni_call *call, const struct child *child, struct err *err);

@@ -35,6 +35,7 @@
 /* Places in a hook, as nft(8) names them (linux/netfilter_ipv4.h, which doesn't go together with
  * netinet/in.h). */
 #define NFT_PRIORITY_RAW	 (-300)
+#define NFT_PRIORITY_MANGLE	 (-150)
 #define NFT_PRIORITY_DNAT	 (-100)
 #define NFT_PRIORITY_FILTER	 0
 #define NFT_PRIORITY_SNAT	 100
@@ -88,6 +89,7 @@ void nft_key_ifname(struct nft_element *e, const char *name);
 void nft_key_mac(struct nft_element *e, const struct mac *mac);
 void nft_data_addr(struct nft_element *e, const struct ip *ip);
 void nft_data_u16(struct nft_element *e, uint16_t v);
+void nft_data_classid(struct nft_element *e, uint32_t v); /* host order, as in linux/pkt_sched.h */
 
 /* What an element has as its comment: the attachment that wants it.  Written
  * out where it fits, else hashed: "NETWORK ID IFNAME". */

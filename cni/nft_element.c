@@ -79,6 +79,11 @@ void nft_data_u16(struct nft_element *e, uint16_t v)
 	put(e->data, &e->data_len, sizeof(e->data), &v, sizeof(v));
 }
 
+void nft_data_classid(struct nft_element *e, uint32_t v)
+{
+	put(e->data, &e->data_len, sizeof(e->data), &v, sizeof(v));
+}
+
 void nft_owner(char dst[NFT_OWNER], const char *network, const char *container_id,
 	       const char *ifname)
 {

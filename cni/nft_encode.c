@@ -207,6 +207,7 @@ static void load_expr(struct nftnl_expr *e, const struct nft_step *step)
 	case NFT_STEP_DNAT:
 	case NFT_STEP_COUNTER:
 	case NFT_STEP_XT_CONNTRACK:
+	case NFT_STEP_SET_META:
 		break;
 	}
 }
@@ -279,6 +280,10 @@ static void use_expr(struct nftnl_expr *e, const struct nft_step *step, enum nft
 	case NFT_STEP_XT_CONNTRACK:
 		xt_conntrack_expr(e, step->key);
 		break;
+	case NFT_STEP_SET_META:
+		nftnl_expr_set_u32(e, NFTNL_EXPR_META_KEY, step->key);
+		nftnl_expr_set_u32(e, NFTNL_EXPR_META_SREG, reg(step->reg));
+		break;
 	case NFT_STEP_MASQUERADE:
 	case NFT_STEP_COUNTER:
 		break;
@@ -295,6 +300,7 @@ int nft_encode_rule(struct nlmsghdr *h, enum nft_family family, const char *tabl
 		[NFT_STEP_LOOKUP] = "lookup",	[NFT_STEP_VERDICT] = "immediate",
 		[NFT_STEP_MASQUERADE] = "masq", [NFT_STEP_DNAT] = "nat",
 		[NFT_STEP_COUNTER] = "counter", [NFT_STEP_XT_CONNTRACK] = "match",
+		[NFT_STEP_SET_META] = "meta",
 	};
 	struct nft_steps steps;
 	struct nftnl_rule *rule;

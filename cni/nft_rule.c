@@ -499,6 +499,31 @@ static int dnat_statement(struct reader *r)
 	return 0;
 }
 
+/* meta priority set KEY... map @MAP */
+static int meta_statement(struct reader *r)
+{
+	const struct key *first, *last;
+	struct nft_step *lookup, *set;
+	size_t n;
+
+	if (!accept_word(r, "priority") || !accept_word(r, "set"))
+		return complain(r, "no \"priority set\"");
+	first = accept_key(r);
+	if (!first)
+		return complain(r, "no key");
+	if (load_keys(r, first, &last, &n) < 0)
+		return -1;
+	if (!accept_word(r, "map"))
+		return complain(r, "no \"map\"");
+	lookup = lookup_step(r);
+	set = add_step(r, NFT_STEP_SET_META, 0);
+	if (!lookup || !set)
+		return -1;
+	lookup->to_data = true;
+	set->key = NFT_META_PRIORITY;
+	return 0;
+}
+
 static int verdict_statement(struct reader *r, const struct named *verdict)
 {
 	struct nft_step *step = add_step(r, NFT_STEP_VERDICT, 0);
@@ -538,6 +563,8 @@ static int statement(struct reader *r)
 		return verdict_statement(r, verdict);
 	if (strcmp(r->word, "dnat") == 0)
 		return dnat_statement(r);
+	if (strcmp(r->word, "meta") == 0)
+		return meta_statement(r);
 	if (strcmp(r->word, "xt") == 0)
 		return xt_statement(r);
 	if (strcmp(r->word, "masquerade") == 0)
@@ -570,6 +597,7 @@ static const struct {
 } types[] = {
 	{ "ipv4_addr", 7, 4 },	 { "ipv6_addr", 8, 16 },	   { "ether_addr", 9, MAC_BYTES },
 	{ "inet_proto", 12, 1 }, { "inet_service", 13, PORT_LEN }, { "ifname", 41, IFNAMSIZ },
+	{ "classid", 23, 4 },
 };
 
 static int type_part(const char *name, enum nft_family family, struct nft_type *type)

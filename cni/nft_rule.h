@@ -8,6 +8,7 @@
  *	           KEY [. KEY]... [!=] @SET
  *	           KEY [. KEY]... vmap @MAP
  *	           dnat to KEY [. KEY]... map @MAP      addr . inet_service
+ *	           meta priority set KEY [. KEY]... map @MAP     classid: for the queueing discipline
  *	           xt conntrack STATE[,STATE]...       as iptables writes --ctstate
  *	           masquerade | accept | drop | return | jump CHAIN | goto CHAIN | counter
  *	KEY:       ip|ip6 saddr|daddr, th|tcp|udp|sctp sport|dport, meta l4proto, iifname, oifname,
@@ -43,6 +44,7 @@ enum nft_step_kind {
 	NFT_STEP_DNAT,
 	NFT_STEP_COUNTER,
 	NFT_STEP_XT_CONNTRACK,
+	NFT_STEP_SET_META,
 };
 
 /* One expression of a rule.  Registers are numbered in units of four bytes from 0. */

@@ -16,6 +16,7 @@
 
 #define INGRESS_HANDLE	0xffff0000U
 #define LIMIT_HANDLE	0x00010000U /* "1:" */
+#define SENT_PARENT	TC_H_MAKE(TC_H_CLSACT, TC_H_MIN_EGRESS)
 #define FILTER_PRIORITY 1U
 #define FIRST_ACTION	1 /* attributes of a list of actions are numbered from 1 */
 #define RATE32_MAX	0xffffffffU
@@ -65,15 +66,13 @@ static void put_mirred(struct rtnl *r, int to)
 	rtnl_nest_end(r);
 }
 
-void tc_redirect(struct rtnl *r, int from, int to)
+/* The discipline that filters hang on, and the filter that matches all. */
+static void redirect(struct rtnl *r, const struct tcmsg *qdisc, const char *kind, uint32_t parent,
+		     int to)
 {
-	const struct tcmsg qdisc = { .tcm_family = AF_UNSPEC,
-				     .tcm_ifindex = from,
-				     .tcm_handle = INGRESS_HANDLE,
-				     .tcm_parent = TC_H_INGRESS };
 	const struct tcmsg filter = { .tcm_family = AF_UNSPEC,
-				      .tcm_ifindex = from,
-				      .tcm_parent = INGRESS_HANDLE,
+				      .tcm_ifindex = qdisc->tcm_ifindex,
+				      .tcm_parent = parent,
 				      .tcm_info =
 					      TC_H_MAKE(FILTER_PRIORITY << 16, htons(ETH_P_ALL)) };
 	const struct tc_u32_sel sel = { .flags = TC_U32_TERMINAL, .nkeys = 1 };
@@ -81,10 +80,10 @@ void tc_redirect(struct rtnl *r, int from, int to)
 		0
 	}; /* an empty mask matches all */
 
-	begin(r, RTM_NEWQDISC, NLM_F_CREATE | NLM_F_REPLACE, &qdisc, "redirect what is received");
-	rtnl_put_string(r, TCA_KIND, "ingress");
+	begin(r, RTM_NEWQDISC, NLM_F_CREATE | NLM_F_REPLACE, qdisc, "redirect packets");
+	rtnl_put_string(r, TCA_KIND, kind);
 	rtnl_end(r);
-	begin(r, RTM_NEWTFILTER, NLM_F_CREATE | NLM_F_EXCL, &filter, "redirect what is received");
+	begin(r, RTM_NEWTFILTER, NLM_F_CREATE | NLM_F_EXCL, &filter, "redirect packets");
 	rtnl_put_string(r, TCA_KIND, "u32");
 	rtnl_nest(r, TCA_OPTIONS);
 	memcpy(all, &sel, sizeof(sel));
@@ -92,6 +91,26 @@ void tc_redirect(struct rtnl *r, int from, int to)
 	put_mirred(r, to);
 	rtnl_nest_end(r);
 	rtnl_end(r);
+}
+
+void tc_redirect(struct rtnl *r, int from, int to)
+{
+	const struct tcmsg qdisc = { .tcm_family = AF_UNSPEC,
+				     .tcm_ifindex = from,
+				     .tcm_handle = INGRESS_HANDLE,
+				     .tcm_parent = TC_H_INGRESS };
+
+	redirect(r, &qdisc, "ingress", INGRESS_HANDLE, to);
+}
+
+void tc_redirect_sent(struct rtnl *r, int from, int to)
+{
+	const struct tcmsg qdisc = { .tcm_family = AF_UNSPEC,
+				     .tcm_ifindex = from,
+				     .tcm_handle = INGRESS_HANDLE,
+				     .tcm_parent = TC_H_CLSACT };
+
+	redirect(r, &qdisc, "clsact", SENT_PARENT, to);
 }
 
 static void delete_qdisc(struct rtnl *r, int index, uint32_t parent, uint32_t handle)
@@ -191,11 +210,11 @@ static int read_redirect(const struct nlmsghdr *h, void *data, struct err *err)
 	return 0;
 }
 
-int tc_redirect_find(struct rtnl *r, int from, int *ret_to, struct err *err)
+static int find_redirect(struct rtnl *r, int from, uint32_t parent, int *ret_to, struct err *err)
 {
 	const struct tcmsg message = { .tcm_family = AF_UNSPEC,
 				       .tcm_ifindex = from,
-				       .tcm_parent = INGRESS_HANDLE };
+				       .tcm_parent = parent };
 	struct found found = { 0 };
 
 	begin(r, RTM_GETTFILTER, NLM_F_DUMP, &message, "look at the filters");
@@ -205,4 +224,14 @@ int tc_redirect_find(struct rtnl *r, int from, int *ret_to, struct err *err)
 	if (found.is)
 		*ret_to = found.to;
 	return found.is;
+}
+
+int tc_redirect_find(struct rtnl *r, int from, int *ret_to, struct err *err)
+{
+	return find_redirect(r, from, INGRESS_HANDLE, ret_to, err);
+}
+
+int tc_redirect_sent_find(struct rtnl *r, int from, int *ret_to, struct err *err)
+{
+	return find_redirect(r, from, SENT_PARENT, ret_to, err);
 }

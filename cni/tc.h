@@ -24,6 +24,8 @@ void tc_limit(struct rtnl *r, int index, const struct tc_rate *rate);
 /* What interface `from` receives is sent out by `to` first, where a limit applies, and received
  * after that. */
 void tc_redirect(struct rtnl *r, int from, int to);
+/* What `from` is about to send goes through `to` first.  tc_redirect_delete() ends it. */
+void tc_redirect_sent(struct rtnl *r, int from, int to);
 /* Back to what the kernel gives an interface; absent is success. */
 void tc_limit_delete(struct rtnl *r, int index);
 void tc_redirect_delete(struct rtnl *r, int from);
@@ -32,5 +34,6 @@ void tc_redirect_delete(struct rtnl *r, int from);
 int tc_limit_find(struct rtnl *r, int index, struct tc_rate *ret, struct err *err);
 /* Where what it receives goes to: 1, 0 nowhere, -1 with err. */
 int tc_redirect_find(struct rtnl *r, int from, int *ret_to, struct err *err);
+int tc_redirect_sent_find(struct rtnl *r, int from, int *ret_to, struct err *err);
 
 #endif

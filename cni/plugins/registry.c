@@ -19,6 +19,7 @@ const struct cni_plugin *const cni_plugins[] = {
 	&cni_plugin_portmap,
 	&cni_plugin_ptp,
 	&cni_plugin_sbr,
+	&cni_plugin_shape,
 	&cni_plugin_static,
 	&cni_plugin_tap,
 	&cni_plugin_tuning,

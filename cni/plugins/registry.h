@@ -25,6 +25,7 @@ extern const struct cni_plugin cni_plugin_macvlan;
 extern const struct cni_plugin cni_plugin_portmap;
 extern const struct cni_plugin cni_plugin_ptp;
 extern const struct cni_plugin cni_plugin_sbr;
+extern const struct cni_plugin cni_plugin_shape;
 extern const struct cni_plugin cni_plugin_static;
 extern const struct cni_plugin cni_plugin_tap;
 extern const struct cni_plugin cni_plugin_tuning;

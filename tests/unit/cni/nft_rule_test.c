@@ -166,3 +166,16 @@ TEST(the_match_of_iptables_knows_states)
 	CHECK_INT(parse("xt limit 3", NFT_IP), -1);
 	CHECK_INT(parse("xt conntrack maybe", NFT_IP), -1);
 }
+
+TEST(a_packet_gets_its_class_from_a_map)
+{
+	REQUIRE(parse("meta priority set oifname . iifname . ip saddr map @members", NFT_IP) == 0);
+	REQUIRE(steps.n == 5);
+	CHECK_INT(steps.v[2].reg, 8);
+	CHECK_INT(steps.v[3].kind, NFT_STEP_LOOKUP);
+	CHECK(steps.v[3].to_data && !steps.v[3].to_verdict);
+	CHECK_INT(steps.v[4].kind, NFT_STEP_SET_META);
+	CHECK_INT(parse("meta priority set 5", NFT_IP), -1);
+	CHECK_INT(parse("meta priority iifname map @m", NFT_IP), -1);
+	CHECK_INT(parse("meta priority set iifname vmap @m", NFT_IP), -1);
+}

@@ -169,6 +169,18 @@ static int make_cwd(int root, const char *cwd, struct err *err)
 	return made < 0 ? err_sys(err, "make the working directory \"%s\"", cwd) : 0;
 }
 
+/* Directories that the image calls volumes are part of the container's upper layer, unless one is
+ * mounted there. */
+static int make_volumes(int root, const struct config_keys *volumes, struct err *err)
+{
+	for (size_t i = 0; i < volumes->n; i++) {
+		AUTO_FD made = beneath_make_dir(root, volumes->v[i].key, 0755);
+		if (made < 0)
+			return err_sys(err, "make the volume \"%s\"", volumes->v[i].key);
+	}
+	return 0;
+}
+
 static int write_config(struct made *m, const struct bundle_flags *f,
 			const struct option_args *args, struct err *err)
 {
@@ -196,6 +208,7 @@ static int write_config(struct made *m, const struct bundle_flags *f,
 	};
 	if (bundle_process(&b, err) < 0 || bundle_caps(&b, err) < 0 || bundle_mounts(&b, err) < 0 ||
 	    bundle_limits(&b, err) < 0 || make_cwd(root, b.cwd, err) < 0 ||
+	    make_volumes(root, &m->config.config.volumes, err) < 0 ||
 	    bundle_write(&b, &text, err) < 0)
 		return -1;
 	if (str_format(path, sizeof(path), "%s/config.json", m->dir) < 0 ||

@@ -25,6 +25,7 @@ check 'the status is the program'"'"'s' status 7 inside 'exit 7'
 check 'the working directory is the image'"'"'s' prints /data inside pwd
 check 'the user, with groups of the image' prints 'uid=1000(app) gid=1000(app) groups=2000(extra)' inside id
 check 'the environment' prints b inside 'echo $A'
+check 'the volumes of the image are there' inside 'test -d /vol'
 check 'HOME is that of passwd' prints /home/app inside 'echo $HOME'
 check 'the host name is the ID' prints r1 inside hostname
 check 'run --store' eval 'I --store "$T/store2" load -q -i "$LAYOUT" && prints hello R run --store "$T/store2" --image bb r1'

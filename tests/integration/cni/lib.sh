@@ -9,7 +9,6 @@
 . "$(dirname "${BASH_SOURCE[0]}")/../lib.sh"
 
 NET=$BUILD/skerry-net
-# shellcheck disable=SC2034 # for who includes this
 # shellcheck disable=SC2034 # of the tests
 PEERS=/usr/lib/cni
 export CONF=/etc/cni/net.d

@@ -255,6 +255,10 @@ static int place_systemd(const struct cgroup_host *h, const char *id, const char
 		return -1;
 	if (p->user_bus && append_user_manager(h, p->path, sizeof(p->path), err) < 0)
 		return -1;
+	if (strcmp(p->scope, "-.slice") == 0)
+		return err_field(err, EINVAL, POINTER,
+				 "cgroup path \"%s\" is the root slice, which is no container's",
+				 path);
 	if (ends_with(p->scope, ".slice"))
 		return append_slice(p->path, sizeof(p->path), p->scope, err);
 	if (append_slice(p->path, sizeof(p->path), p->slice, err) < 0)

@@ -101,6 +101,23 @@ TEST(systemd_places)
 	CHECK_STR(place(&root_host, m, "a--b:b:c"), "error");
 }
 
+TEST(the_root_slice_is_no_containers)
+{
+	static const char *const paths[] = { "::-.slice", "x.slice::-.slice" };
+	struct spec_linux linux_ = { 0 };
+	struct spec spec = { .linux_ = &linux_ };
+	struct cgroup_place p;
+
+	for (size_t i = 0; i < ARRAY_SIZE(paths); i++) {
+		char path[32];
+
+		REQUIRE(str_copy(path, sizeof(path), paths[i]) == 0);
+		linux_.cgroupsPath = path;
+		CHECK_INT(cgroup_place_make(&root_host, CGROUP_SYSTEMD, "c", &spec, &p, NULL), -1);
+		CHECK_INT(cgroup_place_make(&user_host, CGROUP_SYSTEMD, "c", &spec, &p, NULL), -1);
+	}
+}
+
 TEST(user_units_lie_in_the_users_manager)
 {
 	const enum cgroup_manager m = CGROUP_SYSTEMD;

@@ -35,6 +35,12 @@ check 'the first registry is away: layers are compressed anew, and that is said'
 check 'the id stays the same' is "$(I inspect "$first_reg/test/bb:1" | jq -r '.[0].id')" \
 	"$(skopeo inspect --raw --tls-verify=false "docker://$REG/anew/bb:1" | jq -r .config.digest)"
 check 'skopeo pulls what was compressed anew' skopeo copy -q --src-tls-verify=false "docker://$REG/anew/bb:1" "oci:$T/back:bb"
+if command -v podman >/dev/null; then
+	check 'podman pulls it as well' podman --root "$T/podman" --runroot "$T/podman-run" --storage-driver vfs \
+		pull -q --tls-verify=false "$REG/anew/bb:1"
+else
+	skip 'podman pulls it as well' 'no podman here'
+fi
 umoci unpack --image "$LAYOUT:bb" "$T/want" >/dev/null
 umoci unpack --image "$T/back:bb" "$T/got" >/dev/null
 tree "$T/want/rootfs" >"$T/want.tree"

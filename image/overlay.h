@@ -38,6 +38,8 @@ int overlay_mount(const struct overlay *o, struct err *err);
 int overlay_clone(int dir, bool read_only, struct err *err);
 /* The same, its owners shown through the ids of a user namespace. */
 int overlay_clone_mapped(int dir, int userns, struct err *err);
+/* Closes n detached mounts.  Cheaper than one by one. */
+void overlay_drop(const int *mounts, size_t n);
 /* Puts a detached mount at dir/path. */
 int overlay_attach(int mount, int dir, const char *path, struct err *err);
 

@@ -12,8 +12,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/mount.h>
 #include <limits.h>
+#include <linux/mount.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mount.h>
@@ -225,7 +225,8 @@ struct opened {
 	size_t n;
 };
 
-static int open_layer(const struct store *s, const struct digest *diff_id, struct err *err)
+static int open_layer(const struct store *s, const struct digest *diff_id, bool *ret_is_mount,
+		      struct err *err)
 {
 	char name[STORE_LAYER_NAME_MAX], path[STORE_LAYER_NAME_MAX + 8];
 	enum store_form form;
@@ -234,6 +235,7 @@ static int open_layer(const struct store *s, const struct digest *diff_id, struc
 	if (store_layer_form(s, diff_id, &form) < 0)
 		return err_sys(err, "layer \"%s\"", diff_id->text);
 	store_layer_name(diff_id, form, name);
+	*ret_is_mount = form == STORE_FORM_EROFS;
 	if (form == STORE_FORM_EROFS)
 		return overlay_mount_erofs(s->folder[STORE_LAYERS], name, err);
 	(void)snprintf(path, sizeof(path), "%s/tree", name);
@@ -244,10 +246,12 @@ static int open_layer(const struct store *s, const struct digest *diff_id, struc
 static int open_all(const struct store *s, const struct rootfs_options *o, struct opened *l,
 		    struct err *err)
 {
+	bool is_mount;
+
 	for (; l->n < o->n_layers; l->n++) {
 		if (l->n >= OVERLAY_LOWERS_MAX)
 			return err_set(err, E2BIG, "more than %d layers", OVERLAY_LOWERS_MAX);
-		l->fd[l->n] = open_layer(s, &o->layers[l->n], err);
+		l->fd[l->n] = open_layer(s, &o->layers[l->n], &is_mount, err);
 		if (l->fd[l->n] < 0)
 			return -1;
 	}
@@ -363,15 +367,24 @@ int rootfs_create(struct store *s, const struct rootfs_options *o, struct err *e
 struct lowers {
 	int fd[OVERLAY_LOWERS_MAX];
 	size_t n;
+	int mounts[OVERLAY_LOWERS_MAX]; /* those of them that are detached mounts */
+	size_t n_mounts;
 };
 
 static void close_lowers(struct lowers *l)
 {
-	while (l->n > 0)
-		(void)fd_close(l->fd[--l->n]);
+	for (size_t i = 0, k = 0; i < l->n; i++) {
+		if (k < l->n_mounts && l->mounts[k] == l->fd[i])
+			k++;
+		else
+			(void)fd_close(l->fd[i]);
+	}
+	overlay_drop(l->mounts, l->n_mounts);
+	l->n = l->n_mounts = 0;
 }
 
-static int add_lower(struct lowers *l, int fd, int userns, struct err *err)
+/* is_mount: the descriptor is of a detached mount. */
+static int add_lower(struct lowers *l, int fd, bool is_mount, int userns, struct err *err)
 {
 	int mapped;
 
@@ -387,8 +400,11 @@ static int add_lower(struct lowers *l, int fd, int userns, struct err *err)
 		if (mapped < 0)
 			return err_wrap(err, "map the ids of a layer");
 		fd = mapped;
+		is_mount = true;
 	}
 	l->fd[l->n++] = fd;
+	if (is_mount)
+		l->mounts[l->n_mounts++] = fd;
 	return 0;
 }
 
@@ -398,15 +414,19 @@ static int open_host(int userns, struct lowers *l, struct err *err)
 
 	if (root < 0)
 		return err_sys(err, "open \"/\"");
-	return add_lower(l, overlay_clone(root, true, err), userns, err);
+	return add_lower(l, overlay_clone(root, true, err), true, userns, err);
 }
 
 static int open_lowers(const struct store *s, const struct digest *layers, size_t n, int userns,
 		       struct lowers *l, struct err *err)
 {
-	for (size_t i = n; i-- > 0;)
-		if (add_lower(l, open_layer(s, &layers[i], err), userns, err) < 0)
+	for (size_t i = n; i-- > 0;) {
+		bool is_mount = false;
+		int fd = open_layer(s, &layers[i], &is_mount, err);
+
+		if (add_lower(l, fd, is_mount, userns, err) < 0)
 			return -1;
+	}
 	return 0;
 }
 
@@ -420,7 +440,7 @@ static int add_empty(const struct store *s, struct lowers *l, bool read_only, st
 	fd = openat(s->folder[STORE_EMPTY], ".", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (fd < 0)
 		return err_sys(err, "open an empty layer");
-	if (add_lower(l, fd, -1, err) < 0)
+	if (add_lower(l, fd, false, -1, err) < 0)
 		return -1;
 	return add_empty(s, l, read_only, err);
 }
@@ -468,7 +488,7 @@ static int add_implied(int dir, int userns, struct lowers *l, struct err *err)
 
 	if (fd < 0)
 		return errno == ENOENT ? 0 : err_sys(err, "open \"%s\"", IMPLIED);
-	return add_lower(l, fd, userns, err);
+	return add_lower(l, fd, false, userns, err);
 }
 
 static int open_root(const struct store *s, const struct raw_record *raw,

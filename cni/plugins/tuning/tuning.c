@@ -104,6 +104,8 @@ static int parse_config(struct cni_call *call, struct config *c, struct err *err
 		c->wanted.mac = arena_strdup(call->arena, mac_format(&mac, text));
 	if (c->wanted.mac && c->wanted.mac[0] == '\0')
 		c->wanted.mac = NULL;
+	if (c->wanted.mtu.v == 0)
+		c->wanted.mtu.has = false; /* as if it weren't there */
 	if (c->wanted.mac && mac_parse(c->wanted.mac, &mac) < 0)
 		return cni_err(err, CNI_ERR_CONFIG, "\"%s\" is no hardware address", c->wanted.mac);
 	if (!c->data_dir || c->data_dir[0] == '\0')

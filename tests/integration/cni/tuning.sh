@@ -72,6 +72,8 @@ ARGS=MAC=02:11:22:33:44:55 passes DEL tuning
 tune '"mtu":1400,"args":{"cni":{"mtu":1380}}'
 check 'args.cni wins' eval 'plugin ADD tuning && is 1380 "$(show .mtu)"; passes DEL tuning'
 check '  and the first MTU is back' is 1500 "$(show .mtu)"
+tune '"mtu":0'
+check 'MTU 0 is none' eval 'plugin ADD tuning && is 1500 "$(show .mtu)" && passes DEL tuning'
 tune '"mac":"02:00:00:00:00:77","mtu":99999999'
 check 'a half-made ADD is undone' eval 'refused 999 "" ADD tuning && is "$mac 1500" "$(show .address) $(show .mtu)" && is "" "$(ls "$BACKUPS")"'
 tune '"mac":"no"'

@@ -22,6 +22,7 @@ const struct cni_plugin *const cni_plugins[] = {
 	&cni_plugin_shape,
 	&cni_plugin_static,
 	&cni_plugin_tap,
+	&cni_plugin_tenant,
 	&cni_plugin_tuning,
 	&cni_plugin_vlan,
 	&cni_plugin_vrf,

@@ -28,6 +28,7 @@ extern const struct cni_plugin cni_plugin_sbr;
 extern const struct cni_plugin cni_plugin_shape;
 extern const struct cni_plugin cni_plugin_static;
 extern const struct cni_plugin cni_plugin_tap;
+extern const struct cni_plugin cni_plugin_tenant;
 extern const struct cni_plugin cni_plugin_tuning;
 extern const struct cni_plugin cni_plugin_vlan;
 extern const struct cni_plugin cni_plugin_vrf;

@@ -66,6 +66,17 @@ static int find_uplink(struct cni_call *call, struct request *r, struct err *err
 	return link_get(host, r->config.uplink, &r->uplink, err);
 }
 
+/* The first that the result has on the host: 1, 0, -1. */
+static int find_host_interface(struct cni_call *call, struct link *ret, struct err *err)
+{
+	const struct result *prev = &call->conf->prev;
+
+	for (size_t i = 0; i < prev->n_interfaces; i++)
+		if (!prev->interfaces[i].sandbox || prev->interfaces[i].sandbox[0] == '\0')
+			return link_find(&call->host, prev->interfaces[i].name, ret, err);
+	return 0;
+}
+
 /* The host's interface towards the container: the bridge, or its own pair's end. */
 static int find_device(struct cni_call *call, struct request *r, struct err *err)
 {
@@ -77,9 +88,12 @@ static int find_device(struct cni_call *call, struct request *r, struct err *err
 		return cni_err(err, CNI_ERR_CONFIG,
 			       "the container has no address to tell its packets by");
 	found = prev_towards(call, &r->addresses[0].ip, &r->device, err);
+	/* of a tenant the host knows the router only, which the result names */
+	if (found == 0 || (found > 0 && r->device.index == r->uplink.index))
+		found = find_host_interface(call, &r->device, err);
 	if (found < 0)
 		return -1;
-	if (found == 0 || r->device.index == r->uplink.index)
+	if (found == 0)
 		return cni_err(
 			err, CNI_ERR_CONFIG,
 			"the container isn't routed by this host: chain shape behind bridge");

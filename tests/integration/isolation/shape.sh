@@ -3,6 +3,7 @@
 # lane: native
 # shellcheck disable=SC2034 # variables are used in what check evaluates
 # shape.sh - plugin shape: guarantees, lending and priorities as iperf3 measures them, both directions.
+# shellcheck source=tests/integration/cni/plugin-lib.sh
 . "$(dirname "$0")/../cni/plugin-lib.sh"
 
 # Two networks, gold and base, share up0 (60 Mbit/s) towards the world.

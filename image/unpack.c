@@ -220,9 +220,9 @@ static int take_up(struct unpack *u, struct err *err)
 	struct partial p;
 	AUTO_BUF state;
 
+	buf_init(&state);
 	if (!u->job->is_partial || read_partial(u->job->out, &u->job->options, &p) < 0)
 		return 0;
-	buf_init(&state);
 	if (buf_reserve(&state, p.state_size) < 0 ||
 	    pread(u->job->out, state.s, p.state_size, (off_t)(EROFS_TAR_OFFSET + p.size)) !=
 		    (ssize_t)p.state_size)

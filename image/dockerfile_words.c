@@ -240,14 +240,15 @@ int dockerignore_parse(const char *text, struct dockerignore *ret, struct arena 
 			continue;
 		line += skip;
 		len -= skip;
-		bool not = line[0] == '!';
+		bool negated = line[0] == '!';
 		line += not ;
 		len -= not ;
 		while (len > 1 && (line[0] == '/' || (line[0] == '.' && line[1] == '/'))) {
 			line++;
 			len--;
 		}
-		const char *pattern = arena_printf(arena, "%s%.*s", not ? "!" : "", (int)len, line);
+		const char *pattern =
+			arena_printf(arena, "%s%.*s", negated ? "!" : "", (int)len, line);
 		if (!pattern || add(arena, &ret->patterns, &cap, pattern, err) < 0)
 			return err_set(err, ENOMEM, "out of memory");
 	}
@@ -260,12 +261,12 @@ bool dockerignore_matches(const struct dockerignore *d, const char *path)
 	bool out = false;
 	for (size_t i = 0; i < d->patterns.n; i++) {
 		const char *pattern = d->patterns.v[i];
-		bool not = pattern[0] == '!';
+		bool negated = pattern[0] == '!';
 		/* what is below a directory that fits, fits */
 		for (size_t len = 0; path[len];) {
 			len += strcspn(path + len, "/");
 			if (str_format(part, sizeof(part), "%.*s", (int)len, path) == 0 &&
-			    dockerfile_glob(pattern + not, part)) {
+			    dockerfile_glob(pattern + negated, part)) {
 				out = !not ;
 				break;
 			}

@@ -24,7 +24,7 @@ check 'what was installed runs' eval 'has "$("$prefix/bin/skerry" --version)" "s
 without_page() {
 	local command
 	for command in $("$prefix/bin/skerry" --help | awk '/^COMMANDS:/ { on = 1; next } /^$/ { on = 0 } on { print $1 }'); do
-		[ -s "$prefix/share/man/man1/skerry-$command.1" ] || echo "$command"
+		compgen -G "$prefix/share/man/man[18]/skerry-$command.[18]" >/dev/null || echo "$command"
 	done
 }
 check 'a page for every command' is '' "$(without_page)"
@@ -58,7 +58,7 @@ check 'nothing is left' is '' "$(find "$dest" -type f -o -type l)"
 
 # --- the package -------------------------------------------------------------------------------
 if command -v dpkg-deb >/dev/null; then
-	check 'make deb' timeout 280 make -s -j2 -C "$TOP" BUILD="$BUILD" deb
+	check 'make deb' timeout 550 make -s -j2 -C "$TOP" BUILD="$BUILD" deb
 	deb=$(ls "$BUILD"/skerry_*.deb)
 	check 'the package has the program' eval 'dpkg-deb -c "$deb" | grep -q " ./usr/bin/skerry$"'
 	check 'all in it belongs to root, nothing is setuid or writable by others' is '' \

@@ -241,8 +241,8 @@ int dockerignore_parse(const char *text, struct dockerignore *ret, struct arena 
 		line += skip;
 		len -= skip;
 		bool negated = line[0] == '!';
-		line += not ;
-		len -= not ;
+		line += negated;
+		len -= negated;
 		while (len > 1 && (line[0] == '/' || (line[0] == '.' && line[1] == '/'))) {
 			line++;
 			len--;
@@ -267,7 +267,7 @@ bool dockerignore_matches(const struct dockerignore *d, const char *path)
 			len += strcspn(path + len, "/");
 			if (str_format(part, sizeof(part), "%.*s", (int)len, path) == 0 &&
 			    dockerfile_glob(pattern + negated, part)) {
-				out = !not ;
+				out = !negated;
 				break;
 			}
 			len += path[len] == '/';

@@ -8,6 +8,7 @@
 #include "runtime/cli/net_options.h"
 
 extern const struct command cmd_check;
+extern const struct command cmd_checkpoint, cmd_restore, cmd_clone;
 extern const struct command cmd_build, cmd_commit, cmd_cp, cmd_diff, cmd_export, cmd_import,
 	cmd_load, cmd_logs, cmd_prune, cmd_push, cmd_save;
 extern const struct command cmd_history, cmd_image, cmd_images, cmd_inspect, cmd_login, cmd_logout,

@@ -23,7 +23,7 @@ _skerry()
 	case $command in
 	'')
 		options='--root --log --log-format --log-level --debug --cgroup-manager --systemd-cgroup --rootless --criu --version --help'
-		ids='create start run exec state kill delete list ps pause resume update events wait mounts net device spec check features doctor pull push build commit diff cp save load import export prune logs images rmi tag untag inspect history login logout search tags image help'
+		ids='create start run exec state kill delete list ps pause resume update events checkpoint restore clone wait mounts net device spec check features doctor pull push build commit diff cp save load import export prune logs images rmi tag untag inspect history login logout search tags image help'
 		valued='--root|-r|--log|-l|--log-format|--log-level|--cgroup-manager|--rootless|--criu' ;;
 	create)
 		options='--bundle --config --console-socket --pidfd-socket --pid-file --preserve-fds --no-pivot --no-new-keyring --no-subreaper --net --publish --ip --mac-address --dns --dns-search --dns-option --add-host --pod --image --env --env-file --volume --mount --tmpfs --device --workdir --user --group-add --hostname --entrypoint --interactive --tty --rm --read-only --memory --memory-swap --cpus --cpu-shares --cpuset-cpus --pids --shm-size --ulimit --cap-add --cap-drop --security-opt --privileged --sysctl --label --stop-signal --pull --platform --store --help'
@@ -75,6 +75,18 @@ _skerry()
 	events)
 		options='--interval --stats --help'
 		valued='--interval'
+		ids=$("${COMP_WORDS[0]}" "${root[@]}" list --quiet 2>/dev/null) ;;
+	checkpoint)
+		options='--leave-running --pre-dump --parent-path --page-server --status-fd --tcp-skip-in-flight --link-remap --image-path --work-path --tcp-established --ext-unix-sk --shell-job --file-locks --lazy-pages --auto-dedup --manage-cgroups-mode --empty-ns --network-lock --help'
+		valued='--parent-path|--page-server|--status-fd|--image-path|--work-path|--manage-cgroups-mode|--empty-ns|--network-lock'
+		ids=$("${COMP_WORDS[0]}" "${root[@]}" list --quiet 2>/dev/null) ;;
+	restore)
+		options='--bundle --config --console-socket --pid-file --detach --no-subreaper --no-pivot --tcp-close --lsm-profile --lsm-mount-context --image-path --work-path --tcp-established --ext-unix-sk --shell-job --file-locks --lazy-pages --auto-dedup --manage-cgroups-mode --empty-ns --network-lock --help'
+		valued='--bundle|-b|--config|-f|--console-socket|--pid-file|--lsm-profile|--lsm-mount-context|--image-path|--work-path|--manage-cgroups-mode|--empty-ns|--network-lock'
+		ids=$("${COMP_WORDS[0]}" "${root[@]}" list --quiet 2>/dev/null) ;;
+	clone)
+		options='--bundle --console-socket --pid-file --ext-unix-sk --network-lock --help'
+		valued='--bundle|-b|--console-socket|--pid-file|--network-lock'
 		ids=$("${COMP_WORDS[0]}" "${root[@]}" list --quiet 2>/dev/null) ;;
 	wait)
 		options='--timeout --print --help'

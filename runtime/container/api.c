@@ -9,6 +9,7 @@
 
 #include "base/fd.h"
 #include "base/proc.h"
+#include "runtime/container/checkpoint.h"
 #include "runtime/container/document.h"
 #include "runtime/container/runtime.h"
 
@@ -115,6 +116,32 @@ int skerry_exec(struct skerry *s, const char *id, const struct skerry_exec_optio
 	struct err e = { 0 };
 
 	return give(err, &e, container_exec(&s->rt, id, o, &e));
+}
+
+int skerry_checkpoint(struct skerry *s, const char *id, const struct skerry_checkpoint_options *o,
+		      struct skerry_error *err)
+{
+	struct err e = { 0 };
+
+	return give(err, &e, container_checkpoint(&s->rt, id, o, &e));
+}
+
+int skerry_restore(struct skerry *s, const char *id, const struct skerry_create_options *create,
+		   const struct skerry_checkpoint_options *o, struct skerry_error *err)
+{
+	struct err e = { 0 };
+
+	return give(err, &e, container_restore(&s->rt, id, create, o, &e));
+}
+
+int skerry_clone(struct skerry *s, const char *id, const char *twin,
+		 const struct skerry_create_options *create,
+		 const struct skerry_checkpoint_options *o, struct skerry_error *err)
+{
+	struct err e = { 0 };
+	const struct clone_request request = { id, twin, create, o };
+
+	return give(err, &e, container_clone(&s->rt, &request, &e));
 }
 
 int skerry_kill(struct skerry *s, const char *id, int sig, bool all, struct skerry_error *err)

@@ -48,6 +48,7 @@ struct create {
 	const struct skerry_create_options *o;
 	const char *id;
 	enum create_mode mode;
+	const struct restorer *by;
 	struct created *c;
 
 	char bundle[PATH_MAX];
@@ -484,6 +485,41 @@ static int wait_until_started(struct create *c, struct err *err)
 	return handshake_expect(c->sock, MESSAGE_END, NULL, err);
 }
 
+/* --- from images: restore.c does what an init does otherwise --------------------- */
+
+static int record_restored(const struct restoring *r, pid_t pid, struct err *err)
+{
+	struct created *c = r->made;
+
+	c->pidfd = proc_pidfd_open(pid);
+	if (c->pidfd < 0)
+		return err_sys(err, "open process %d", (int)pid);
+	c->pid = pid;
+	cgroup_started(&c->cgroup);
+	if (record_set_process(&c->entry.rec, pid, c->pidfd, err) < 0)
+		return -1;
+	c->entry.rec.complete = true;
+	return store_save(&c->entry, err);
+}
+
+static int restore_processes(struct create *c, struct err *err)
+{
+	struct restoring r = { .made = c->c,
+			       .plan = &c->plan,
+			       .attach = &c->attach,
+			       .bundle = c->bundle,
+			       .console_socket = c->console_socket,
+			       .record = record_restored };
+
+	return c->by->run(c->by->arg, &r, err);
+}
+
+static void drop_restored(struct create *c)
+{
+	kill_init(c);
+	detach_networks(c);
+}
+
 static int save_complete(struct create *c, struct err *err)
 {
 	if (c->mode == CREATE_AND_START)
@@ -503,28 +539,31 @@ static const struct {
 	const char *what;
 	int (*run)(struct create *c, struct err *err);
 	void (*undo)(struct create *c);
+	enum { ALWAYS, BY_INIT, FROM_IMAGES } when;
 } steps[] = {
-	{ "open bundle", open_bundle, NULL },
-	{ "load config", load_config, NULL },
-	{ "choose networks", choose_networks, NULL },
-	{ "check terminal", check_terminal, NULL },
-	{ "make plan", make_plan, NULL },
-	{ "reserve state", reserve_state, drop_state }, /* the record first */
-	{ "write files", write_files, NULL },
-	{ "make cgroup", make_cgroup, remove_cgroup },
-	{ "open mount sources", open_sources, NULL },
-	{ "spawn init", spawn_init, kill_init },
-	{ "write maps", write_maps, remove_rdt },
-	{ "attach a user's network", attach_user_network, detach_networks }, /* needs the maps */
-	{ "open gate", open_gate, NULL },
-	{ "attach networks", attach_networks, NULL }, /* undone as the user's */
-	{ "run hooks", runtime_hooks, NULL },
-	{ "receive terminal", receive_master, NULL },
-	{ "send seccomp listener", send_listener, NULL },
-	{ "wait until ready", wait_until_ready, NULL },
-	{ "wait until started", wait_until_started, NULL },
-	{ "save state", save_complete, NULL },
-	{ "write pid file", write_pid_file, NULL },
+	{ "open bundle", open_bundle, NULL, ALWAYS },
+	{ "load config", load_config, NULL, ALWAYS },
+	{ "choose networks", choose_networks, NULL, ALWAYS },
+	{ "check terminal", check_terminal, NULL, ALWAYS },
+	{ "make plan", make_plan, NULL, ALWAYS },
+	{ "reserve state", reserve_state, drop_state, ALWAYS }, /* the record first */
+	{ "write files", write_files, NULL, ALWAYS },
+	{ "make cgroup", make_cgroup, remove_cgroup, ALWAYS },
+	{ "open mount sources", open_sources, NULL, BY_INIT },
+	{ "spawn init", spawn_init, kill_init, BY_INIT },
+	{ "write maps", write_maps, remove_rdt, BY_INIT },
+	{ "attach a user's network", attach_user_network, detach_networks,
+	  BY_INIT }, /* needs the maps */
+	{ "open gate", open_gate, NULL, BY_INIT },
+	{ "attach networks", attach_networks, NULL, BY_INIT }, /* undone as the user's */
+	{ "run hooks", runtime_hooks, NULL, BY_INIT },
+	{ "receive terminal", receive_master, NULL, BY_INIT },
+	{ "send seccomp listener", send_listener, NULL, BY_INIT },
+	{ "wait until ready", wait_until_ready, NULL, BY_INIT },
+	{ "wait until started", wait_until_started, NULL, BY_INIT },
+	{ "restore processes", restore_processes, drop_restored, FROM_IMAGES },
+	{ "save state", save_complete, NULL, ALWAYS },
+	{ "write pid file", write_pid_file, NULL, ALWAYS },
 };
 
 static void close_all(struct create *c)
@@ -551,13 +590,18 @@ void created_release(struct created *c)
 	arena_release(&c->arena);
 }
 
-int container_create(struct runtime *rt, const char *id, const struct skerry_create_options *o,
-		     enum create_mode mode, struct created *ret, struct err *err)
+static bool is_due(const struct create *c, size_t step)
 {
-	struct create c = { .rt = rt,
-			    .o = o,
-			    .id = id,
-			    .mode = mode,
+	return steps[step].when == ALWAYS || (steps[step].when == FROM_IMAGES) == (c->by != NULL);
+}
+
+static int create(struct create *given, struct created *ret, struct err *err)
+{
+	struct create c = { .rt = given->rt,
+			    .o = given->o,
+			    .id = given->id,
+			    .mode = given->mode,
+			    .by = given->by,
 			    .c = ret,
 			    .bundle_fd = -1,
 			    .cache = -1,
@@ -580,7 +624,9 @@ int container_create(struct runtime *rt, const char *id, const struct skerry_cre
 	attach_init(&c.attach);
 	arena_init(&ret->arena, PLAN_ARENA_MAX);
 	for (i = 0; i < ARRAY_SIZE(steps); i++) {
-		runtime_debug(rt, "create: %s", steps[i].what);
+		if (!is_due(&c, i))
+			continue;
+		runtime_debug(c.rt, "create: %s", steps[i].what);
 		if (steps[i].run(&c, err) < 0)
 			break;
 	}
@@ -590,7 +636,7 @@ int container_create(struct runtime *rt, const char *id, const struct skerry_cre
 		if (err && !err->phase[0])
 			(void)str_copy(err->phase, sizeof(err->phase), steps[i].what);
 		for (i++; i-- > 0;)
-			if (steps[i].undo)
+			if (steps[i].undo && is_due(&c, i))
 				steps[i].undo(&c);
 		close_all(&c);
 		created_release(ret);
@@ -599,6 +645,20 @@ int container_create(struct runtime *rt, const char *id, const struct skerry_cre
 	ret->sock = c.sock;
 	close_all(&c);
 	return 0;
+}
+
+int container_create(struct runtime *rt, const char *id, const struct skerry_create_options *o,
+		     enum create_mode mode, struct created *ret, struct err *err)
+{
+	return create(&(struct create){ .rt = rt, .o = o, .id = id, .mode = mode }, ret, err);
+}
+
+int container_create_by(struct runtime *rt, const char *id, const struct skerry_create_options *o,
+			const struct restorer *by, struct created *ret, struct err *err)
+{
+	struct create c = { .rt = rt, .o = o, .id = id, .mode = CREATE_AND_START, .by = by };
+
+	return create(&c, ret, err);
 }
 
 int container_plan_write(struct runtime *rt, const char *id, const struct skerry_create_options *o,

@@ -59,8 +59,8 @@ static int run_foreground(struct runtime *rt, struct created *c, struct relay *r
 	return container_destroy(rt, &c->entry, err) < 0 ? -1 : code;
 }
 
-int container_run(struct runtime *rt, const char *id, const struct skerry_create_options *o,
-		  struct err *err)
+int container_run_by(struct runtime *rt, const char *id, const struct skerry_create_options *o,
+		     const struct restorer *by, struct err *err)
 {
 	struct relay r = { .master = -1, .notify = -1, .subreaper = !o->no_subreaper };
 	struct created c;
@@ -72,7 +72,7 @@ int container_run(struct runtime *rt, const char *id, const struct skerry_create
 		if (r.subreaper && prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) < 0)
 			return err_sys(err, "become subreaper");
 	}
-	if (container_create(rt, id, o, CREATE_AND_START, &c, err) < 0) {
+	if (container_create_by(rt, id, o, by, &c, err) < 0) {
 		if (!o->detach)
 			relay_restore(&r);
 		return -1;
@@ -90,4 +90,10 @@ int container_run(struct runtime *rt, const char *id, const struct skerry_create
 		relay_restore(&r);
 	created_release(&c);
 	return rc;
+}
+
+int container_run(struct runtime *rt, const char *id, const struct skerry_create_options *o,
+		  struct err *err)
+{
+	return container_run_by(rt, id, o, NULL, err);
 }

@@ -50,6 +50,29 @@ int container_create(struct runtime *rt, const char *id, const struct skerry_cre
 		     enum create_mode mode, struct created *ret, struct err *err);
 void created_release(struct created *c);
 
+/* What takes the place of the steps of an init where a container comes from images: makes the processes
+ * and sets made->pid, pidfd and master. */
+struct plan;
+struct attach;
+struct restoring {
+	struct created *made;
+	const struct plan *plan;
+	struct attach *attach;
+	const char *bundle;
+	int console_socket; /* or -1 */
+	int (*record)(const struct restoring *r, pid_t pid,
+		      struct err *err); /* it lives from now on */
+};
+struct restorer {
+	int (*run)(void *arg, struct restoring *r, struct err *err);
+	void *arg;
+};
+/* by NULL: container_create(), container_run(). */
+int container_create_by(struct runtime *rt, const char *id, const struct skerry_create_options *o,
+			const struct restorer *by, struct created *ret, struct err *err);
+int container_run_by(struct runtime *rt, const char *id, const struct skerry_create_options *o,
+		     const struct restorer *by, struct err *err);
+
 int container_start(struct runtime *rt, const char *id, struct err *err);
 int container_run(struct runtime *rt, const char *id, const struct skerry_create_options *o,
 		  struct err *err);

@@ -118,6 +118,33 @@ struct skerry_exec_options {
 int skerry_exec(struct skerry *s, const char *id, const struct skerry_exec_options *o,
 		struct skerry_error *err);
 
+/* Checkpoint and restore by the program criu(8) ($SKERRY_CRIU, else of $PATH).  Restoring takes those
+ * that it has a use for. */
+struct skerry_checkpoint_options {
+	size_t size;
+	/* Directories; NULL: "checkpoint", and that of the images. */
+	const char *image_path, *work_path;
+	const char *parent_path; /* images of an earlier pre-dump, relative to image_path */
+	const char *page_server; /* "ADDRESS:PORT" that gets the pages */
+	const char *manage_cgroups_mode; /* "soft", "full", "strict", "ignore", ... */
+	const char *empty_ns; /* "network": its devices aren't saved (they never are) */
+	const char *network_lock; /* "iptables", "nftables", "skip" */
+	const char *lsm_profile, *lsm_mount_context;
+	int status_fd; /* gets a NUL byte when lazy pages can be fetched; 0: none */
+	bool leave_running, pre_dump, tcp_established, tcp_skip_in_flight, tcp_close;
+	bool ext_unix_sk, shell_job, file_locks, link_remap, lazy_pages, auto_dedup;
+};
+int skerry_checkpoint(struct skerry *s, const char *id, const struct skerry_checkpoint_options *o,
+		      struct skerry_error *err);
+/* As skerry_run(), with processes from images. */
+int skerry_restore(struct skerry *s, const char *id, const struct skerry_create_options *create,
+		   const struct skerry_checkpoint_options *o, struct skerry_error *err);
+/* A running twin of container `id` under another id.  create: bundle, config NULL: those of the
+ * first; without any of the network options the networks of the first, with addresses of its own. */
+int skerry_clone(struct skerry *s, const char *id, const char *twin,
+		 const struct skerry_create_options *create,
+		 const struct skerry_checkpoint_options *o, struct skerry_error *err);
+
 /* Signal the init (or with all: every process of the group). */
 int skerry_kill(struct skerry *s, const char *id, int sig, bool all, struct skerry_error *err);
 int skerry_delete(struct skerry *s, const char *id, bool force, struct skerry_error *err);

@@ -1,0 +1,336 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* checkpoint.c - a container's processes into images
+ *
+ * criu does it; here is decided what it has to leave alone (mounts, name
+ * spaces and open files of outside).  Whatever fails, criu lets the processes
+ * go on as they were.  Without --leave-running the container is deleted
+ * afterwards, as its processes have ended.
+ *
+ * One process alone can't escape while it is being stopped, so its group is
+ * not frozen: criu waits for the freezer in steps of a tenth of a second.
+ */
+#include "runtime/container/checkpoint.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "base/file.h"
+#include "base/units.h"
+#include "runtime/isolate/landlock.h"
+
+#define ARENA_MAX     ((size_t)128 << 20)
+#define MOUNTINFO_MAX ((size_t)16 << 20)
+#define DUMP_LOG      "dump.log"
+
+struct checkpoint {
+	struct runtime *rt;
+	const struct skerry_checkpoint_options *o;
+	const char *id;
+	struct store_entry entry;
+	struct arena arena;
+	struct spec *spec;
+	struct cgroup cgroup;
+	struct image_dirs dirs;
+	struct criu criu;
+	struct criu_opts opts;
+	struct buf mountinfo;
+	int pidfd;
+};
+
+static int find_container(struct checkpoint *c, struct err *err)
+{
+	enum skerry_status status;
+
+	if (c->o->parent_path && c->o->parent_path[0] == '/')
+		return err_set(err, EINVAL,
+			       "--parent-path \"%s\": it has to be relative to the images",
+			       c->o->parent_path);
+	if (runtime_open_store(c->rt, false, err) < 0 ||
+	    store_load(&c->rt->store, c->id, STORE_LOCK, &c->entry, err) < 0)
+		return -1;
+	status = container_status(c->rt, &c->entry, &c->pidfd);
+	if (status != SKERRY_RUNNING && status != SKERRY_PAUSED)
+		return err_set(err, EINVAL,
+			       "container \"%s\" is %s: only a running one can be "
+			       "checkpointed",
+			       c->id, skerry_status_name(status));
+	if (container_load_spec(&c->entry, &c->arena, &c->spec, err) < 0)
+		return -1;
+	if (spec_annotation(c->spec, LANDLOCK_ANNOTATION))
+		return err_set(err, ENOTSUP,
+			       "container \"%s\" has Landlock rules, which no image can keep",
+			       c->id);
+	return container_open_cgroup(c->rt, &c->entry, &c->cgroup, err);
+}
+
+static int start_criu(struct checkpoint *c, struct err *err)
+{
+	const struct criu_start start = { .cgroup = -1, .same_session = c->o->shell_job };
+	struct criu_features features;
+
+	if (image_dirs_open(c->o, true, &c->dirs, err) < 0 ||
+	    criu_open(&c->criu, &start, err) < 0 ||
+	    criu_check(&c->criu, CHECKPOINT_CRIU_LEAST, err) < 0)
+		return -1;
+	if (!c->o->pre_dump && !c->o->parent_path && !c->o->lazy_pages)
+		return 0;
+	if (criu_features(&c->criu, &features, err) < 0)
+		return -1;
+	if (!features.mem_track && (c->o->pre_dump || c->o->parent_path))
+		return err_set(err, ENOTSUP,
+			       "this kernel doesn't track changed memory (soft-dirty), "
+			       "which pre-dumps need");
+	if (!features.lazy_pages && c->o->lazy_pages)
+		return err_set(err, ENOTSUP,
+			       "criu or this kernel (userfaultfd) can't do --lazy-pages");
+	return 0;
+}
+
+/* --- what is of outside ------------------------------------------------------- */
+
+static int proc_path(const struct checkpoint *c, const char *what, char path[64], struct err *err)
+{
+	if (str_format(path, 64, "/proc/%d/%s", (int)c->entry.rec.pid, what) < 0)
+		return err_sys(err, "process %d", (int)c->entry.rec.pid);
+	return 0;
+}
+
+static int external_mounts(struct checkpoint *c, struct err *err)
+{
+	struct external_mounts m;
+	char path[64];
+
+	if (proc_path(c, "mountinfo", path, err) < 0)
+		return -1;
+	if (file_read(AT_FDCWD, path, &c->mountinfo, MOUNTINFO_MAX, false) < 0)
+		return err_sys(err, "read \"%s\"", path);
+	if (checkpoint_mounts(c->mountinfo.s, c->mountinfo.len, &c->arena, &m, err) < 0)
+		return -1;
+	c->opts.ext_mnt.v = m.v;
+	c->opts.ext_mnt.n = m.n;
+	return 0;
+}
+
+/* Those that config.json has by a path: someone else keeps them. */
+static int external_namespaces(struct checkpoint *c, struct err *err)
+{
+	for (size_t i = 0; i < c->spec->linux_->namespaces.n; i++) {
+		const struct spec_namespace *ns = &c->spec->linux_->namespaces.v[i];
+		int type = ns_parse(ns->type);
+		const char *key = type < 0 ? NULL : checkpoint_namespace_key((enum ns)type);
+		char path[64];
+		struct stat st;
+
+		if (!ns->path || !ns->path[0] || !key)
+			continue;
+		if (str_format(path, sizeof(path), "/proc/%d/ns/%s", (int)c->entry.rec.pid,
+			       ns_names[type].proc_name) < 0 ||
+		    stat(path, &st) < 0)
+			return err_sys(err, "namespace \"%s\"", ns->path);
+		if (checkpoint_add_external(&c->opts, &c->arena,
+					    arena_printf(&c->arena, "%s[%llu]:%s",
+							 ns_names[type].proc_name,
+							 (unsigned long long)st.st_ino, key),
+					    err) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+/* The mount that descriptor fd of the init is on; 0: can't be seen. */
+static uint64_t mount_of(const struct checkpoint *c, int fd)
+{
+	char path[64], text[1024], *at;
+
+	if (str_format(path, sizeof(path), "/proc/%d/fdinfo/%d", (int)c->entry.rec.pid, fd) < 0 ||
+	    file_read_line(AT_FDCWD, path, text, sizeof(text)) < 0)
+		return 0;
+	at = strstr(text, "mnt_id:");
+	return at ? strtoull(at + strlen("mnt_id:"), NULL, 10) : 0;
+}
+
+/* Where descriptor fd leads; "file[...]" for what is on no mount of the container's. */
+static const char *descriptor_name(struct checkpoint *c, int fd, struct err *err)
+{
+	char path[64], target[PATH_MAX];
+	struct stat st;
+	uint64_t mount;
+	const char *name;
+	ssize_t n;
+
+	if (str_format(path, sizeof(path), "/proc/%d/fd/%d", (int)c->entry.rec.pid, fd) < 0)
+		return "";
+	n = readlink(path, target, sizeof(target) - 1);
+	if (n < 0)
+		return ""; /* closed */
+	target[n] = '\0';
+	if (stat(path, &st) < 0 || target[0] != '/' ||
+	    (!S_ISREG(st.st_mode) && !S_ISCHR(st.st_mode)))
+		return arena_strdup(&c->arena, target);
+	/* A terminal is the container's own, or --shell-job. */
+	if (S_ISCHR(st.st_mode) && major(st.st_rdev) != 1)
+		return arena_strdup(&c->arena, target);
+	mount = mount_of(c, fd);
+	if (!mount || checkpoint_has_mount(c->mountinfo.s, c->mountinfo.len, mount))
+		return arena_strdup(&c->arena, target);
+	name = arena_printf(&c->arena, "file[%llx:%llx]", (unsigned long long)mount,
+			    (unsigned long long)st.st_ino);
+	return checkpoint_add_external(&c->opts, &c->arena, name, err) < 0 ? NULL : name;
+}
+
+static int external_descriptors(struct checkpoint *c, struct err *err)
+{
+	struct json_out o;
+	AUTO_BUF text;
+
+	buf_init(&text);
+	json_out_init(&o, &text, 0);
+	json_begin_array(&o);
+	for (int fd = 0; fd < 3; fd++) {
+		const char *name = descriptor_name(c, fd, err);
+
+		if (!name)
+			return -1;
+		json_string(&o, name);
+	}
+	json_end_array(&o);
+	if (file_replace(c->dirs.images_fd, CHECKPOINT_DESCRIPTORS, text.s, text.len, 0600) < 0)
+		return err_sys(err, "write \"%s/" CHECKPOINT_DESCRIPTORS "\"", c->dirs.images);
+	return 0;
+}
+
+/* What was asked of skerry-net, for the restore. */
+static int save_networks(struct checkpoint *c, struct err *err)
+{
+	AUTO_BUF text;
+
+	buf_init(&text);
+	if (!c->entry.rec.has_networks)
+		return 0;
+	if (file_read(c->entry.dir, CHECKPOINT_NETWORK, &text, STORE_STATE_MAX, true) < 0)
+		return err_sys(err, "read " CHECKPOINT_NETWORK);
+	if (file_replace(c->dirs.images_fd, CHECKPOINT_NETWORK, text.s, text.len, 0600) < 0)
+		return err_sys(err, "write \"%s/" CHECKPOINT_NETWORK "\"", c->dirs.images);
+	return 0;
+}
+
+/* --- the request ----------------------------------------------------------- */
+
+static int freezer(struct checkpoint *c, struct err *err)
+{
+	struct cgroup_place place;
+	pid_t *pids = NULL;
+	size_t n = 0;
+
+	if (c->cgroup.fd < 0)
+		return 0;
+	if (cgroup_pids(&c->cgroup, &pids, &n, err) < 0)
+		return -1;
+	free(pids);
+	if (n == 1 && cgroup_is_frozen(&c->cgroup) != 1)
+		return 0;
+	record_place(&c->entry.rec, &place);
+	if (runtime_find_host(c->rt, err) < 0)
+		return -1;
+	c->opts.freeze_cgroup = arena_printf(&c->arena, "%s%s", c->rt->host.mount, place.path);
+	return c->opts.freeze_cgroup ? 0 : err_set(err, ENOMEM, "out of memory");
+}
+
+static int decide(struct checkpoint *c, struct err *err)
+{
+	static char log[] = DUMP_LOG;
+
+	if (checkpoint_options(c->o, &c->dirs, &c->arena, &c->opts, err) < 0)
+		return -1;
+	c->opts.pid = c->entry.rec.pid;
+	c->opts.log_file = log;
+	c->opts.root = c->entry.rec.rootfs;
+	c->opts.leave_running = c->o->leave_running;
+	if (c->o->parent_path && c->o->parent_path[0])
+		c->opts.parent_img = arena_strdup(&c->arena, c->o->parent_path);
+	c->opts.track_mem = c->o->pre_dump || c->opts.parent_img;
+	if (external_mounts(c, err) < 0 || external_namespaces(c, err) < 0 || freezer(c, err) < 0)
+		return -1;
+	if (c->o->pre_dump)
+		return 0;
+	if (external_descriptors(c, err) < 0)
+		return -1;
+	return save_networks(c, err);
+}
+
+/* --status-fd: who waits for it may fetch pages now. */
+static int notified(void *arg, const struct criu_notify *n, int fd, struct err *err)
+{
+	struct checkpoint *c = arg;
+
+	(void)fd;
+	runtime_debug(c->rt, "checkpoint: %s", n->script);
+	if (strcmp(n->script, "status-ready") != 0 || c->o->status_fd <= 0)
+		return 0;
+	if (fd_write_full(c->o->status_fd, "", 1) < 0)
+		return err_sys(err, "--status-fd %d", c->o->status_fd);
+	return 0;
+}
+
+static int dump(struct checkpoint *c, struct err *err)
+{
+	const struct criu_req req = { .type = c->o->pre_dump ? CRIU_SINGLE_PRE_DUMP : CRIU_DUMP,
+				      .opts = &c->opts };
+	struct criu_cgroup_flags flags;
+	struct criu_resp resp;
+	struct err lost;
+	int rc;
+
+	criu_cgroup_flags_save(&flags);
+	rc = criu_call(&c->criu, &req, notified, c, &resp, err);
+	if (c->rt->has_host && criu_cgroup_flags_restore(&flags, c->rt->host.mount, &lost) < 0)
+		runtime_warn(c->rt, "%s", lost.msg);
+	return rc < 0 ? checkpoint_failed(&c->dirs, DUMP_LOG, err) : 0;
+}
+
+static const struct {
+	const char *what;
+	int (*run)(struct checkpoint *c, struct err *err);
+} steps[] = {
+	{ "find container", find_container },
+	{ "start criu", start_criu },
+	{ "decide", decide },
+	{ "dump", dump },
+};
+
+int container_checkpoint(struct runtime *rt, const char *id,
+			 const struct skerry_checkpoint_options *o, struct err *err)
+{
+	struct checkpoint c = { .rt = rt,
+				.o = o,
+				.id = id,
+				.entry = STORE_ENTRY_INIT,
+				.cgroup = CGROUP_INIT,
+				.dirs = { .images_fd = -1, .work_fd = -1 },
+				.pidfd = -1 };
+	int rc = 0;
+
+	arena_init(&c.arena, ARENA_MAX);
+	buf_init_max(&c.mountinfo, MOUNTINFO_MAX);
+	criu_init(&c.criu);
+	for (size_t i = 0; rc == 0 && i < ARRAY_SIZE(steps); i++) {
+		runtime_debug(rt, "checkpoint: %s", steps[i].what);
+		rc = steps[i].run(&c, err);
+	}
+	criu_close(&c.criu);
+	cgroup_close(&c.cgroup);
+	if (rc == 0 && !o->leave_running && !o->pre_dump)
+		rc = container_destroy(rt, &c.entry, err);
+	image_dirs_close(&c.dirs);
+	(void)fd_close(c.pidfd);
+	buf_release(&c.mountinfo);
+	store_entry_release(&c.entry);
+	arena_release(&c.arena);
+	return rc;
+}

@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* checkpoint.h - a container's processes into images, and back out of them
+ *
+ * The directory of images holds criu's files and ours:
+ *   descriptors.json  what 0, 1 and 2 of the init were, as runc writes it, with
+ *                     "file[MOUNT:INODE]" for files of outside
+ *   network.json      the networks that were asked for (attach.h), if any
+ *   dump.log          and restore.log: criu's
+ * External mounts are named by their place in the container, masked files all
+ * "/dev/null", name spaces extRootNetNS and extRootPidNS: runc's and crun's
+ * names, so that images go both ways.
+ */
+#ifndef SKERRY_CONTAINER_CHECKPOINT_H
+#define SKERRY_CONTAINER_CHECKPOINT_H
+
+#include <limits.h>
+
+#include "runtime/container/criu.h"
+#include "runtime/container/runtime.h"
+#include "runtime/spec/names.h"
+
+#define CHECKPOINT_DESCRIPTORS	   "descriptors.json"
+#define CHECKPOINT_NETWORK	   "network.json"
+#define CHECKPOINT_CRIU_LEAST	   CRIU_VERSION(3, 17, 0)
+#define CHECKPOINT_DESCRIPTORS_MAX ((size_t)64 << 10)
+
+int container_checkpoint(struct runtime *rt, const char *id,
+			 const struct skerry_checkpoint_options *o, struct err *err);
+int container_restore(struct runtime *rt, const char *id,
+		      const struct skerry_create_options *create,
+		      const struct skerry_checkpoint_options *o, struct err *err);
+struct clone_request {
+	const char *id, *twin;
+	const struct skerry_create_options *create;
+	const struct skerry_checkpoint_options *o;
+};
+int container_clone(struct runtime *rt, const struct clone_request *c, struct err *err);
+
+/* Where images and logs are. */
+struct image_dirs {
+	char images[PATH_MAX], work[PATH_MAX];
+	int images_fd, work_fd;
+};
+/* Opens them, made (0700) when `make`. */
+int image_dirs_open(const struct skerry_checkpoint_options *o, bool make, struct image_dirs *ret,
+		    struct err *err);
+void image_dirs_close(struct image_dirs *d);
+
+/* What dump and restore have in common; the rest is zero. */
+int checkpoint_options(const struct skerry_checkpoint_options *o, const struct image_dirs *dirs,
+		       struct arena *arena, struct criu_opts *ret, struct err *err);
+/* "criu failed: ...": what the log says, and where it is. -1. */
+int checkpoint_failed(const struct image_dirs *dirs, const char *log, struct err *err);
+/* "kind[NUMBER]:name" */
+int checkpoint_add_external(struct criu_opts *o, struct arena *arena, const char *text,
+			    struct err *err);
+/* The name under which a name space of outside stands in the images; NULL: it can't. */
+const char *checkpoint_namespace_key(enum ns ns);
+
+/* checkpoint_files.c */
+int checkpoint_descriptors_parse(const char *text, size_t len, struct arena *arena,
+				 struct strings *ret, struct err *err);
+/* The options that a network.json came from; for a twin without what only one can have. */
+int checkpoint_networks_parse(const char *text, size_t len, bool twin, struct arena *arena,
+			      struct skerry_create_options *ret, struct err *err);
+/* The same from the images; none is no error. */
+int checkpoint_networks(int dir, bool twin, struct arena *arena, struct skerry_create_options *ret,
+			struct err *err);
+/* The group of a twin: the last part becomes its id (arena). */
+char *clone_cgroups_path(const char *path, const char *twin, struct arena *arena);
+
+/* checkpoint_mounts.c, pure.  text: /proc/PID/mountinfo of the container's init.  What criu has to leave
+ * to us: binds of file systems that the container has no mount of its own of. */
+struct external_mounts {
+	struct criu_ext_mount *v;
+	size_t n, cap;
+};
+int checkpoint_mounts(const char *text, size_t len, struct arena *arena,
+		      struct external_mounts *ret, struct err *err);
+/* Is there a mount with this id? */
+bool checkpoint_has_mount(const char *text, size_t len, uint64_t id);
+
+#endif

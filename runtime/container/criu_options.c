@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* criu_options.c - what dump and restore ask of criu alike, and how a failure is told */
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "base/file.h"
+#include "base/units.h"
+#include "runtime/container/checkpoint.h"
+
+#define LOG_LEVEL   4
+#define LOG_MAX	    ((size_t)64 << 20)
+#define GHOST_LIMIT ((uint32_t)512 << 20) /* deleted files that are open still */
+
+static int open_dir(const char *path, bool make, char real[PATH_MAX], struct err *err)
+{
+	int fd;
+
+	if (make && file_make_dirs(path, 0700) < 0)
+		return err_sys(err, "make \"%s\"", path);
+	if (!realpath(path, real))
+		return err_sys(err, "\"%s\"", path);
+	fd = open(real, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	return fd < 0 ? err_sys(err, "open \"%s\"", path) : fd;
+}
+
+int image_dirs_open(const struct skerry_checkpoint_options *o, bool make, struct image_dirs *ret,
+		    struct err *err)
+{
+	const char *images = o->image_path && o->image_path[0] ? o->image_path : "checkpoint";
+	const char *work = o->work_path && o->work_path[0] ? o->work_path : images;
+
+	*ret = (struct image_dirs){ .images_fd = -1, .work_fd = -1 };
+	ret->images_fd = open_dir(images, make, ret->images, err);
+	if (ret->images_fd < 0)
+		return -1;
+	ret->work_fd = open_dir(work, true, ret->work, err);
+	return ret->work_fd < 0 ? -1 : 0;
+}
+
+void image_dirs_close(struct image_dirs *d)
+{
+	d->images_fd = fd_close(d->images_fd);
+	d->work_fd = fd_close(d->work_fd);
+}
+
+/* The position in the list, or -1; NULL and "" are 0. */
+static int find_word(const char *const *words, size_t n, const char *word)
+{
+	if (!word || !word[0])
+		return 0;
+	for (size_t i = 0; i < n; i++)
+		if (words[i] && strcmp(words[i], word) == 0)
+			return (int)i;
+	return -1;
+}
+
+static int cgroup_mode(const char *word, struct criu_opts *o, struct err *err)
+{
+	static const char *const words[] = {
+		[CRIU_CG_IGNORE] = NULL, [CRIU_CG_NONE] = "none", [CRIU_CG_PROPS] = "props",
+		[CRIU_CG_SOFT] = "soft", [CRIU_CG_FULL] = "full", [CRIU_CG_STRICT] = "strict",
+	};
+	int mode = find_word(words, ARRAY_SIZE(words), word);
+
+	if (word && strcmp(word, "ignore") == 0)
+		return 0;
+	if (mode < 0)
+		return err_set(
+			err, EINVAL,
+			"--manage-cgroups-mode: \"%s\" is none of soft, full, strict, props, "
+			"none, ignore",
+			word);
+	o->manage_cgroups = true;
+	o->manage_cgroups_mode = mode ? mode : CRIU_CG_SOFT;
+	return 0;
+}
+
+static int page_server(const char *text, struct arena *arena, struct criu_opts *o, struct err *err)
+{
+	const char *colon = text ? strrchr(text, ':') : NULL;
+	uint64_t port;
+
+	if (!text || !text[0])
+		return 0;
+	if (!colon || colon == text || units_u64(colon + 1, UINT16_MAX, &port) < 0 || !port)
+		return err_set(err, EINVAL, "--page-server: \"%s\" is not ADDRESS:PORT", text);
+	o->ps = arena_alloc(arena, sizeof(*o->ps));
+	if (o->ps)
+		o->ps->address = arena_strndup(arena, text, (size_t)(colon - text));
+	if (!o->ps || !o->ps->address)
+		return err_set(err, ENOMEM, "out of memory");
+	o->ps->port = (int32_t)port;
+	return 0;
+}
+
+static int network_options(const struct skerry_checkpoint_options *o, struct criu_opts *ret,
+			   struct err *err)
+{
+	static const char *const locks[] = { NULL, "iptables", "nftables", "skip" };
+
+	ret->network_lock = find_word(locks, ARRAY_SIZE(locks), o->network_lock);
+	if (ret->network_lock < 0)
+		return err_set(err, EINVAL,
+			       "--network-lock: \"%s\" is none of iptables, nftables, skip",
+			       o->network_lock);
+	if (o->empty_ns && o->empty_ns[0] && strcmp(o->empty_ns, "network") != 0)
+		return err_set(err, EINVAL, "--empty-ns: only \"network\" can be one, not \"%s\"",
+			       o->empty_ns);
+	ret->empty_ns = CLONE_NEWNET;
+	return 0;
+}
+
+int checkpoint_options(const struct skerry_checkpoint_options *o, const struct image_dirs *dirs,
+		       struct arena *arena, struct criu_opts *ret, struct err *err)
+{
+	*ret = (struct criu_opts){
+		.images_dir_fd = dirs->images_fd,
+		.work_dir_fd = dirs->work_fd,
+		.log_level = LOG_LEVEL,
+		.notify_scripts = true,
+		.tcp_established = o->tcp_established,
+		.tcp_skip_in_flight = o->tcp_skip_in_flight,
+		.tcp_close = o->tcp_close,
+		.ext_unix_sk = o->ext_unix_sk,
+		.shell_job = o->shell_job,
+		.file_locks = true,
+		.link_remap = o->link_remap,
+		.lazy_pages = o->lazy_pages,
+		.auto_dedup = o->auto_dedup,
+		.orphan_pts_master = true,
+		.ghost_limit = GHOST_LIMIT,
+	};
+	if (cgroup_mode(o->manage_cgroups_mode, ret, err) < 0 ||
+	    page_server(o->page_server, arena, ret, err) < 0)
+		return -1;
+	return network_options(o, ret, err);
+}
+
+int checkpoint_failed(const struct image_dirs *dirs, const char *log, struct err *err)
+{
+	char why[320];
+	AUTO_BUF text;
+
+	buf_init_max(&text, LOG_MAX);
+	if (file_read(dirs->work_fd, log, &text, LOG_MAX, true) < 0)
+		return -1;
+	criu_log_explain(text.s, text.len, why, sizeof(why));
+	if (!err)
+		return -1;
+	return err_set(err, err->code, "%.120s%s%s\nlog file: %.120s/%s", err->msg,
+		       why[0] ? ": " : "", why, dirs->work, log);
+}
+
+int checkpoint_add_external(struct criu_opts *o, struct arena *arena, const char *text,
+			    struct err *err)
+{
+	char **v = arena_array(arena, o->external.n + 2, sizeof(*v));
+
+	if (!v || !text)
+		return err_set(err, ENOMEM, "out of memory");
+	for (size_t i = 0; i < o->external.n; i++)
+		v[i] = o->external.v[i];
+	v[o->external.n] = arena_strdup(arena, text);
+	if (!v[o->external.n])
+		return err_set(err, ENOMEM, "out of memory");
+	o->external.v = v;
+	o->external.n++;
+	return 0;
+}
+
+const char *checkpoint_namespace_key(enum ns ns)
+{
+	if (ns == NS_NETWORK)
+		return "extRootNetNS";
+	return ns == NS_PID ? "extRootPidNS" : NULL;
+}

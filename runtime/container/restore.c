@@ -1,0 +1,439 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* restore.c - a container's processes out of images
+ *
+ * create.c has done what comes before an init (plan, state, group, files);
+ * this is what stands in its place:
+ *
+ *   criu starts as a member of the container's group, with a mount namespace of
+ *     its own in which the root file system is bound: nothing is left on the host
+ *   setup-namespaces   networks, hooks prestart and createRuntime
+ *   post-restore       the record gets the process: the last point of refusal
+ *   the processes go on; pid file and poststart hooks as with run
+ *
+ * rst_sibling makes the init our child, as if we had cloned it.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/beneath.h"
+#include "base/fd.h"
+#include "base/file.h"
+#include "base/proc.h"
+#include "runtime/container/attach.h"
+#include "runtime/container/checkpoint.h"
+#include "runtime/container/hooks.h"
+#include "runtime/container/plan.h"
+#include "runtime/isolate/terminal.h"
+
+#define RESTORE_LOG "restore.log"
+#define ROOT_DIR    "criu-root"
+#define NOTIFY_AT   "/run/notify"
+#define KEEP_MAX    8
+
+struct restore {
+	struct runtime *rt;
+	const struct skerry_checkpoint_options *o;
+	struct image_dirs dirs;
+	struct arena arena;
+	struct criu criu;
+	struct criu_opts opts;
+	struct restoring *with;
+	char state[PATH_MAX], root[PATH_MAX];
+	const char *rootfs;
+	int keep[KEEP_MAX]; /* descriptors that criu inherits */
+	size_t n_keep;
+	pid_t pid; /* seen at setup-namespaces */
+};
+
+static int out_of_memory(struct err *err)
+{
+	return err_set(err, ENOMEM, "out of memory");
+}
+
+/* --- descriptors ------------------------------------------------------------- */
+
+static int inherit(struct restore *r, const char *key, int fd, struct err *err)
+{
+	struct criu_inherit_fd *v = arena_array(&r->arena, r->opts.inherit_fd.n + 1, sizeof(*v));
+	int copy;
+
+	if (!v)
+		return out_of_memory(err);
+	if (r->n_keep == KEEP_MAX)
+		return err_set(err, EMFILE, "too many descriptors to inherit");
+	/* Not 0, which couldn't be told apart from none. */
+	copy = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+	if (copy < 0)
+		return err_sys(err, "descriptor %d", fd);
+	r->keep[r->n_keep++] = copy;
+	for (size_t i = 0; i < r->opts.inherit_fd.n; i++)
+		v[i] = r->opts.inherit_fd.v[i];
+	v[r->opts.inherit_fd.n] =
+		(struct criu_inherit_fd){ .key = arena_strdup(&r->arena, key), .fd = copy };
+	if (!v[r->opts.inherit_fd.n].key)
+		return out_of_memory(err);
+	r->opts.inherit_fd.v = v;
+	r->opts.inherit_fd.n++;
+	return 0;
+}
+
+/* Pipes and files of outside become what 0, 1 and 2 are for us. */
+static int inherit_stdio(struct restore *r, struct err *err)
+{
+	struct strings names;
+	AUTO_BUF text;
+
+	buf_init(&text);
+	if (file_read(r->dirs.images_fd, CHECKPOINT_DESCRIPTORS, &text, CHECKPOINT_DESCRIPTORS_MAX,
+		      true) < 0)
+		return errno == ENOENT ? 0
+				       : err_sys(err, "read \"%s/" CHECKPOINT_DESCRIPTORS "\"",
+						 r->dirs.images);
+	if (checkpoint_descriptors_parse(text.s, text.len, &r->arena, &names, err) < 0)
+		return -1;
+	for (size_t i = 0; i < names.n && i < 3; i++) {
+		bool seen = false;
+
+		if (!strstr(names.v[i], "pipe:") && !str_starts(names.v[i], "file["))
+			continue;
+		for (size_t k = 0; k < i; k++)
+			seen = seen || strcmp(names.v[k], names.v[i]) == 0;
+		if (!seen && inherit(r, names.v[i], (int)i, err) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+/* --- mounts and name spaces -------------------------------------------------- */
+
+static int add_mount(struct restore *r, const char *key, const char *val, struct err *err)
+{
+	struct criu_ext_mount *v = arena_array(&r->arena, r->opts.ext_mnt.n + 1, sizeof(*v));
+
+	if (!v)
+		return out_of_memory(err);
+	for (size_t i = 0; i < r->opts.ext_mnt.n; i++)
+		v[i] = r->opts.ext_mnt.v[i];
+	v[r->opts.ext_mnt.n] = (struct criu_ext_mount){ arena_strdup(&r->arena, key),
+							arena_strdup(&r->arena, val) };
+	if (!v[r->opts.ext_mnt.n].key || !v[r->opts.ext_mnt.n].val)
+		return out_of_memory(err);
+	r->opts.ext_mnt.v = v;
+	r->opts.ext_mnt.n++;
+	return 0;
+}
+
+/* The name that a destination has once its links are followed: what mountinfo showed. */
+static const char *resolve(struct restore *r, int root, const char *dest)
+{
+	AUTO_FD fd = beneath_open(root, dest, O_PATH | O_CLOEXEC, 0, 0);
+	char self[64], path[PATH_MAX], top[PATH_MAX];
+	ssize_t n;
+
+	if (fd < 0 || str_format(self, sizeof(self), "/proc/self/fd/%d", fd) < 0)
+		return dest;
+	n = readlink(self, path, sizeof(path) - 1);
+	if (n < 0 || !realpath(r->rootfs, top))
+		return dest;
+	path[n] = '\0';
+	if (!str_starts(path, top) || path[strlen(top)] != '/')
+		return dest;
+	return arena_strdup(&r->arena, path + strlen(top));
+}
+
+/* Does a file system of the container's own cover it?  Then criu brings the mount point along. */
+static bool is_covered(const struct mounts *m, size_t entry)
+{
+	const char *dest = m->v[entry].dest;
+
+	for (size_t i = 0; i < m->n; i++) {
+		size_t n = strlen(m->v[i].dest);
+
+		if (i != entry && n > 1 && strncmp(dest, m->v[i].dest, n) == 0 && dest[n] == '/')
+			return true;
+	}
+	return false;
+}
+
+static int make_target(const struct mounts *m, size_t entry, int root, struct err *err)
+{
+	const struct mount_entry *e = &m->v[entry];
+	struct stat st;
+	int fd;
+
+	if (is_covered(m, entry))
+		return 0;
+	if (e->kind == MOUNT_BIND && stat(e->source, &st) == 0 && !S_ISDIR(st.st_mode))
+		fd = beneath_make_file(root, e->dest, 0644);
+	else
+		fd = beneath_make_dir(root, e->dest, 0755);
+	if (fd < 0 && errno != EROFS)
+		return err_sys(err, "make mount point \"%s\"", e->dest);
+	(void)fd_close(fd);
+	return 0;
+}
+
+static int external_mounts(struct restore *r, struct err *err)
+{
+	const struct mounts *m = &r->with->plan->mounts;
+	AUTO_FD root = open(r->rootfs, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	char notify[PATH_MAX];
+
+	if (root < 0)
+		return err_sys(err, "open \"%s\"", r->rootfs);
+	for (size_t i = 0; i < m->n; i++) {
+		if (m->v[i].kind == MOUNT_REMOUNT)
+			continue;
+		if (make_target(m, i, root, err) < 0)
+			return -1;
+		if (m->v[i].kind == MOUNT_BIND &&
+		    add_mount(r, resolve(r, root, m->v[i].dest), m->v[i].source, err) < 0)
+			return -1;
+	}
+	for (size_t i = 0; i < m->devices.n; i++)
+		if (add_mount(r, m->devices.v[i].path, m->devices.v[i].path, err) < 0)
+			return -1;
+	/* The socket of an earlier caller; nobody listens there. */
+	if (str_format(notify, sizeof(notify), "%s/" STORE_NOTIFY_DIR, r->state) < 0 ||
+	    (mkdir(notify, 0755) < 0 && errno != EEXIST))
+		return err_sys(err, "make \"%s\"", notify);
+	if (add_mount(r, NOTIFY_AT, notify, err) < 0)
+		return -1;
+	return add_mount(r, "/dev/null", "/dev/null", err);
+}
+
+/* Name spaces to join: criu restores into them. */
+static int external_namespaces(struct restore *r, struct err *err)
+{
+	const struct plan *p = r->with->plan;
+	size_t n = 0;
+
+	r->opts.join_ns.v = arena_array(&r->arena, NS_COUNT, sizeof(*r->opts.join_ns.v));
+	if (!r->opts.join_ns.v)
+		return out_of_memory(err);
+	for (int ns = 0; ns < NS_COUNT; ns++) {
+		const char *key = checkpoint_namespace_key((enum ns)ns);
+		char *name = arena_strdup(&r->arena, ns_names[ns].proc_name);
+
+		if (!p->join[ns] || p->join_fd[ns] < 0)
+			continue;
+		if (!name)
+			return out_of_memory(err);
+		if (key) {
+			if (inherit(r, key, p->join_fd[ns], err) < 0)
+				return -1;
+		} else if (ns == NS_IPC || ns == NS_UTS || ns == NS_TIME) {
+			r->opts.join_ns.v[n++] = (struct criu_join_ns){
+				.ns = name,
+				.file = arena_printf(&r->arena, "/proc/%d/fd/%d", (int)getpid(),
+						     p->join_fd[ns])
+			};
+		} else {
+			return err_set(
+				err, ENOTSUP,
+				"a container that joins the %s namespace \"%s\" can't be restored",
+				ns_names[ns].spec_name, p->join[ns]);
+		}
+	}
+	r->opts.join_ns.n = n;
+	return 0;
+}
+
+/* Where the processes are to be, whatever the group was called before. */
+static int group_root(struct restore *r, struct err *err)
+{
+	const struct cgroup_place *p = &r->with->made->cgroup.place;
+	struct criu_cg_root *v;
+
+	if (r->with->made->cgroup.fd < 0 || !r->opts.manage_cgroups)
+		return 0;
+	v = arena_alloc(&r->arena, sizeof(*v));
+	if (v)
+		v->path = arena_printf(&r->arena, "%s%s%s", p->path, p->subgroup[0] ? "/" : "",
+				       p->subgroup);
+	if (!v || !v->path)
+		return out_of_memory(err);
+	r->opts.cg_root.v = v;
+	r->opts.cg_root.n = 1;
+	return 0;
+}
+
+/* --- what criu asks on the way ------------------------------------------------- */
+
+static int run_hooks(struct restore *r, pid_t pid, struct err *err)
+{
+	const struct spec *spec = r->with->made->spec;
+	struct hook_state state = {
+		.id = r->with->made->entry.rec.id,
+		.bundle = r->with->bundle,
+		.oci_version = spec->ociVersion,
+		.status = "creating",
+		.pid = pid,
+		.annotations = &spec->annotations,
+	};
+	struct hooks_run run = {
+		.name = "prestart", .state = &state, .cwd = r->with->bundle, .spec = spec
+	};
+
+	if (!spec->hooks)
+		return 0;
+	run.list = &spec->hooks->prestart;
+	if (hooks_run(&run, err) < 0)
+		return -1;
+	run.name = "createRuntime";
+	run.list = &spec->hooks->createRuntime;
+	return hooks_run(&run, err);
+}
+
+static int set_up_namespaces(struct restore *r, pid_t pid, struct err *err)
+{
+	struct attach *a = r->with->attach;
+
+	r->pid = pid;
+	if (a->wanted &&
+	    (attach_hold(a, pid, err) < 0 || attach_apply(a, r->with->made->entry.dir, err) < 0))
+		return -1;
+	return run_hooks(r, pid, err);
+}
+
+static int take_terminal(struct restore *r, int fd, struct err *err)
+{
+	if (fd < 0)
+		return err_set(err, EBADF, "criu sent no terminal");
+	if (r->with->console_socket >= 0)
+		return terminal_send_master(r->with->console_socket, fd, err);
+	r->with->made->master = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+	return r->with->made->master < 0 ? err_sys(err, "terminal") : 0;
+}
+
+static int notified(void *arg, const struct criu_notify *n, int fd, struct err *err)
+{
+	struct restore *r = arg;
+
+	runtime_debug(r->rt, "restore: %s", n->script);
+	if (strcmp(n->script, "setup-namespaces") == 0)
+		return set_up_namespaces(r, n->pid, err);
+	if (strcmp(n->script, "orphan-pts-master") == 0)
+		return take_terminal(r, fd, err);
+	if (strcmp(n->script, "post-restore") == 0)
+		return r->with->record(r->with, n->pid, err);
+	return 0;
+}
+
+/* --- in order --------------------------------------------------------------------- */
+
+static int decide(struct restore *r, struct err *err)
+{
+	static char log[] = RESTORE_LOG;
+	const struct created *made = r->with->made;
+
+	if (!realpath(r->rt->store.path, r->root) ||
+	    str_format(r->state, sizeof(r->state), "%s/%s", r->root, made->entry.rec.id) < 0 ||
+	    str_format(r->root, sizeof(r->root), "%s/" ROOT_DIR, r->state) < 0)
+		return err_sys(err, "state directory \"%s\"", r->rt->store.path);
+	if (mkdirat(made->entry.dir, ROOT_DIR, 0700) < 0)
+		return err_sys(err, "make \"%s\"", r->root);
+	r->rootfs = made->entry.rec.rootfs;
+	if (checkpoint_options(r->o, &r->dirs, &r->arena, &r->opts, err) < 0)
+		return -1;
+	r->opts.log_file = log;
+	r->opts.root = r->root;
+	r->opts.rst_sibling = true;
+	r->opts.evasive_devices = true;
+	r->opts.lsm_profile = r->o->lsm_profile ? arena_strdup(&r->arena, r->o->lsm_profile) : NULL;
+	if (r->o->lsm_mount_context)
+		r->opts.lsm_mount_context = arena_strdup(&r->arena, r->o->lsm_mount_context);
+	if (inherit_stdio(r, err) < 0 || external_mounts(r, err) < 0 ||
+	    external_namespaces(r, err) < 0)
+		return -1;
+	return group_root(r, err);
+}
+
+static int start_criu(struct restore *r, struct err *err)
+{
+	const struct criu_start start = { .cgroup = r->with->made->cgroup.fd,
+					  .own_mounts = true,
+					  .root = r->rootfs,
+					  .root_at = r->root,
+					  .dirs = { r->dirs.images, r->dirs.work },
+					  .dir_fds = { r->dirs.images_fd, r->dirs.work_fd },
+					  .keep = r->keep,
+					  .n_keep = r->n_keep,
+					  .same_session = r->o->shell_job };
+
+	if (criu_open(&r->criu, &start, err) < 0)
+		return -1;
+	return criu_check(&r->criu, CHECKPOINT_CRIU_LEAST, err);
+}
+
+/* It is our child, and keeps its number until someone asks for it. */
+static void reap(struct restore *r)
+{
+	if (r->pid > 1 && !r->with->made->pid && proc_kill(r->pid, SIGKILL) == 0)
+		(void)waitpid(r->pid, NULL, 0);
+}
+
+static int ask(struct restore *r, struct err *err)
+{
+	const struct criu_req req = { .type = CRIU_RESTORE, .opts = &r->opts };
+	struct criu_cgroup_flags flags;
+	struct criu_resp resp;
+	struct err lost;
+	int rc;
+
+	criu_cgroup_flags_save(&flags);
+	rc = criu_call(&r->criu, &req, notified, r, &resp, err);
+	if (r->rt->has_host && criu_cgroup_flags_restore(&flags, r->rt->host.mount, &lost) < 0)
+		runtime_warn(r->rt, "%s", lost.msg);
+	return rc < 0 ? checkpoint_failed(&r->dirs, RESTORE_LOG, err) : 0;
+}
+
+static int restore_processes(void *arg, struct restoring *with, struct err *err)
+{
+	struct restore *r = arg;
+	int rc;
+
+	r->with = with;
+	rc = decide(r, err) < 0 || start_criu(r, err) < 0 || ask(r, err) < 0 ? -1 : 0;
+	criu_close(&r->criu);
+	if (rc < 0)
+		reap(r);
+	(void)unlinkat(with->made->entry.dir, ROOT_DIR, AT_REMOVEDIR);
+	while (r->n_keep)
+		(void)fd_close(r->keep[--r->n_keep]);
+	return rc;
+}
+
+/* The networks that the container had, unless others are asked for. */
+static bool asks_for_networks(const struct skerry_create_options *c)
+{
+	return c->networks || c->ports || c->dns || c->dns_search || c->dns_options || c->hosts ||
+	       c->ip || c->mac || c->pod;
+}
+
+int container_restore(struct runtime *rt, const char *id,
+		      const struct skerry_create_options *create,
+		      const struct skerry_checkpoint_options *o, struct err *err)
+{
+	struct skerry_create_options c = *create;
+	struct restore r = { .rt = rt, .o = o, .dirs = { .images_fd = -1, .work_fd = -1 } };
+	const struct restorer by = { restore_processes, &r };
+	int rc;
+
+	arena_init(&r.arena, ARENA_MAX_DEFAULT);
+	criu_init(&r.criu);
+	rc = image_dirs_open(o, false, &r.dirs, err);
+	if (rc == 0 && !asks_for_networks(&c))
+		rc = checkpoint_networks(r.dirs.images_fd, false, &r.arena, &c, err);
+	if (rc == 0)
+		rc = container_run_by(rt, id, &c, &by, err);
+	image_dirs_close(&r.dirs);
+	arena_release(&r.arena);
+	return rc;
+}

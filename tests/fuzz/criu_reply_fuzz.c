@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* criu_reply_fuzz.c - answers of criu, its log, the mounts and names beside its images
+ *
+ * The first byte chooses what the rest is.
+ */
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "runtime/container/checkpoint.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static void check_reply(const char *text, size_t len, struct arena *arena)
+{
+	struct criu_resp r;
+
+	if (criu_resp_decode(text, len, &r, arena, NULL) < 0)
+		return;
+	if (r.success && r.type == CRIU_RESTORE && r.restore->pid <= 1)
+		abort();
+	if (r.type == CRIU_NOTIFY && !r.notify->script)
+		abort();
+}
+
+static void check_log(const char *text, size_t len)
+{
+	char out[200];
+
+	criu_log_explain(text, len, out, sizeof(out));
+	if (strlen(out) >= sizeof(out) || strchr(out, '\n'))
+		abort();
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	CLEANUP(arena_release) struct arena arena;
+	const char *text = (const char *)data + 1;
+	struct skerry_create_options create = { 0 };
+	struct external_mounts mounts;
+	struct strings names;
+
+	if (!size)
+		return 0;
+	size--;
+	arena_init(&arena, (size_t)64 << 20);
+	if (data[0] == 'l')
+		check_log(text, size);
+	else if (data[0] == 'm')
+		(void)checkpoint_mounts(text, size, &arena, &mounts, NULL);
+	else if (data[0] == 'd')
+		(void)checkpoint_descriptors_parse(text, size, &arena, &names, NULL);
+	else if (data[0] == 'n')
+		(void)checkpoint_networks_parse(text, size, true, &arena, &create, NULL);
+	else
+		check_reply(text, size, &arena);
+	return 0;
+}

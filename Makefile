@@ -269,8 +269,9 @@ $(BUILD)/bench/%: $(BUILD)/obj/tests/bench/%.o $(BUILD)/libskerry.a
 .PHONY: bench-programs
 bench-programs: $(BENCH_PROGRAMS)
 
-bench: all bench-programs ## measure against crun and runc
-	@BUILD='$(BUILD)' tests/bench/run
+BENCH ?= run cni shim image image-layers
+bench: all bench-programs ## measure against the peers (BENCH=word: run, cni, shim, image or image-layers)
+	@for part in $(BENCH); do echo "== $$part"; BUILD='$(BUILD)' tests/bench/$$part || exit 1; done
 
 # --- lint ----------------------------------------------------------------------
 # One stamp per source and tool, so that a second run looks at changes only.

@@ -47,6 +47,7 @@ void container_free(struct container *k)
 	free(k->id);
 	free(k->bundle);
 	free(k->root);
+	free(k->checkpoint);
 	free(k);
 }
 
@@ -65,6 +66,8 @@ static struct container *container_new(struct shim *s, const struct create_reque
 	k->watch = -1;
 	k->parked_end = &k->parked;
 	k->systemd_cgroup = o->systemd_cgroup;
+	k->no_pivot = o->no_pivot;
+	k->no_new_keyring = o->no_new_keyring;
 	p = &k->init;
 	process_init(p, k);
 	k->id = strdup(q->id);
@@ -75,6 +78,10 @@ static struct container *container_new(struct shim *s, const struct create_reque
 	p->out = copy_or_empty(q->out);
 	p->err = copy_or_empty(q->err);
 	p->terminal = q->terminal;
+	if (q->checkpoint && q->checkpoint[0] && !(k->checkpoint = strdup(q->checkpoint))) {
+		container_free(k);
+		return NULL;
+	}
 	if (!k->id || !k->bundle || !k->root || !p->exec_id || !p->in || !p->out || !p->err ||
 	    str_format(k->root, size, "%s/%s", root, s->namespace) < 0) {
 		container_free(k);
@@ -134,7 +141,9 @@ static void create_run(struct work *w, struct report *r)
 	if (options_save(&o, k->bundle, &r->err) < 0 ||
 	    rootfs_mount(k->bundle, &q->rootfs, &r->err) < 0)
 		return;
-	if (io_enter(&k->init.io, k->id, k->shim->namespace, r, &r->err) == 0)
+	if (k->checkpoint)
+		r->rc = 0;
+	else if (io_enter(&k->init.io, k->id, k->shim->namespace, r, &r->err) == 0)
 		r->rc = create_container(k, &o, r);
 	if (r->rc < 0 && q->rootfs.n)
 		(void)rootfs_unmount(k->bundle, NULL);
@@ -185,8 +194,10 @@ static void create_done(struct work *w, struct report *r)
 	k->cgroup = fd_take(&r->cgroup);
 	k->init.pid = r->pid;
 	k->init.status = STATUS_CREATED;
-	io_start(&k->init.io, fd_take(&r->master));
-	oom_watch(k);
+	if (!k->checkpoint) {
+		io_start(&k->init.io, fd_take(&r->master));
+		oom_watch(k);
+	}
 	publish_create(k, w->request);
 	call_reply(w->call, &pid_reply_table, &(struct pid_reply){ .pid = (uint32_t)r->pid });
 	container_worker_ended(k);
@@ -202,10 +213,6 @@ static bool is_good_request(struct call *c, const struct create_request *q)
 	if (!q->bundle || q->bundle[0] != '/') {
 		call_fail(c, RPC_INVALID_ARGUMENT, "bundle \"%s\" is not an absolute path",
 			  q->bundle ? q->bundle : "");
-		return false;
-	}
-	if (q->checkpoint && q->checkpoint[0]) {
-		call_fail(c, RPC_UNIMPLEMENTED, "restore from \"%s\"", q->checkpoint);
 		return false;
 	}
 	return true;

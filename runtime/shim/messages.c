@@ -131,6 +131,21 @@ static const struct wire_field legacy_options_fields[] = {
 };
 const struct wire_table legacy_options_table = TABLE(legacy_options, legacy_options_fields);
 
+static const struct wire_field checkpoint_options_fields[] = {
+	FIELD(checkpoint_options, 1, BOOL, exit),
+	FIELD(checkpoint_options, 2, BOOL, open_tcp),
+	FIELD(checkpoint_options, 3, BOOL, external_unix_sockets),
+	FIELD(checkpoint_options, 4, BOOL, terminal),
+	FIELD(checkpoint_options, 5, BOOL, file_locks),
+	FIELD(checkpoint_options, 6, STRINGS, empty_namespaces),
+	FIELD(checkpoint_options, 7, STRING, cgroups_mode),
+	FIELD(checkpoint_options, 8, STRING, image_path),
+	FIELD(checkpoint_options, 9, STRING, work_path),
+	FIELD(checkpoint_options, 10, STRING, parent_path),
+};
+const struct wire_table checkpoint_options_table =
+	TABLE(checkpoint_options, checkpoint_options_fields);
+
 static const struct wire_field process_details_fields[] = {
 	FIELD(process_details, 1, STRING, exec_id),
 };

@@ -104,11 +104,16 @@ struct legacy_options { /* containerd.linux.runc.CreateOptions */
 	uint32_t io_uid, io_gid;
 	char *criu_work_path, *criu_image_path;
 };
+struct checkpoint_options { /* containerd.runc.v1.CheckpointOptions */
+	bool exit, open_tcp, external_unix_sockets, terminal, file_locks;
+	struct strings empty_namespaces;
+	char *cgroups_mode, *image_path, *work_path, *parent_path;
+};
 struct process_details {
 	char *exec_id;
 };
 extern const struct wire_table runc_options_table, runtime_options_table, legacy_options_table,
-	process_details_table;
+	checkpoint_options_table, process_details_table;
 
 /* --- the Task service ---------------------------------------------------------- */
 

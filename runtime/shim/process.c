@@ -20,65 +20,8 @@
 #define SECOND 1000000000LL
 #define TELL_AT_LAST \
  (10 * SECOND) /* an exec that does not end must not hold the init's exit for ever */
-#define DRAIN_STEP  (2 * SECOND) /* without progress */
-#define DRAIN_MAX   (10 * SECOND)
-#define LOGGER_TERM (2 * SECOND) /* after the end of its input */
-#define LOGGER_KILL (12 * SECOND)
-
-/* --- loggers: outlive their process until they have written everything -------------------- */
-
-struct logger_process {
-	struct logger_process *next;
-	struct shim *shim;
-	pid_t pid;
-	struct timer timer;
-	int64_t kill_at;
-};
-
-static void logger_late(struct timer *t)
-{
-	struct logger_process *l = OWNER(t, struct logger_process, timer);
-
-	(void)proc_kill(l->pid, loop_now() >= l->kill_at ? SIGKILL : SIGTERM);
-	timer_start(&l->shim->loop, t, l->kill_at);
-}
-
-void process_set_logger(struct process *p, pid_t pid)
-{
-	struct shim *s = p->container->shim;
-	struct logger_process *l = pid > 0 ? calloc(1, sizeof(*l)) : NULL;
-
-	if (!l)
-		return;
-	*l = (struct logger_process){
-		.next = s->loggers, .shim = s, .pid = pid, .timer = { .fired = logger_late }
-	};
-	s->loggers = l;
-	p->logger = l;
-}
-
-static bool logger_ended(struct shim *s, pid_t pid)
-{
-	struct logger_process **at = &s->loggers;
-	struct logger_process *l;
-
-	while (*at && (*at)->pid != pid)
-		at = &(*at)->next;
-	l = *at;
-	if (!l)
-		return false;
-	*at = l->next;
-	timer_stop(&s->loop, &l->timer);
-	for (struct container *k = s->containers; k; k = k->next) {
-		if (k->init.logger == l)
-			k->init.logger = NULL;
-		for (struct process *p = k->execs; p; p = p->next)
-			if (p->logger == l)
-				p->logger = NULL;
-	}
-	free(l);
-	return true;
-}
+#define DRAIN_STEP (2 * SECOND) /* without progress */
+#define DRAIN_MAX  (10 * SECOND)
 
 /* --- processes ------------------------------------------------------------------------------ */
 
@@ -101,11 +44,7 @@ void process_free(struct process *p)
 
 	timer_stop(&s->loop, &p->timer);
 	io_close(&p->io);
-	if (p->logger) {
-		p->logger->kill_at = loop_now() + LOGGER_KILL;
-		timer_start(&s->loop, &p->logger->timer, loop_now() + LOGGER_TERM);
-		p->logger = NULL;
-	}
+	logger_let_go(take(&p->logger));
 	while (p->waiters) {
 		struct call *c = p->waiters;
 
@@ -349,6 +288,15 @@ static void start_done(struct work *w, struct report *r)
 	struct task_start event = { .container_id = k->id, .pid = (uint32_t)k->init.pid };
 
 	k->starting = false;
+	process_set_logger(&k->init, r->logger);
+	if (r->rc == 0 && k->checkpoint) {
+		k->cgroup = fd_take(&r->cgroup);
+		k->init.pid = r->pid;
+		event.pid = (uint32_t)r->pid;
+		io_start(&k->init.io, fd_take(&r->master));
+		oom_watch(k);
+		free(take(&k->checkpoint));
+	}
 	if (r->rc == 0) {
 		k->init.status = STATUS_RUNNING;
 		events_publish(&k->shim->events, "/tasks/start", "TaskStart", &task_start_table,
@@ -452,7 +400,7 @@ void task_start(struct shim *s, struct call *c, struct container *k, struct proc
 	} else {
 		k->exclusive = true;
 		k->starting = true;
-		work_start(k, p, c, start_run, start_done, NULL);
+		work_start(k, p, c, k->checkpoint ? restore_run : start_run, start_done, NULL);
 	}
 }
 
@@ -597,7 +545,7 @@ static void delete_init(struct call *c, struct container *k)
 	}
 	k->exclusive = true;
 	p->deletion = c;
-	if (p->status == STATUS_STOPPED)
+	if (p->status == STATUS_STOPPED || p->pid == 0)
 		continue_deletion(p);
 	else if (!p->reaped)
 		(void)proc_kill(p->pid, SIGKILL); /* goes on when its end is told */

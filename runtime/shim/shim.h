@@ -66,7 +66,8 @@ struct container {
 	struct shim *shim;
 	char *id, *bundle;
 	char *root; /* state directory of the runtime for this namespace */
-	bool systemd_cgroup;
+	bool systemd_cgroup, no_pivot, no_new_keyring;
+	char *checkpoint; /* what Start restores, or NULL */
 	struct process init;
 	struct process *execs;
 	unsigned int workers; /* at work on it */
@@ -146,6 +147,10 @@ void work_start(struct container *k, struct process *p, struct call *c,
 void task_create(struct shim *s, struct call *c);
 void container_free(struct container *k);
 
+/* checkpoint.c */
+void task_checkpoint(struct shim *s, struct call *c);
+void restore_run(struct work *w, struct report *r);
+
 /* process.c */
 void task_exec(struct shim *s, struct call *c);
 void task_start(struct shim *s, struct call *c, struct container *k, struct process *p);
@@ -155,8 +160,14 @@ void process_init(struct process *p, struct container *k);
 void process_free(struct process *p);
 /* A child has ended; false when it is nobody's. */
 bool process_ended(struct shim *s, pid_t pid, int status);
-/* Fits the logger that a worker has started to its process. */
+
+/* loggers.c */
+/* Fits the logger that a worker has started (0: none) to its process. */
 void process_set_logger(struct process *p, pid_t pid);
+/* Nobody writes to it any more: it has a while to end. */
+void logger_let_go(struct logger_process *l);
+/* A child has ended; false when it is no logger. */
+bool logger_ended(struct shim *s, pid_t pid);
 
 /* stats.c */
 void task_stats(struct shim *s, struct call *c, struct container *k);

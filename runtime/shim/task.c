@@ -558,18 +558,6 @@ static void task_shutdown(struct shim *s, struct call *c)
 		shim_stop(s);
 }
 
-static void task_checkpoint(struct shim *s, struct call *c)
-{
-	struct checkpoint_request q;
-
-	if (call_decode(c, &checkpoint_request_table, &q) < 0)
-		return;
-	if (!find_made(s, q.id))
-		fail_no_container(c);
-	else
-		call_fail(c, RPC_UNIMPLEMENTED, "method Checkpoint");
-}
-
 /* --- the table ------------------------------------------------------------------------------ */
 
 /* Those that name a container and one of its processes. */

@@ -5,7 +5,7 @@ import os
 import signal
 import time
 
-from shim import (CREATED, PAUSED, RUNNING, STOPPED, T, Events, Fifos, Group, Skip, fails, inventory, left_behind_nothing,
+from shim import (CREATED, PAUSED, RUNNING, STOPPED, T, Events, Fifos, Group, RpcError, Skip, fails, inventory, left_behind_nothing,
                   m, main, make_bundle, test, until)
 
 events = Events(T + "/c.sock.ttrpc")
@@ -324,6 +324,47 @@ def _():
     assert len(f.read()) == 100000
     g.client.result("Delete", stream)
     g.client.Shutdown(id="slow")
+
+
+@test("checkpoint: refused where it makes no sense, a reason and criu's log where it fails")
+def _():
+    g = Group("check", events)
+    fails(5, "container not created", g.client.Checkpoint, id="check", path="/x")
+    g.create()
+    fails(9, "does not run", g.client.Checkpoint, id="check", path="/x")
+    g.client.Start(id="check")
+    fails(3, "absolute", g.client.Checkpoint, id="check", path="x")
+    options = m.Any(type_url="containerd.runc.v1.CheckpointOptions", value=b"\x08\x01")
+    try:
+        g.client.Checkpoint(id="check", path=T + "/images", options=options)
+    except RpcError as e:  # without criu, or with one that cannot
+        assert e.code == 2 and "checkpoint failed" in e.message, e
+        assert g.client.State(id="check").status == RUNNING
+        g.end()
+        return
+    assert g.client.Wait(id="check").exit_status == 137
+    assert os.path.exists(T + "/images/inventory.img")
+    g.end()
+    until(lambda: events.topics("check") == ["create", "start", "checkpointed", "exit", "delete"])
+    g = Group("check", events)
+    assert g.create(checkpoint=T + "/images") == 0
+    assert g.client.State(id="check").status == CREATED
+    pid = g.client.Start(id="check").pid
+    assert pid > 0 and g.client.State(id="check").pid == pid
+    g.client.Kill(id="check", signal=9)
+    assert g.client.Wait(id="check").exit_status == 137
+    g.end()
+
+
+@test("restore: made at Start, deleted before it, a reason where there is nothing to restore")
+def _():
+    g = Group("restore", events)
+    assert g.create(checkpoint=T + "/no-images") == 0
+    fails(2, "restore failed", g.client.Start, id="restore")
+    assert g.client.State(id="restore").status == CREATED
+    assert g.client.Delete(id="restore").exited_at.seconds == NEVER
+    g.client.Shutdown(id="restore")
+    until(lambda: events.topics("restore") == ["create", "delete"])
 
 
 @test("a pod: several containers in one shim")

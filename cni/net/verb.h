@@ -33,6 +33,7 @@ extern const struct verb verb_inspect;
 extern const struct verb verb_ls;
 extern const struct verb verb_rm;
 extern const struct verb verb_status;
+extern const struct verb verb_top;
 
 /* All of it to standard output; 0 or -1. */
 int verb_print(const struct buf *text, struct err *err);

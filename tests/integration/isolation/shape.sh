@@ -32,7 +32,7 @@ share() {
 		\"type\":\"shape\",\"uplink\":\"up0\",\"linkRate\":\"${LINK}mbit\",\"dataDir\":\"$SHAPES\",$3}")
 }
 gold() {
-	share a gold "\"network\":{\"rate\":\"40mbit\",\"prio\":${1:-1}}${2-}"
+	share a gold '"network":{"rate":"40mbit","prio":1}'
 }
 base() {
 	share b base "\"network\":{\"rate\":\"10mbit\",\"prio\":${1:-1}}${2-}"
@@ -90,6 +90,38 @@ base
 check 'ADD of the second' eval 'plugin ADD shape && passes CHECK shape'
 check 'alone each gets the whole link' eval 'twice alone a 5201 && twice alone b 5202'
 check '  on the way back as well' eval 'twice alone a 5201 -R && twice alone b 5202 -R'
+# seen WAY NETWORK FILTER: top says so of that network while a sends
+seen() {
+	N top --json --count 1 --interval 2s --shares "$SHAPES" >"$T/top"
+	jq -e ".[] | select(.network == \"$2\" and .direction == \"$1\" and .container == null) | $3" "$T/top" >/dev/null || {
+		cat "$T/top"
+		return 1
+	}
+}
+live() {
+	local pid rc=0
+	measured a 5201 >/dev/null &
+	pid=$!
+	sleep 1.2
+	seen up gold '.rate > 50e6 and .guarantee == 40e6 and .borrowed > 10e6' && seen up base '.rate < 1e6 and .borrowed == 0' || rc=1
+	wait "$pid"
+	return $rc
+}
+check 'top shows it live: rate, guarantee, borrowed' twice live
+check '  as a table' eval 'N top -n 1 -i 10ms --shares "$SHAPES" | grep -Eq "^gold +[*] +up0 +up +[0-9.]+[kmg]?bit +40.0mbit +0bit +[0-9]+$"'
+check '  nothing without shares' eval 'is 1 "$(N top -n 1 -i 10ms --shares "$T/none" | wc -l)"'
+check '  a time that is none: an error' eval '! N top -i never'
+# quick: what b is guaranteed is taken back from a within a second, and given back as soon
+quick() {
+	ip netns exec a timeout 20 iperf3 -J -i 1 -c 192.0.2.2 -p 5201 -t 9 >"$T/quick.a" &
+	local pid=$!
+	sleep 2
+	ip netns exec b timeout 20 iperf3 -J -i 1 -c 192.0.2.2 -p 5202 -t 3 >"$T/quick.b"
+	wait "$pid"
+	echo "# b $(jq -c '[.intervals[].sum.bits_per_second / 1e6 | floor]' "$T/quick.b") a $(jq -c '[.intervals[].sum.bits_per_second / 1e6 | floor]' "$T/quick.a")"
+	least "$(jq '.intervals[1].sum.bits_per_second / 1e6' "$T/quick.b")" 10 && least "$(jq '.intervals[8].sum.bits_per_second / 1e6' "$T/quick.a")" $LINK
+}
+check 'a guarantee is taken back and given back within a second' twice quick
 check 'together each gets what it is guaranteed' twice together 40 10
 check '  on the way back as well' twice together 40 10 -R
 
@@ -103,10 +135,10 @@ check 'the worse one does not' eval 'plugin ADD shape && twice together 46 10 &&
 passes DEL shape
 
 base 1 ',"container":{"rate":"4mbit","ceil":"8mbit"}'
-check 'a container has a ceiling of its own' eval 'plugin ADD shape && passes CHECK shape && most "$(measured b 5202)" 8 && most "$(measured b 5202 -R)" 8'
+check 'a container has a ceiling of its own' eval 'plugin ADD shape && passes CHECK shape && most "$(measured b 5202)" 9 && most "$(measured b 5202 -R)" 9'
 passes DEL shape
 base 1 ',"runtimeConfig":{"bandwidth":{"ingressRate":6000000,"ingressBurst":1000000,"egressRate":3000000,"egressBurst":1000000}}'
-check "  the runtime's rates are ceilings" eval 'plugin ADD shape && most "$(measured b 5202)" 3 && most "$(measured b 5202 -R)" 6'
+check "  the runtime's rates are ceilings" eval 'plugin ADD shape && most "$(measured b 5202)" 4 && most "$(measured b 5202 -R)" 7'
 passes DEL shape
 
 share b base '"network":{"rate":"21mbit"}'

@@ -139,7 +139,7 @@ int skerry_clone(struct skerry *s, const char *id, const char *twin,
 		 const struct skerry_checkpoint_options *o, struct skerry_error *err)
 {
 	struct err e = { 0 };
-	const struct clone_request request = { id, twin, create, o };
+	const struct clone_request request = { id, twin, create, o, NULL };
 
 	return give(err, &e, container_clone(&s->rt, &request, &e));
 }

@@ -31,6 +31,7 @@
 struct checkpoint {
 	struct runtime *rt;
 	const struct skerry_checkpoint_options *o;
+	const struct checkpoint_call *call;
 	const char *id;
 	struct store_entry entry;
 	struct arena arena;
@@ -41,6 +42,7 @@ struct checkpoint {
 	struct criu_opts opts;
 	struct buf mountinfo;
 	int pidfd;
+	bool refused; /* by call->dumped(), not by criu */
 };
 
 static int find_container(struct checkpoint *c, struct err *err)
@@ -171,7 +173,7 @@ static const char *descriptor_name(struct checkpoint *c, int fd, struct err *err
 		return ""; /* closed */
 	target[n] = '\0';
 	if (stat(path, &st) < 0 || target[0] != '/' ||
-	    (!S_ISREG(st.st_mode) && !S_ISCHR(st.st_mode)))
+	    (!S_ISREG(st.st_mode) && !S_ISCHR(st.st_mode) && !S_ISFIFO(st.st_mode)))
 		return arena_strdup(&c->arena, target);
 	/* A terminal is the container's own, or --shell-job. */
 	if (S_ISCHR(st.st_mode) && major(st.st_rdev) != 1)
@@ -271,6 +273,10 @@ static int notified(void *arg, const struct criu_notify *n, int fd, struct err *
 
 	(void)fd;
 	runtime_debug(c->rt, "checkpoint: %s", n->script);
+	if (strcmp(n->script, "post-dump") == 0 && c->call->dumped) {
+		c->refused = c->call->dumped(c->call->arg, err) < 0;
+		return c->refused ? -1 : 0;
+	}
 	if (strcmp(n->script, "status-ready") != 0 || c->o->status_fd <= 0)
 		return 0;
 	if (fd_write_full(c->o->status_fd, "", 1) < 0)
@@ -291,6 +297,8 @@ static int dump(struct checkpoint *c, struct err *err)
 	rc = criu_call(&c->criu, &req, notified, c, &resp, err);
 	if (c->rt->has_host && criu_cgroup_flags_restore(&flags, c->rt->host.mount, &lost) < 0)
 		runtime_warn(c->rt, "%s", lost.msg);
+	if (c->refused)
+		return -1;
 	return rc < 0 ? checkpoint_failed(&c->dirs, DUMP_LOG, err) : 0;
 }
 
@@ -304,11 +312,12 @@ static const struct {
 	{ "dump", dump },
 };
 
-int container_checkpoint(struct runtime *rt, const char *id,
-			 const struct skerry_checkpoint_options *o, struct err *err)
+int container_checkpoint_with(struct runtime *rt, const char *id,
+			      const struct checkpoint_call *call, struct err *err)
 {
 	struct checkpoint c = { .rt = rt,
-				.o = o,
+				.o = call->o,
+				.call = call,
 				.id = id,
 				.entry = STORE_ENTRY_INIT,
 				.cgroup = CGROUP_INIT,
@@ -325,7 +334,7 @@ int container_checkpoint(struct runtime *rt, const char *id,
 	}
 	criu_close(&c.criu);
 	cgroup_close(&c.cgroup);
-	if (rc == 0 && !o->leave_running && !o->pre_dump)
+	if (rc == 0 && !c.o->leave_running && !c.o->pre_dump)
 		rc = container_destroy(rt, &c.entry, err);
 	image_dirs_close(&c.dirs);
 	(void)fd_close(c.pidfd);
@@ -333,4 +342,12 @@ int container_checkpoint(struct runtime *rt, const char *id,
 	store_entry_release(&c.entry);
 	arena_release(&c.arena);
 	return rc;
+}
+
+int container_checkpoint(struct runtime *rt, const char *id,
+			 const struct skerry_checkpoint_options *o, struct err *err)
+{
+	const struct checkpoint_call call = { .o = o };
+
+	return container_checkpoint_with(rt, id, &call, err);
 }

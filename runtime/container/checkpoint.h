@@ -26,6 +26,15 @@
 
 int container_checkpoint(struct runtime *rt, const char *id,
 			 const struct skerry_checkpoint_options *o, struct err *err);
+/* The same; dumped() is called when the images are whole and the processes still stand still.  -1: they go
+ * on as if nothing had been. */
+struct checkpoint_call {
+	const struct skerry_checkpoint_options *o;
+	int (*dumped)(void *arg, struct err *err); /* or NULL */
+	void *arg;
+};
+int container_checkpoint_with(struct runtime *rt, const char *id,
+			      const struct checkpoint_call *call, struct err *err);
 int container_restore(struct runtime *rt, const char *id,
 		      const struct skerry_create_options *create,
 		      const struct skerry_checkpoint_options *o, struct err *err);
@@ -33,7 +42,11 @@ struct clone_request {
 	const char *id, *twin;
 	const struct skerry_create_options *create;
 	const struct skerry_checkpoint_options *o;
+	const int *stdio; /* three descriptors, -1 for none */
 };
+/* The images become container `twin` with these as its 0, 1 and 2 where they were of outside. */
+int container_restore_with(struct runtime *rt, const struct clone_request *request,
+			   struct err *err);
 int container_clone(struct runtime *rt, const struct clone_request *c, struct err *err);
 
 /* Where images and logs are. */

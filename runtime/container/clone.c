@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* clone.c - a running twin of a container
  *
- * A checkpoint that leaves the first one running, restored under another id:
- * in a control group, network namespace and with addresses of its own.  The
+ * A checkpoint that leaves the first one running, restored under another id
+ * while the first one still stands still, so that files are as long as they
+ * were: in a control group, network namespace and with addresses of its own.  The
  * root file system is that of the bundle given; without one both have the
  * same, as two containers of one bundle always do.
  */
@@ -61,49 +62,88 @@ static int write_config(const struct store_entry *e, int dir, const char *twin, 
 	return 0;
 }
 
+/* Its output goes where that of the first one goes. */
+static int open_stdio(pid_t pid, int fd)
+{
+	char path[64];
+
+	if (str_format(path, sizeof(path), "/proc/%d/fd/%d", (int)pid, fd) < 0)
+		return -1;
+	return open(path,
+		    (fd ? O_WRONLY | O_APPEND : O_RDONLY) | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+}
+
 static int restore_twin(struct runtime *rt, const struct clone_request *c,
 			const struct skerry_create_options *create,
-			const struct skerry_checkpoint_options *o, struct err *err)
+			const struct skerry_checkpoint_options *o, pid_t first, struct err *err)
 {
-	struct skerry_create_options from = *create;
 	struct skerry_checkpoint_options to = *o;
+	int stdio[3], rc;
+	const struct clone_request request = { c->id, c->twin, create, &to, stdio };
 
 	to.tcp_established = false;
 	to.tcp_close = true; /* a connection has one end here, not two */
-	return container_restore(rt, c->twin, &from, &to, err);
+	for (int fd = 0; fd < 3; fd++) {
+		stdio[fd] = open_stdio(first, fd);
+		if (stdio[fd] >= 0)
+			(void)fd_set_nonblock(stdio[fd], false);
+	}
+	rc = container_restore_with(rt, &request, err);
+	for (int fd = 0; fd < 3; fd++)
+		(void)fd_close(stdio[fd]);
+	return rc;
 }
 
-static int clone_by(struct runtime *rt, const struct clone_request *c, const char *images, int dir,
-		    struct err *err)
+struct cloning {
+	struct runtime *rt;
+	const struct clone_request *c;
+	const char *images;
+	int dir; /* the images */
+};
+
+/* While the first one stands still: what it has open is as the images say. */
+static int dumped(void *arg, struct err *err)
 {
 	CLEANUP(store_entry_release) struct store_entry e = STORE_ENTRY_INIT;
 	CLEANUP(arena_release) struct arena arena;
-	struct skerry_create_options create = *c->create;
-	struct skerry_checkpoint_options o = *c->o;
+	const struct cloning *with = arg;
+	struct skerry_create_options create = *with->c->create;
+	struct skerry_checkpoint_options o = *with->c->o;
 	char config[PATH_MAX];
 
 	arena_init(&arena, ARENA_MAX_DEFAULT);
-	o.image_path = images;
+	o.image_path = with->images;
 	o.work_path = NULL;
-	o.leave_running = true;
-	o.tcp_established = true;
-	if (container_checkpoint(rt, c->id, &o, err) < 0 ||
-	    store_load(&rt->store, c->id, STORE_NO_LOCK, &e, err) < 0)
+	if (store_load(&with->rt->store, with->c->id, STORE_NO_LOCK, &e, err) < 0)
 		return -1;
 	if (!create.config && !create.bundle) {
-		if (write_config(&e, dir, c->twin, &arena, err) < 0)
+		if (write_config(&e, with->dir, with->c->twin, &arena, err) < 0)
 			return -1;
-		if (str_format(config, sizeof(config), "%s/" CONFIG, images) < 0)
+		if (str_format(config, sizeof(config), "%s/" CONFIG, with->images) < 0)
 			return err_sys(err, "name of the configuration");
 		create.config = config;
 	}
 	if (!create.bundle)
 		create.bundle = e.rec.bundle;
-	if (checkpoint_networks(dir, true, &arena, &create, err) < 0)
+	if (checkpoint_networks(with->dir, true, &arena, &create, err) < 0)
 		return -1;
 	/* The request of the first one is not the twin's. */
-	(void)unlinkat(dir, CHECKPOINT_NETWORK, 0);
-	return restore_twin(rt, c, &create, &o, err);
+	(void)unlinkat(with->dir, CHECKPOINT_NETWORK, 0);
+	return restore_twin(with->rt, with->c, &create, &o, e.rec.pid, err);
+}
+
+static int clone_by(struct runtime *rt, const struct clone_request *c, const char *images, int dir,
+		    struct err *err)
+{
+	struct skerry_checkpoint_options o = *c->o;
+	struct cloning with = { rt, c, images, dir };
+	const struct checkpoint_call call = { &o, dumped, &with };
+
+	o.image_path = images;
+	o.work_path = NULL;
+	o.leave_running = true;
+	o.tcp_established = true;
+	return container_checkpoint_with(rt, c->id, &call, err);
 }
 
 int container_clone(struct runtime *rt, const struct clone_request *c, struct err *err)

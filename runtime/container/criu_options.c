@@ -144,6 +144,7 @@ int checkpoint_options(const struct skerry_checkpoint_options *o, const struct i
 int checkpoint_failed(const struct image_dirs *dirs, const char *log, struct err *err)
 {
 	char why[320];
+	struct err was;
 	AUTO_BUF text;
 
 	buf_init_max(&text, LOG_MAX);
@@ -152,7 +153,8 @@ int checkpoint_failed(const struct image_dirs *dirs, const char *log, struct err
 	criu_log_explain(text.s, text.len, why, sizeof(why));
 	if (!err)
 		return -1;
-	return err_set(err, err->code, "%.120s%s%s\nlog file: %.120s/%s", err->msg,
+	was = *err; /* its text is part of the new one */
+	return err_set(err, was.code, "%.120s%s%s\nlog file: %.120s/%s", was.msg,
 		       why[0] ? ": " : "", why, dirs->work, log);
 }
 

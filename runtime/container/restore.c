@@ -49,6 +49,7 @@ struct restore {
 	int keep[KEEP_MAX]; /* descriptors that criu inherits */
 	size_t n_keep;
 	pid_t pid; /* seen at setup-namespaces */
+	const int *stdio; /* what pipes and files of outside become */
 };
 
 static int out_of_memory(struct err *err)
@@ -83,7 +84,7 @@ static int inherit(struct restore *r, const char *key, int fd, struct err *err)
 	return 0;
 }
 
-/* Pipes and files of outside become what 0, 1 and 2 are for us. */
+/* Pipes and files of outside become what the caller has. */
 static int inherit_stdio(struct restore *r, struct err *err)
 {
 	struct strings names;
@@ -104,7 +105,7 @@ static int inherit_stdio(struct restore *r, struct err *err)
 			continue;
 		for (size_t k = 0; k < i; k++)
 			seen = seen || strcmp(names.v[k], names.v[i]) == 0;
-		if (!seen && inherit(r, names.v[i], (int)i, err) < 0)
+		if (!seen && r->stdio[i] >= 0 && inherit(r, names.v[i], r->stdio[i], err) < 0)
 			return -1;
 	}
 	return 0;
@@ -417,23 +418,34 @@ static bool asks_for_networks(const struct skerry_create_options *c)
 	       c->ip || c->mac || c->pod;
 }
 
-int container_restore(struct runtime *rt, const char *id,
-		      const struct skerry_create_options *create,
-		      const struct skerry_checkpoint_options *o, struct err *err)
+int container_restore_with(struct runtime *rt, const struct clone_request *request, struct err *err)
 {
-	struct skerry_create_options c = *create;
-	struct restore r = { .rt = rt, .o = o, .dirs = { .images_fd = -1, .work_fd = -1 } };
+	struct skerry_create_options c = *request->create;
+	struct restore r = { .rt = rt,
+			     .o = request->o,
+			     .dirs = { .images_fd = -1, .work_fd = -1 },
+			     .stdio = request->stdio };
 	const struct restorer by = { restore_processes, &r };
 	int rc;
 
 	arena_init(&r.arena, ARENA_MAX_DEFAULT);
 	criu_init(&r.criu);
-	rc = image_dirs_open(o, false, &r.dirs, err);
+	rc = image_dirs_open(r.o, false, &r.dirs, err);
 	if (rc == 0 && !asks_for_networks(&c))
 		rc = checkpoint_networks(r.dirs.images_fd, false, &r.arena, &c, err);
 	if (rc == 0)
-		rc = container_run_by(rt, id, &c, &by, err);
+		rc = container_run_by(rt, request->twin, &c, &by, err);
 	image_dirs_close(&r.dirs);
 	arena_release(&r.arena);
 	return rc;
+}
+
+int container_restore(struct runtime *rt, const char *id,
+		      const struct skerry_create_options *create,
+		      const struct skerry_checkpoint_options *o, struct err *err)
+{
+	static const int ours[3] = { 0, 1, 2 };
+	const struct clone_request request = { NULL, id, create, o, ours };
+
+	return container_restore_with(rt, &request, err);
 }

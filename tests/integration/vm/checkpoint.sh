@@ -112,14 +112,10 @@ echo file >"$T/single"
 mk "$(args sh -c 'n=0; while :; do n=$((n+1)); echo "$n"; echo $n >/data/count; sleep 0.05; done') |
 	.mounts += [{\"destination\": \"/data\", \"type\": \"bind\", \"source\": \"$T/volume\", \"options\": [\"rbind\", \"rw\"]},
 		{\"destination\": \"/etc/single\", \"type\": \"bind\", \"source\": \"$T/single\", \"options\": [\"bind\", \"ro\"]}]"
-mkfifo "$T/pipe"
-cat "$T/pipe" >"$T/piped" &
-R run -d c5 </dev/null >"$T/pipe" 2>&1
+R run -d c5 </dev/null > >(cat >"$T/piped") 2>&1
 eventually test -s "$T/volume/count"
 check 'a container with volumes and a pipe' with_log detached checkpoint --image-path "$I" c5
-mkfifo "$T/pipe2"
-cat "$T/pipe2" >"$T/piped2" &
-R restore -d --image-path "$I" c5 </dev/null >"$T/pipe2" 2>&1
+R restore -d --image-path "$I" c5 </dev/null > >(cat >"$T/piped2") 2>&1
 check 'its output goes into the new pipe' eventually test -s "$T/piped2"
 check 'and goes on' test "$(head -n 1 "$T/piped2")" -gt 1
 check 'the volume is mounted' eventually eval '[ "$(cat $T/volume/count)" -gt "$(head -n 1 $T/piped2)" ]'
@@ -137,6 +133,19 @@ eventually test -s "$B/rootfs/tmp/count"
 check 'stdout on a file of the host' with_log detached checkpoint --image-path "$I" c6
 check 'is restored' with_log detached restore -d --image-path "$I" c6
 check 'and counts on' counts_on
+RD c6
+
+# and on a named pipe of the host, as engines give them
+fresh
+mk "$(args sh -c "$counter") | .process.args[2] |= sub(\"sleep\"; \"echo tick; sleep\")"
+mkfifo "$T/fifo"
+cat "$T/fifo" >"$T/named" &
+R run -d c6 </dev/null >"$T/fifo" 2>&1
+eventually test -s "$B/rootfs/tmp/count"
+check 'stdout on a named pipe' with_log detached checkpoint --image-path "$I" c6
+cat "$T/fifo" >"$T/named2" &
+R restore -d --image-path "$I" c6 </dev/null >"$T/fifo" 2>&1
+check 'goes into the next one' eventually grep -q tick "$T/named2"
 RD c6
 
 # --- what can't be ---------------------------------------------------------------------

@@ -317,7 +317,7 @@ int rule_each(struct rtnl *r, int family,
 
 /* --- neighbours --------------------------------------------------------------- */
 
-void neigh_add(struct rtnl *r, const struct neigh *neigh, int flags)
+static void put_neigh(struct rtnl *r, int type, int flags, const struct neigh *neigh)
 {
 	char mac[MAC_TEXT_MAX];
 	const struct ndmsg header = {
@@ -327,10 +327,20 @@ void neigh_add(struct rtnl *r, const struct neigh *neigh, int flags)
 		.ndm_flags = neigh->flags,
 	};
 
-	rtnl_begin(r, RTM_NEWNEIGH, NLM_F_CREATE | flags, &header, sizeof(header),
-		   "add neighbour %s", mac_format(&neigh->mac, mac));
+	rtnl_begin(r, type, flags, &header, sizeof(header), "%s neighbour %s",
+		   type == RTM_NEWNEIGH ? "add" : "delete", mac_format(&neigh->mac, mac));
 	rtnl_put(r, NDA_LLADDR, neigh->mac.bytes, MAC_BYTES);
 	if (!ip_is_none(&neigh->ip))
 		rtnl_put_ip(r, NDA_DST, &neigh->ip);
 	rtnl_end(r);
+}
+
+void neigh_add(struct rtnl *r, const struct neigh *neigh, int flags)
+{
+	put_neigh(r, RTM_NEWNEIGH, NLM_F_CREATE | flags, neigh);
+}
+
+void neigh_delete(struct rtnl *r, const struct neigh *neigh)
+{
+	put_neigh(r, RTM_DELNEIGH, 0, neigh);
 }

@@ -74,5 +74,6 @@ struct neigh {
 };
 /* flags as for route_add(). */
 void neigh_add(struct rtnl *r, const struct neigh *neigh, int flags);
+void neigh_delete(struct rtnl *r, const struct neigh *neigh);
 
 #endif

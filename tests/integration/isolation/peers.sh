@@ -1,0 +1,60 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# lane: native
+# peers.sh - skerry net peer: hosts join and leave a network that spans hosts while it runs.
+# shellcheck source=tests/integration/cni/lib.sh
+. "$(dirname "$0")/../cni/lib.sh"
+
+# three hosts on a switch; the network's file on each knows of no other host
+ip link add switch type bridge && ip link set switch up
+for h in 1 2 3; do
+	netns host$h
+	ip link add port$h type veth peer name up0 netns host$h
+	ip link set port$h master switch up
+	ip -n host$h addr add 192.0.2.$h/24 dev up0 && ip -n host$h link set up0 up
+	netns c$h
+	mkdir -p "$T/conf$h"
+	cat >"$T/conf$h/red.conflist" <<-END
+		{"cniVersion":"1.1.0","name":"red","plugins":[{"type":"bridge","bridge":"red0",
+		"ipam":{"type":"static","addresses":[{"address":"10.7.0.$h/24"}]}},
+		{"type":"vxlan","id":100,"dev":"up0","local":"192.0.2.$h"}]}
+	END
+	echo '{"cniVersion":"1.1.0","name":"flat","plugins":[{"type":"bridge"}]}' >"$T/conf$h/flat.conflist"
+done
+on() { # HOST VERB ARGUMENTS...
+	local h=$1 verb=$2
+	shift 2
+	timeout 20 ip netns exec "host$h" "$NET" "$verb" --conf-dir "$T/conf$h" --cache-dir "$T/cache$h" --run-dir "$T/run$h" "$@"
+}
+reaches() { # NETNS ADDRESS: a second try, since a question that nobody answered is asked again after a second only
+	pings "$@" || pings "$@" || pings "$@"
+}
+entries() { # HOST PEER: how many forwarding entries lead there
+	ip netns exec "host$1" bridge fdb show | grep -c "dst $2 "
+}
+check 'no tunnel yet: peer says so' eval '! on 1 peer add red 192.0.2.2'
+for h in 1 2 3; do
+	check "a container on host $h" on $h add red c$h /run/netns/c$h
+done
+check 'alone: nobody is reached' eval '! pings c1 10.7.0.2'
+check 'two hosts join' eval 'on 1 peer add red 192.0.2.2 && on 2 peer add red 192.0.2.1'
+check '  and reach each other' eval 'reaches c1 10.7.0.2 && reaches c2 10.7.0.1'
+check '  the third is a stranger' eval '! pings c1 10.7.0.3 && is 0 "$(entries 1 192.0.2.3)"'
+check '  again is no error' eval 'on 1 peer add red 192.0.2.2 && reaches c1 10.7.0.2'
+check 'the third joins both' eval 'on 3 peer add red 192.0.2.1 192.0.2.2 && on 1 peer add red 192.0.2.3 && on 2 peer add red 192.0.2.3'
+check '  all reach all' eval 'reaches c1 10.7.0.3 && reaches c2 10.7.0.3 && reaches c3 10.7.0.1 && reaches c1 10.7.0.2'
+check 'one leaves' eval 'on 1 peer rm red 192.0.2.2 && on 2 peer rm red 192.0.2.1'
+check '  with all that was learnt of it' eval 'is 0 "$(entries 1 192.0.2.2)" && ! pings c1 10.7.0.2'
+check '  the others stay' eval 'reaches c1 10.7.0.3 && reaches c2 10.7.0.3'
+check '  again is no error' on 1 peer rm red 192.0.2.2
+check 'refused: another word, a name that is no address, a network without tunnels, none at all' eval \
+	'! on 1 peer move red 192.0.2.2 && ! on 1 peer add red host2 && ! on 1 peer add flat 192.0.2.2 && ! on 1 peer add blue 192.0.2.2'
+for h in 1 2 3; do
+	check "DEL on host $h" on $h del red c$h
+	ip link del port$h
+	netns_gone c$h
+	netns_gone host$h
+done
+ip link del switch
+net_end
+done_testing

@@ -40,10 +40,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct external_mounts mounts;
 	struct strings names;
 
+	arena_init(&arena, (size_t)64 << 20);
 	if (!size)
 		return 0;
 	size--;
-	arena_init(&arena, (size_t)64 << 20);
 	if (data[0] == 'l')
 		check_log(text, size);
 	else if (data[0] == 'm')

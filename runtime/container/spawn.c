@@ -12,6 +12,7 @@
 
 #include <errno.h>
 #include <linux/sched.h>
+#include <poll.h>
 #include <sched.h>
 #include <signal.h>
 #include <sys/prctl.h>
@@ -68,12 +69,28 @@ static void run_stage(struct spawn *s)
 	_exit(handshake_send(s->sock[1], MESSAGE_STAGED, pid, pidfd, NULL) < 0);
 }
 
+/* Its child has the other end of the socket as well: that the stage was killed shows at the pidfd only. */
+static bool has_told(int sock, int stage_pidfd)
+{
+	struct pollfd p[] = { { .fd = sock, .events = POLLIN },
+			      { .fd = stage_pidfd, .events = POLLIN } };
+
+	while (poll(p, ARRAY_SIZE(p), -1) < 0 && errno == EINTR)
+		;
+	/* Its word may have come just before its end. */
+	return p[0].revents || poll(p, 1, 0) > 0;
+}
+
 /* The stage has told the pid of its child, which is ours: CLONE_PARENT. */
 static pid_t receive_staged(struct spawn *s, pid_t stage, int *ret_pidfd, struct err *err)
 {
 	struct message m = { 0 };
-	int got = handshake_receive(s->sock[0], &m, ret_pidfd, err);
+	AUTO_FD stage_pidfd = *ret_pidfd;
+	int got = 0;
 
+	*ret_pidfd = -1;
+	if (has_told(s->sock[0], stage_pidfd))
+		got = handshake_receive(s->sock[0], &m, ret_pidfd, err);
 	while (waitpid(stage, NULL, 0) < 0 && errno == EINTR)
 		;
 	if (got < 0)
@@ -109,7 +126,6 @@ pid_t spawn_process(struct spawn *s, int *ret_pidfd, struct err *err)
 		return err_sys(err, "clone%s", explain(errno, s));
 	s->sock[1] = fd_close(s->sock[1]);
 	if (s->stage) {
-		pidfd = fd_close(pidfd);
 		pid = receive_staged(s, pid, &pidfd, err);
 		if (pid < 0) {
 			(void)fd_close(pidfd);

@@ -61,14 +61,13 @@ struct child {
 	const char *program;
 };
 
-/* What criu takes as the root of what it restores has to be a mount. */
+/* What criu takes as the root of what it restores has to be a mount; it stays a slave of the host's,
+ * as criu copies that to the container's where it was one. */
 static int bind_root(const struct criu_start *s)
 {
 	if (mount(NULL, "/", NULL, MS_REC | MS_SLAVE, NULL) < 0)
 		return -1;
-	if (mount(s->root, s->root_at, NULL, MS_BIND | MS_REC, NULL) < 0)
-		return -1;
-	return mount(NULL, s->root_at, NULL, MS_REC | MS_PRIVATE, NULL);
+	return mount(s->root, s->root_at, NULL, MS_BIND | MS_REC, NULL);
 }
 
 /* The pair is made here, so that criu finds the directories in its own table. */

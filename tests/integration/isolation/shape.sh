@@ -119,7 +119,7 @@ quick() {
 	ip netns exec b timeout 20 iperf3 -J -i 1 -c 192.0.2.2 -p 5202 -t 3 >"$T/quick.b"
 	wait "$pid"
 	echo "# b $(jq -c '[.intervals[].sum.bits_per_second / 1e6 | floor]' "$T/quick.b") a $(jq -c '[.intervals[].sum.bits_per_second / 1e6 | floor]' "$T/quick.a")"
-	least "$(jq '.intervals[1].sum.bits_per_second / 1e6' "$T/quick.b")" 10 && least "$(jq '.intervals[8].sum.bits_per_second / 1e6' "$T/quick.a")" $LINK
+	least "$(jq '.intervals[1].sum.bits_per_second / 1e6' "$T/quick.b")" 10 && least "$(jq '[.intervals[6:8][].sum.bits_per_second / 1e6] | max' "$T/quick.a")" $LINK
 }
 check 'a guarantee is taken back and given back within a second' twice quick
 check 'together each gets what it is guaranteed' twice together 40 10

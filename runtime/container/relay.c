@@ -188,13 +188,13 @@ static int follow(struct loop *l, struct err *err)
 
 static int follow_terminal(struct loop *l, struct err *err)
 {
-	char in[CHUNK], out[CHUNK];
+	char chunks[2][CHUNK];
 	struct termios saved;
 	bool raw;
 	int rc;
 
-	l->in = (struct flow){ .from = 0, .to = l->r->master, .data = in };
-	l->out = (struct flow){ .from = l->r->master, .to = 1, .data = out };
+	l->in = (struct flow){ .from = 0, .to = l->r->master, .data = chunks[0] };
+	l->out = (struct flow){ .from = l->r->master, .to = 1, .data = chunks[1] };
 	l->input = true;
 	l->output = true;
 	terminal_copy_size(0, l->r->master);

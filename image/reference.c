@@ -8,6 +8,7 @@
  */
 #include "image/reference.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -128,8 +129,12 @@ static bool is_domain(const char *s)
 {
 	const char *rest;
 	if (s[0] == '[') {
-		size_t len = strspn(s + 1, "0123456789abcdefABCDEF:.");
-		if (len == 0 || s[1 + len] != ']')
+		char text[INET6_ADDRSTRLEN];
+		struct in6_addr address;
+		size_t len = strcspn(s + 1, "]");
+		if (s[1 + len] != ']' ||
+		    str_format(text, sizeof(text), "%.*s", (int)len, s + 1) < 0 ||
+		    inet_pton(AF_INET6, text, &address) != 1)
 			return false;
 		rest = s + len + 2;
 	} else {
@@ -233,7 +238,8 @@ void reference_format_short(const struct reference *r, char *dst, size_t size)
 	/* "docker.io/host.name/x" without its beginning would be another registry's */
 	bool hub = strcmp(r->domain, DEFAULT_DOMAIN) == 0 &&
 		   !starts_with_domain(r->path, strcspn(r->path, "/"));
-	bool library = hub && str_starts(r->path, HUB_LIBRARY);
+	bool library = hub && str_starts(r->path, HUB_LIBRARY) &&
+		       !strchr(r->path + strlen(HUB_LIBRARY), '/');
 	format(r, hub ? "" : r->domain, r->path + (library ? strlen(HUB_LIBRARY) : 0), dst, size);
 }
 

@@ -71,4 +71,15 @@ TEST(the_short_form_leaves_out_what_everybody_knows)
 	REQUIRE(reference_parse("docker.io/a.b/x", &r, NULL) == 0);
 	reference_format_short(&r, text, sizeof(text));
 	CHECK_STR(text, "docker.io/a.b/x:latest");
+	REQUIRE(reference_parse("docker.io/library/a/x", &r, NULL) == 0);
+	reference_format_short(&r, text, sizeof(text));
+	CHECK_STR(text, "library/a/x:latest");
+}
+
+TEST(a_host_in_brackets_is_an_address)
+{
+	struct reference r;
+	CHECK_INT(reference_parse("[::1]:5000/x", &r, NULL), 0);
+	CHECK_INT(reference_parse("[.....2]:7/x", &r, NULL), -1);
+	CHECK_INT(reference_parse("[]/x", &r, NULL), -1);
 }

@@ -30,7 +30,7 @@
 struct flow {
 	int from, to;
 	size_t at, len;
-	char *data; /* CHUNK bytes, only where there is a terminal */
+	char data[CHUNK];
 };
 
 int relay_exit_code(int status)
@@ -126,7 +126,7 @@ struct loop {
 	struct relay *r;
 	int sigfd;
 	bool input, output; /* directions that are still open */
-	struct flow in, out;
+	struct flow *in, *out; /* NULL without a terminal */
 };
 
 static void set_polls(const struct loop *l, struct pollfd p[P_COUNT], bool ended)
@@ -135,15 +135,15 @@ static void set_polls(const struct loop *l, struct pollfd p[P_COUNT], bool ended
 	p[P_PROCESS] = (struct pollfd){ .fd = ended ? -1 : l->r->pidfd, .events = POLLIN };
 	p[P_NOTIFY] = (struct pollfd){ .fd = l->r->notify, .events = POLLIN };
 	p[P_MASTER] = (struct pollfd){ .fd = -1 };
-	p[P_INPUT] =
-		(struct pollfd){ .fd = l->input && !l->in.len ? l->in.from : -1, .events = POLLIN };
-	p[P_OUTPUT] = (struct pollfd){ .fd = l->output && l->out.len ? l->out.to : -1,
+	p[P_INPUT] = (struct pollfd){ .fd = l->input && !l->in->len ? l->in->from : -1,
+				      .events = POLLIN };
+	p[P_OUTPUT] = (struct pollfd){ .fd = l->output && l->out->len ? l->out->to : -1,
 				       .events = POLLOUT };
-	if (l->output && !l->out.len) {
+	if (l->output && !l->out->len) {
 		p[P_MASTER].fd = l->r->master;
 		p[P_MASTER].events = POLLIN;
 	}
-	if (l->input && l->in.len) {
+	if (l->input && l->in->len) {
 		p[P_MASTER].fd = l->r->master;
 		p[P_MASTER].events |= POLLOUT;
 	}
@@ -153,10 +153,10 @@ static void copy_terminal(struct loop *l, const struct pollfd p[P_COUNT])
 {
 	short master = p[P_MASTER].revents;
 
-	if (l->output && (l->out.len || master) &&
-	    flow_move(&l->out, master, l->out.len ? p[P_OUTPUT].revents : POLLOUT) < 0)
+	if (l->output && (l->out->len || master) &&
+	    flow_move(l->out, master, l->out->len ? p[P_OUTPUT].revents : POLLOUT) < 0)
 		l->output = false;
-	if (l->input && flow_move(&l->in, p[P_INPUT].revents, master & POLLOUT) < 0)
+	if (l->input && flow_move(l->in, p[P_INPUT].revents, master & POLLOUT) < 0)
 		l->input = false;
 }
 
@@ -186,20 +186,24 @@ static int follow(struct loop *l, struct err *err)
 	return reap(l->r, err);
 }
 
-static int follow_terminal(struct loop *l, struct err *err)
+static int follow_terminal(struct relay *r, int sigfd, struct err *err)
 {
-	char chunks[2][CHUNK];
+	struct flow in, out;
+	struct loop l = {
+		.r = r, .sigfd = sigfd, .input = true, .output = true, .in = &in, .out = &out
+	};
 	struct termios saved;
 	bool raw;
 	int rc;
 
-	l->in = (struct flow){ .from = 0, .to = l->r->master, .data = chunks[0] };
-	l->out = (struct flow){ .from = l->r->master, .to = 1, .data = chunks[1] };
-	l->input = true;
-	l->output = true;
-	terminal_copy_size(0, l->r->master);
+	in.from = 0;
+	in.to = r->master;
+	out.from = r->master;
+	out.to = 1;
+	in.at = in.len = out.at = out.len = 0;
+	terminal_copy_size(0, r->master);
 	raw = terminal_raw(0, &saved, NULL) == 0;
-	rc = follow(l, err);
+	rc = follow(&l, err);
 	if (raw)
 		terminal_restore(0, &saved);
 	return rc;
@@ -217,5 +221,5 @@ int relay_run(struct relay *r, struct err *err)
 	if (sigfd < 0)
 		return err_sys(err, "signalfd");
 	l.sigfd = sigfd;
-	return r->master >= 0 ? follow_terminal(&l, err) : follow(&l, err);
+	return r->master >= 0 ? follow_terminal(r, sigfd, err) : follow(&l, err);
 }

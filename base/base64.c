@@ -22,8 +22,8 @@ void base64_encode(const void *data, size_t size, struct buf *out)
 			bits |= p[i + 2];
 		buf_putc(out, digits[bits >> 18]);
 		buf_putc(out, digits[bits >> 12 & 63]);
-		buf_putc(out, n > 1 ? digits[bits >> 6 & 63] : '=');
-		buf_putc(out, n > 2 ? digits[bits & 63] : '=');
+		buf_putc(out, (char)(n > 1 ? digits[bits >> 6 & 63] : '='));
+		buf_putc(out, (char)(n > 2 ? digits[bits & 63] : '='));
 	}
 }
 

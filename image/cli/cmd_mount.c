@@ -120,16 +120,16 @@ static int open_dir(const struct side *side, bool host, const char *path, struct
 static int split_path(struct arena *arena, const char *path, const char **ret_dir,
 		      const char **ret_name)
 {
-	char *copy = arena_strdup(arena, path);
-	if (!copy)
+	char *text = arena_strdup(arena, path);
+	if (!text)
 		return -1;
-	size_t len = strlen(copy);
-	while (len > 1 && copy[len - 1] == '/')
-		copy[--len] = 0;
-	char *slash = strrchr(copy, '/');
-	*ret_name = slash ? slash + 1 : copy;
-	*ret_dir = slash == copy ? "/" : slash ? copy : ".";
-	if (slash && slash != copy)
+	size_t len = strlen(text);
+	while (len > 1 && text[len - 1] == '/')
+		text[--len] = 0;
+	char *slash = strrchr(text, '/');
+	*ret_name = slash ? slash + 1 : text;
+	*ret_dir = slash == text ? "/" : slash ? text : ".";
+	if (slash && slash != text)
 		*slash = 0;
 	return 0;
 }

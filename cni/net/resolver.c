@@ -137,7 +137,7 @@ void resolver_remove(const struct net *n, const char *network, const char *conta
 	if (done < 0)
 		end(&f);
 	else
-		lock = fd_close(lock); /* the child has it until the resolver is gone */
+		(void)fd_close(fd_take(&lock)); /* the child has it until the resolver is gone */
 }
 
 void resolver_stop(const struct net *n, const char *network)

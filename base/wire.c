@@ -297,7 +297,9 @@ static int read_message(struct reader *r, const struct wire_table *t, void *dst,
 int wire_decode(const struct wire_table *table, const void *data, size_t len, void *dst,
 		struct arena *arena, struct err *err)
 {
-	struct reader r = { .at = data, .end = (const unsigned char *)data + len, .arena = arena };
+	const unsigned char *at =
+		len ? data : (const unsigned char *)""; /* NULL when there is nothing */
+	struct reader r = { .at = at, .end = at + len, .arena = arena };
 
 	memset(dst, 0, table->size);
 	return read_message(&r, table, dst, err);

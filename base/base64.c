@@ -13,17 +13,23 @@ void base64_encode(const void *data, size_t size, struct buf *out)
 	const unsigned char *p = data;
 
 	for (size_t i = 0; i < size; i += 3) {
-		size_t n = size - i < 3 ? size - i : 3;
+		size_t left = size - i;
 		uint32_t bits = (uint32_t)p[i] << 16;
+		char third = '=', fourth = '=';
 
-		if (n > 1)
+		if (left > 1) {
 			bits |= (uint32_t)p[i + 1] << 8;
-		if (n > 2)
+			third = digits[bits >> 6 & 63];
+		}
+		if (left > 2) {
 			bits |= p[i + 2];
+			third = digits[bits >> 6 & 63];
+			fourth = digits[bits & 63];
+		}
 		buf_putc(out, digits[bits >> 18]);
 		buf_putc(out, digits[bits >> 12 & 63]);
-		buf_putc(out, (char)(n > 1 ? digits[bits >> 6 & 63] : '='));
-		buf_putc(out, (char)(n > 2 ? digits[bits & 63] : '='));
+		buf_putc(out, third);
+		buf_putc(out, fourth);
 	}
 }
 

@@ -14,9 +14,9 @@
 #include <fcntl.h>
 #include <linux/magic.h>
 #include <string.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
-#include "base/beneath.h"
 #include "base/fd.h"
 #include "base/file.h"
 
@@ -51,25 +51,37 @@ int own_parse(const char *text, char *dst, size_t size)
 	return -1;
 }
 
-static int tree_open(const char *path)
+/* *ret is -1 when there is none at path.  That we could not look is another answer: taken for none,
+ * a group would be forgotten. */
+static int tree_open(const char *path, int *ret, struct err *err)
 {
 	AUTO_FD fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	struct statfs fs;
 
-	if (fd < 0 || !beneath_is_fs(fd, CGROUP2_SUPER_MAGIC))
-		return -1;
-	return fd_take(&fd);
+	*ret = -1;
+	if (fd < 0 && (errno == ENOENT || errno == ENOTDIR || errno == EACCES))
+		return 0;
+	if (fd < 0 || fstatfs(fd, &fs) < 0)
+		return err_sys(err, "look for a cgroup v2 tree at \"%s\"", path);
+	if (fs.f_type == CGROUP2_SUPER_MAGIC)
+		*ret = fd_take(&fd);
+	return 0;
 }
 
 int cgroup_host_find(struct cgroup_host *ret, struct err *err)
 {
 	struct cgroup_host h = { .root = -1, .own = "/" };
 	const char *mount = TREE;
-	AUTO_FD root = tree_open(TREE);
+	AUTO_FD root = -1;
 
+	*ret = h;
+	if (tree_open(TREE, &root, err) < 0)
+		return -1;
 	if (root < 0) {
 		h.hybrid = true;
 		mount = TREE_HYBRID;
-		root = tree_open(TREE_HYBRID);
+		if (tree_open(TREE_HYBRID, &root, err) < 0)
+			return -1;
 	}
 	if (root < 0) { /* no error: a container may run without a group */
 		*ret = h;

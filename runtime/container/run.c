@@ -44,19 +44,21 @@ static int run_foreground(struct runtime *rt, struct created *c, struct relay *r
 	/* It may run for months: others pause, update and delete it meanwhile. */
 	store_unlock(&c->entry);
 	code = relay_run(r, err);
-	if (store_lock(&rt->store, &c->entry, &gone) < 0)
-		return gone.code == ENOENT ? code : err_set(err, gone.code, "%s", gone.msg);
-	if (code < 0 || keep) {
-		if (keep && code >= 0) {
+	if (store_lock(&rt->store, &c->entry, &gone) < 0 && gone.code == ENOENT)
+		return code;
+	if (keep) {
+		if (code >= 0) {
 			c->entry.rec.has_exit = true;
 			c->entry.rec.exit_status = code;
 			(void)store_save(&c->entry, NULL);
 		}
 		return code;
 	}
-	/* Reaped, so its number may be someone else's by now. */
-	c->entry.rec.pid = 0;
-	return container_destroy(rt, &c->entry, err) < 0 ? -1 : code;
+	/* Reaped, so its number may be someone else's by now.  What could not be followed to its end
+	 * is ended here, and a lock that can't be had is no reason to leave it: undoing is safe twice. */
+	if (code >= 0)
+		c->entry.rec.pid = 0;
+	return container_destroy(rt, &c->entry, code < 0 ? NULL : err) < 0 ? -1 : code;
 }
 
 int container_run_by(struct runtime *rt, const char *id, const struct skerry_create_options *o,

@@ -180,17 +180,33 @@ static int load_record(const char *id, struct store_entry *e, struct err *err)
 	return 0;
 }
 
-static bool is_same_dir(const struct store *s, const char *id, int dir)
+/* Is dir still the one that the id names?  1, 0, -1: can't be told. */
+static int is_same_dir(const struct store *s, const char *id, int dir)
 {
 	struct stat a, b;
 
-	return fstatat(s->root, id, &a, AT_SYMLINK_NOFOLLOW) == 0 && fstat(dir, &b) == 0 &&
-	       a.st_ino == b.st_ino && a.st_dev == b.st_dev;
+	if (fstat(dir, &b) < 0)
+		return -1;
+	if (fstatat(s->root, id, &a, AT_SYMLINK_NOFOLLOW) < 0)
+		return errno == ENOENT ? 0 : -1;
+	return a.st_ino == b.st_ino && a.st_dev == b.st_dev;
+}
+
+/* Waits for the lock; 1 when dir is the container's directory, 0 when someone deleted that meanwhile. */
+static int lock_dir(const struct store *s, const char *id, int dir, struct err *err)
+{
+	int same = flock(dir, LOCK_EX) < 0 ? -1 : is_same_dir(s, id, dir);
+
+	if (same < 0)
+		return err_sys(err, "lock state directory \"%s/%s\"", s->path, id);
+	return same;
 }
 
 int store_load(const struct store *s, const char *id, enum store_lock lock, struct store_entry *ret,
 	       struct err *err)
 {
+	int same;
+
 	if (spec_check_id(id, err) < 0)
 		return -1;
 	*ret = (struct store_entry)STORE_ENTRY_INIT;
@@ -200,9 +216,13 @@ int store_load(const struct store *s, const char *id, enum store_lock lock, stru
 		errno = ENOENT;
 	if (ret->dir < 0 && errno != ENOENT)
 		return err_sys(err, "open state directory \"%s/%s\"", s->path, id);
-	if (ret->dir >= 0 && lock == STORE_LOCK &&
-	    (flock(ret->dir, LOCK_EX) < 0 || !is_same_dir(s, id, ret->dir)))
-		ret->dir = fd_close(ret->dir); /* someone deleted it while we waited */
+	if (ret->dir >= 0 && lock == STORE_LOCK) {
+		same = lock_dir(s, id, ret->dir, err);
+		if (same != 1)
+			ret->dir = fd_close(ret->dir);
+		if (same < 0)
+			return -1;
+	}
 	if (ret->dir < 0)
 		return err_set(err, ENOENT, "container \"%s\" does not exist", id);
 	arena_init(&ret->arena, STORE_STATE_MAX * 4);
@@ -304,11 +324,11 @@ void store_unlock(const struct store_entry *e)
 
 int store_lock(const struct store *s, const struct store_entry *e, struct err *err)
 {
-	if (flock(e->dir, LOCK_EX) < 0)
-		return err_sys(err, "lock the state directory");
-	if (!is_same_dir(s, e->rec.id, e->dir))
+	int same = lock_dir(s, e->rec.id, e->dir, err);
+
+	if (same == 0)
 		return err_set(err, ENOENT, "container \"%s\" does not exist", e->rec.id);
-	return 0;
+	return same < 0 ? -1 : 0;
 }
 
 bool store_is_locked(const struct store_entry *e)

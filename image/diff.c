@@ -10,10 +10,10 @@
 #include <unistd.h>
 
 #include "base/fd.h"
+#include "base/proc.h"
 #include "image/layer.h"
 #include "image/overlay.h"
 #include "image/rootfs.h"
-#include "image/rootless.h"
 #include "image/store_internal.h"
 #include "image/tree_write.h"
 
@@ -68,10 +68,9 @@ static int open_changed(struct store *s, const char *id, struct changed *ret, st
 
 static struct tree_source source_of(const struct changed *c)
 {
-	return (struct tree_source){ .dir = c->upper,
-				     .lower = c->lower,
-				     .is_upper = true,
-				     .userxattr = rootless_is_mapped() };
+	return (struct tree_source){
+		.dir = c->upper, .lower = c->lower, .is_upper = true, .userxattr = proc_is_mapped()
+	};
 }
 
 int rootfs_diff(struct store *s, const char *id, rootfs_change_fn *fn, void *arg, struct err *err)

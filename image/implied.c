@@ -25,7 +25,7 @@
 #include "base/beneath.h"
 #include "base/buf.h"
 #include "base/fd.h"
-#include "image/rootless.h"
+#include "base/proc.h"
 
 #define PATHS_MAX     100000
 #define ARENA_LIST    ((size_t)256 << 20)
@@ -286,7 +286,7 @@ int implied_make(const struct implied_layers *layers, int dir, const char *name,
 	size_t total = 0;
 	int ret = 0;
 
-	s.opaque = rootless_is_mapped() ? "user.overlay.opaque" : "trusted.overlay.opaque";
+	s.opaque = proc_is_mapped() ? "user.overlay.opaque" : "trusted.overlay.opaque";
 	arena_init(&s.arena, ARENA_LIST);
 	s.implied = arena_array(&s.arena, layers->n + 1, sizeof(*s.implied));
 	if (!s.implied)

@@ -20,7 +20,7 @@
 #include "base/buf.h"
 
 #define OUT_SIZE	((size_t)256 << 10)
-#define MAGIC_MAX	4
+#define MAGIC_MAX	INFLATE_MAGIC
 #define ZSTD_WINDOW_MAX 27 /* 128 MiB: what --long=27 makes, and no more */
 
 struct inflate {
@@ -69,10 +69,11 @@ enum layer_compression inflate_compression(const struct inflate *i)
 	return i->kind;
 }
 
-static enum layer_compression recognise(const unsigned char magic[MAGIC_MAX])
+enum layer_compression inflate_recognise(const void *data)
 {
 	static const unsigned char gzip[] = { 0x1f, 0x8b }, zstd[] = { 0x28, 0xb5, 0x2f, 0xfd },
 				   skippable[] = { 0x2a, 0x4d, 0x18 };
+	const unsigned char *magic = data;
 
 	if (memcmp(magic, gzip, sizeof(gzip)) == 0)
 		return LAYER_GZIP;
@@ -92,7 +93,7 @@ static void begin_member(struct inflate *i)
 static int begin(struct inflate *i, struct err *err)
 {
 	i->is_known = true;
-	i->kind = recognise(i->magic);
+	i->kind = inflate_recognise(i->magic);
 	switch (i->kind) {
 	case LAYER_GZIP:
 		i->gzip = malloc(sizeof(*i->gzip));

@@ -15,6 +15,10 @@ struct inflate;
 /* Takes decompressed bytes; 0 or -1. */
 typedef int inflate_fn(void *arg, const void *data, size_t size, struct err *err);
 
+/* What a stream is that begins with these bytes. */
+#define INFLATE_MAGIC 4
+enum layer_compression inflate_recognise(const void *data);
+
 /* NULL with errno. */
 struct inflate *inflate_new(inflate_fn *fn, void *arg);
 void inflate_free(struct inflate *i);

@@ -29,7 +29,6 @@
 #include "base/file.h"
 #include "base/proc.h"
 #include "image/jail.h"
-#include "image/rootless.h"
 #include "image/store_internal.h"
 #include "image/unpack.h"
 
@@ -102,7 +101,7 @@ static int make_files(struct layer_sink *sink, struct err *err)
 	struct store *s = txn_store(sink->t);
 
 	sink->job.form = store_form(s);
-	sink->job.userxattr = rootless_is_mapped();
+	sink->job.userxattr = proc_is_mapped();
 	if (sink->job.form == STORE_FORM_DIRECTORY) {
 		if (make_directory_layer(sink, err) < 0)
 			return -1;

@@ -20,6 +20,7 @@
 #define PIECE	   ((size_t)256 << 10)
 #define NAME_SIZE  512
 #define IMAGES_MAX 1024
+#define ENDING_MAX 8
 
 struct load {
 	struct store *store;
@@ -27,6 +28,9 @@ struct load {
 	const struct archive_load *o;
 	struct txn *txn;
 	struct arena arena;
+	struct layer_sink
+		*ending[ENDING_MAX]; /* fed; being indexed and synced by their processes */
+	size_t n_ending;
 };
 
 struct docker_entry {
@@ -61,15 +65,43 @@ static int feed(struct layer_sink *sink, const struct archive_member *m, struct 
 	return 0;
 }
 
+/* The first of the layers that were fed. */
+static int end_layer(struct load *l, struct err *err)
+{
+	struct layer_sink *sink = l->ending[0];
+	l->n_ending--;
+	memmove(l->ending, l->ending + 1, l->n_ending * sizeof(*l->ending));
+	return layer_finish(sink, NULL, err);
+}
+
+static int end_layers(struct load *l, struct err *err)
+{
+	while (l->n_ending > 0) {
+		if (end_layer(l, err) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+/* While layers of ours are unfinished nobody else is waited for, who may wait for one of them. */
+static int claim_layer(struct load *l, const struct digest *diff_id, enum txn_claim *ret,
+		       struct err *err)
+{
+	if (txn_claim_layer(l->txn, diff_id, l->n_ending == 0, ret, err) < 0)
+		return -1;
+	if (*ret != TXN_LAYER_BUSY)
+		return 0;
+	return end_layers(l, err) < 0 ? -1 : txn_claim_layer(l->txn, diff_id, true, ret, err);
+}
+
 /* blob: what the member must hash to, or unset. */
 static int load_layer(struct load *l, const char *member, const struct digest *blob,
 		      const struct digest *diff_id, struct err *err)
 {
 	enum txn_claim claim;
 	struct layer_sink *sink;
-	struct layer_result result;
 	struct archive_member m;
-	if (txn_claim_layer(l->txn, diff_id, true, &claim, err) < 0)
+	if (claim_layer(l, diff_id, &claim, err) < 0)
 		return -1;
 	if (claim == TXN_LAYER_PRESENT)
 		return 0;
@@ -86,7 +118,22 @@ static int load_layer(struct load *l, const char *member, const struct digest *b
 		layer_abort(sink, false);
 		return -1;
 	}
-	return layer_finish(sink, &result, err);
+	layer_end(sink);
+	if (l->n_ending == ENDING_MAX && end_layer(l, err) < 0) {
+		layer_abort(sink, false);
+		return -1;
+	}
+	l->ending[l->n_ending++] = sink;
+	return 0;
+}
+
+static int take_sizes(const struct load *l, struct image_layers *layers, struct err *err)
+{
+	for (size_t i = 0; i < layers->n; i++) {
+		if (layer_size(l->store, &layers->v[i].diff_id, &layers->v[i].size, err) < 0)
+			return -1;
+	}
+	return 0;
 }
 
 static int load_config(struct load *l, const char *member, struct buf *text,
@@ -147,10 +194,10 @@ static int load_docker_image(struct load *l, const struct docker_entry *e, struc
 		if (digest_parse(config.rootfs.diff_ids.v[i], &layer->diff_id, err) < 0 ||
 		    load_layer(l, e->layers.v[i], &none, &layer->diff_id, err) < 0)
 			return err_wrap(err, "layer %zu", i);
-		if (layer_size(l->store, &layer->diff_id, &layer->size, err) < 0)
-			return -1;
 	}
 	c.layers.n = e->layers.n;
+	if (end_layers(l, err) < 0 || take_sizes(l, &c.layers, err) < 0)
+		return -1;
 	for (size_t i = 0; i < e->repo_tags.n; i++) {
 		const char *name = full_name(l, e->repo_tags.v[i]);
 		if (name)
@@ -231,10 +278,8 @@ static int load_oci_layers(struct load *l, const struct manifest *m,
 			return err_wrap(err, "layer %zu", i);
 		layer->blob_size = d->size;
 		layer->media_type = d->media_type;
-		if (layer_size(l->store, &layer->diff_id, &layer->size, err) < 0)
-			return -1;
 	}
-	return 0;
+	return end_layers(l, err) < 0 ? -1 : take_sizes(l, &image->layers, err);
 }
 
 /* The name of an entry of index.json. */
@@ -334,6 +379,8 @@ int archive_load(struct store *s, int fd, const struct archive_load *options, st
 			     : err_set(err, EINVAL,
 				       "neither an OCI layout nor an archive of docker's");
 	}
+	for (size_t i = 0; i < l.n_ending; i++)
+		layer_abort(l.ending[i], false);
 	txn_end(l.txn);
 	archive_close(l.archive);
 	arena_release(&l.arena);

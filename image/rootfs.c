@@ -29,7 +29,6 @@
 #include "base/proc.h"
 #include "image/implied.h"
 #include "image/overlay.h"
-#include "image/rootless.h"
 #include "image/store_internal.h"
 
 #define IMPLIED	     "implied"
@@ -454,7 +453,7 @@ static int mount_lowers(const struct lowers *l, int dir, bool ephemeral, struct 
 			     .upper = -1,
 			     .work = -1,
 			     .is_volatile = ephemeral,
-			     .userxattr = rootless_is_mapped() };
+			     .userxattr = proc_is_mapped() };
 
 	if (dir >= 0) {
 		upper = openat(dir, "upper", O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);

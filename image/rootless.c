@@ -33,24 +33,6 @@
 #define NAME_BUFFER 4096
 #define HELPER_MS   10000
 
-bool rootless_is_mapped(void)
-{
-	char map[128];
-	const char *p;
-
-	if (file_read_line(AT_FDCWD, "/proc/self/uid_map", map, sizeof(map)) < 0)
-		return false;
-	/* "0 0 4294967295", columns padded */
-	p = map + strspn(map, " ");
-	if (p[0] != '0' || p[1] != ' ')
-		return true;
-	p += 1 + strspn(p + 1, " ");
-	if (p[0] != '0' || p[1] != ' ')
-		return true;
-	p += 1 + strspn(p + 1, " ");
-	return strcmp(p, "4294967295") != 0;
-}
-
 /* A kind of id: where its ranges are and who writes its map. */
 static const struct kind {
 	const char *ranges, *helper;
@@ -182,7 +164,7 @@ int rootless_enter(struct err *err)
 {
 	AUTO_FD ns = -1;
 
-	if (geteuid() == 0 || rootless_is_mapped())
+	if (geteuid() == 0 || proc_is_mapped())
 		return 0;
 	ns = make_namespace(err);
 	if (ns < 0)

@@ -18,7 +18,7 @@
 #include "base/file.h"
 #include "image/archive.h"
 #include "image/compose.h"
-#include "image/export_pipe.h"
+#include "image/layer.h"
 #include "image/manifest.h"
 #include "image/reference.h"
 #include "image/tar_write.h"
@@ -44,24 +44,36 @@ static int out_fd(void *arg, const void *data, size_t size, struct err *err)
 	return fd_write_full(*fd, data, size) < 0 ? err_sys(err, "write the archive") : 0;
 }
 
+static struct tar_entry entry_of(const char *name, uint64_t size)
+{
+	return (struct tar_entry){ .type = TAR_FILE,
+				   .path = name,
+				   .link = "",
+				   .mode = 0644,
+				   .size = size,
+				   .stored = size };
+}
+
+static int make_file(const struct save *s, const char *name, struct err *err)
+{
+	int fd = openat(s->dir, name, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0644);
+	return fd < 0 ? err_sys(err, "make \"%s\"", name) : fd;
+}
+
 static int put_fd(struct save *s, const char *name, int fd, uint64_t size, struct err *err)
 {
 	if (s->tar) {
-		const struct tar_entry e = { .type = TAR_FILE,
-					     .path = name,
-					     .link = "",
-					     .mode = 0644,
-					     .size = size,
-					     .stored = size };
+		const struct tar_entry e = entry_of(name, size);
 		return tar_write_entry(s->tar, &e, err) < 0 ? -1
 							    : tar_write_file(s->tar, fd, size, err);
 	}
 	AUTO_BUF piece;
 	buf_init(&piece);
-	AUTO_FD out =
-		openat(s->dir, name, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0644);
-	if (out < 0 || buf_reserve(&piece, PIECE) < 0)
-		return err_sys(err, "make \"%s\"", name);
+	AUTO_FD out = make_file(s, name, err);
+	if (out < 0)
+		return -1;
+	if (buf_reserve(&piece, PIECE) < 0)
+		return err_set(err, ENOMEM, "out of memory");
 	for (uint64_t left = size; left > 0;) {
 		ssize_t n = fd_read_full(fd, piece.s, left < PIECE ? (size_t)left : PIECE);
 		if (n <= 0)
@@ -81,12 +93,7 @@ static int put_text(struct save *s, const char *name, const char *text, size_t s
 		return file_replace(s->dir, name, text, size, 0644) < 0
 			       ? err_sys(err, "write \"%s\"", name)
 			       : 0;
-	const struct tar_entry e = { .type = TAR_FILE,
-				     .path = name,
-				     .link = "",
-				     .mode = 0644,
-				     .size = size,
-				     .stored = size };
+	const struct tar_entry e = entry_of(name, size);
 	return tar_write_entry(s->tar, &e, err) < 0 ? -1 : tar_write_data(s->tar, text, size, err);
 }
 
@@ -137,18 +144,29 @@ static int put_kept_blob(struct save *s, const struct image_layer *l, struct err
 	return put_fd(s, path, fd, l->blob_size, err);
 }
 
+/* The kernel copies it from the store to where it belongs. */
 static int put_layer(struct save *s, const struct image_layer *l, struct err *err)
 {
 	char path[256];
-	struct export_pipe tar;
+	uint64_t size;
 	int new = is_new(s, &l->diff_id, err);
 	if (new <= 0)
 		return new;
 	if (blob_path(&l->diff_id, path, sizeof(path), err) < 0 ||
-	    export_pipe_open(s->store, &l->diff_id, &tar, err) < 0)
+	    layer_size(s->store, &l->diff_id, &size, err) < 0)
 		return -1;
-	int rc = put_fd(s, path, tar.fd, l->size, err);
-	return export_pipe_close(&tar, rc < 0 ? NULL : err) < 0 ? -1 : rc;
+	if (size != l->size)
+		return err_set(err, EBADMSG, "layer %.19s: %llu bytes instead of %llu",
+			       l->diff_id.text, (unsigned long long)size,
+			       (unsigned long long)l->size);
+	if (s->tar) {
+		const struct tar_entry e = entry_of(path, size);
+		if (tar_write_entry(s->tar, &e, err) < 0 || tar_write_past(s->tar, err) < 0)
+			return -1;
+		return layer_export(s->store, &l->diff_id, s->out, err);
+	}
+	AUTO_FD out = make_file(s, path, err);
+	return out < 0 ? -1 : layer_export(s->store, &l->diff_id, out, err);
 }
 
 /* --- one image --------------------------------------------------------------------------------- */

@@ -21,8 +21,8 @@
 
 #include "base/fd.h"
 #include "base/file.h"
+#include "base/proc.h"
 #include "image/overlay.h"
-#include "image/rootless.h"
 #include "image/store_internal.h"
 
 #define STORE_VERSION "1\n"
@@ -61,7 +61,7 @@ int store_default_path(char *dst, size_t size, struct err *err)
 	const char *home = getenv("HOME"); /* NOLINT(concurrency-mt-unsafe) */
 	int ret;
 
-	if (geteuid() == 0 && !rootless_is_mapped())
+	if (geteuid() == 0 && !proc_is_mapped())
 		ret = str_format(dst, size, "/var/lib/skerry/images");
 	else if (data && data[0] == '/')
 		ret = str_format(dst, size, "%s/skerry/images", data);

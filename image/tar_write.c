@@ -322,6 +322,14 @@ int tar_write_file(struct tar_writer *w, int fd, uint64_t size, struct err *err)
 	return w->left == 0 ? put_padding(w, err) : 0;
 }
 
+int tar_write_past(struct tar_writer *w, struct err *err)
+{
+	if (flush(w, err) < 0)
+		return -1;
+	w->left = 0;
+	return put_padding(w, err); /* which only goes into the buffer */
+}
+
 int tar_write_end(struct tar_writer *w, struct err *err)
 {
 	static const unsigned char zeros[2 * TAR_BLOCK];

@@ -26,6 +26,9 @@ int tar_write_entry(struct tar_writer *w, const struct tar_entry *entry, struct 
 int tar_write_data(struct tar_writer *w, const void *data, size_t size, struct err *err);
 /* The same from a descriptor, which must have them all. */
 int tar_write_file(struct tar_writer *w, int fd, uint64_t size, struct err *err);
+/* The same by the caller itself, to where the writer's bytes go: all that came before is out there
+ * when this returns, and the entry's whole data have to follow before the next call. */
+int tar_write_past(struct tar_writer *w, struct err *err);
 /* The two blocks of zeros, and what is still buffered. */
 int tar_write_end(struct tar_writer *w, struct err *err);
 

@@ -36,6 +36,7 @@ struct unpack {
 	const struct unpack_job *job;
 	struct unpack_shared *shared;
 	struct hash blob_hash, tar_hash;
+	bool blob_is_tar; /* uncompressed: blob_hash is not fed, it is the other one */
 	uint64_t blob_size, size, written_back;
 	struct inflate *inflate;
 	struct tar_reader *tar;
@@ -107,10 +108,19 @@ static int take_blob(struct unpack *u, const void *data, size_t size, struct err
 	if (o->blob_size > 0 && u->blob_size > o->blob_size)
 		return err_set(err, EBADMSG, "the layer's blob is longer than %llu bytes",
 			       (unsigned long long)o->blob_size);
-	hash_update(&u->blob_hash, data, size);
+	if (!u->blob_is_tar)
+		hash_update(&u->blob_hash, data, size);
 	if (u->job->blob >= 0 && fd_write_full(u->job->blob, data, size) < 0)
 		return err_sys(err, "write the layer's blob");
 	return inflate_feed(u->inflate, data, size, err);
+}
+
+/* Of a plain tar both hashes would be one: only the tar's is computed.  The first piece tells, where it
+ * is long enough to. */
+static void look_at_beginning(struct unpack *u, const void *data)
+{
+	u->blob_is_tar = inflate_recognise(data) == LAYER_PLAIN &&
+			 u->blob_hash.algorithm == u->tar_hash.algorithm;
 }
 
 static int take_stream(struct unpack *u, struct err *err)
@@ -128,6 +138,8 @@ static int take_stream(struct unpack *u, struct err *err)
 			return err_sys(err, "read the layer's stream");
 		if (n == 0)
 			return 0;
+		if (u->blob_size == 0 && n >= INFLATE_MAGIC)
+			look_at_beginning(u, chunk);
 		if (take_blob(u, chunk, (size_t)n, err) < 0)
 			return -1;
 	}
@@ -175,7 +187,7 @@ static int leave(struct unpack *u, struct err *err)
 	struct partial p = { .magic = PARTIAL_MAGIC,
 			     .blob = u->job->options.blob,
 			     .offset = u->blob_size,
-			     .blob_hash = u->blob_hash };
+			     .blob_hash = u->blob_is_tar ? u->tar_hash : u->blob_hash };
 	AUTO_BUF state;
 
 	buf_init(&state);
@@ -247,6 +259,8 @@ static int verify(struct unpack *u, struct layer_result *ret, struct err *err)
 	if (o->blob_size > 0 && u->blob_size != o->blob_size)
 		return err_set(err, EBADMSG, "the layer's blob has %llu bytes instead of %llu",
 			       (unsigned long long)u->blob_size, (unsigned long long)o->blob_size);
+	if (u->blob_is_tar)
+		u->blob_hash = u->tar_hash;
 	hash_final(&u->blob_hash, &ret->blob);
 	if (digest_is_set(&o->blob) && !digest_is_equal(&o->blob, &ret->blob))
 		return err_set(err, EBADMSG, "the blob's digest is \"%s\" instead of \"%s\"",

@@ -79,15 +79,14 @@ static int save(struct cli *cli, const void *options, const struct option_args *
 		return -1;
 	if (dir)
 		return save_dir(s, list, (size_t)args->n, f->output, err);
-	AUTO_FD file = -1;
-	if (f->output) {
-		file = open(f->output, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
-		if (file < 0)
-			return err_sys(err, "open \"%s\"", f->output);
-	} else if (isatty(STDOUT_FILENO)) {
+	if (!f->output && isatty(STDOUT_FILENO))
 		return err_set(err, EINVAL, "an archive is nothing for a terminal: use --output");
-	}
-	return archive_save(s, list, (size_t)args->n, f->output ? file : STDOUT_FILENO, err);
+	if (!f->output)
+		return archive_save(s, list, (size_t)args->n, STDOUT_FILENO, err);
+	AUTO_FD file = common_output_open(f->output, err);
+	if (file < 0 || archive_save(s, list, (size_t)args->n, file, err) < 0)
+		return -1;
+	return common_output_finish(file, f->output, err);
 }
 
 const struct command verb_save = {

@@ -192,19 +192,16 @@ static int export(struct cli *cli, const void *options, const struct option_args
 	(void)cli;
 	const struct export_flags *f = options;
 	AUTO_STORE *s = NULL;
-	AUTO_FD file = -1;
-	if (f->output) {
-		file = open(f->output, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
-		if (file < 0)
-			return err_sys(err, "open \"%s\"", f->output);
-	} else if (isatty(STDOUT_FILENO)) {
+	if (!f->output && isatty(STDOUT_FILENO))
 		return err_set(err, EINVAL, "an archive is nothing for a terminal: use --output");
-	}
-	int out = f->output ? file : STDOUT_FILENO;
-	if (common_store(true, &s, err) < 0)
+	AUTO_FD file = f->output ? common_output_open(f->output, err)
+				 : fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 3);
+	if (file < 0 || common_store(true, &s, err) < 0)
 		return -1;
-	return f->upper ? rootfs_export_upper(s, args->v[0], out, err)
-			: rootfs_export(s, args->v[0], out, err);
+	if ((f->upper ? rootfs_export_upper(s, args->v[0], file, err)
+		      : rootfs_export(s, args->v[0], file, err)) < 0)
+		return -1;
+	return f->output ? common_output_finish(file, f->output, err) : 0;
 }
 
 const struct command verb_export = {

@@ -3,10 +3,13 @@
 #include "image/cli/common.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/log.h"
 #include "image/config.h"
@@ -142,6 +145,44 @@ int common_config(const struct store *s, const struct image *image, struct image
 	if (store_read_blob(s, &image->config, CONFIG_SIZE_MAX, &text, err) < 0)
 		return -1;
 	return config_parse("config", text.s, text.len, ret, arena, err);
+}
+
+int common_output_open(const char *path, struct err *err)
+{
+	char dir[PATH_MAX];
+	struct stat st;
+	const char *slash = strrchr(path, '/');
+	bool plain = lstat(path, &st) < 0 ? errno == ENOENT : S_ISREG(st.st_mode);
+	int fd = -1;
+	if (plain && str_format(dir, sizeof(dir), "%.*s/", slash ? (int)(slash - path) : 1,
+				slash ? path : ".") == 0)
+		fd = open(dir, O_TMPFILE | O_WRONLY | O_CLOEXEC, 0644);
+	/* not every file system has files without names */
+	if (fd < 0)
+		fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+	return fd < 0 ? err_sys(err, "open \"%s\"", path) : fd;
+}
+
+int common_output_finish(int fd, const char *path, struct err *err)
+{
+	char from[64], beside[PATH_MAX];
+	struct stat st;
+	if (fstat(fd, &st) < 0)
+		return err_sys(err, "write \"%s\"", path);
+	if (st.st_nlink > 0)
+		return 0;
+	if (str_format(from, sizeof(from), "/proc/self/fd/%d", fd) < 0 ||
+	    str_format(beside, sizeof(beside), "%s.%d.new", path, (int)getpid()) < 0)
+		return err_sys(err, "write \"%s\"", path);
+	if (linkat(AT_FDCWD, from, AT_FDCWD, path, AT_SYMLINK_FOLLOW) == 0)
+		return 0;
+	if (linkat(AT_FDCWD, from, AT_FDCWD, beside, AT_SYMLINK_FOLLOW) < 0)
+		return err_sys(err, "write \"%s\"", path);
+	if (rename(beside, path) == 0)
+		return 0;
+	(void)err_sys(err, "write \"%s\"", path);
+	(void)unlink(beside);
+	return -1;
 }
 
 void common_short_id(const struct digest *d, char *dst, size_t size)

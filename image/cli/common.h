@@ -41,6 +41,11 @@ struct image_config;
 int common_config(const struct store *s, const struct image *image, struct image_config *ret,
 		  struct arena *arena, struct err *err);
 
+/* A file that appears, or replaces another, when all of it is written; anything but a plain file is
+ * written as it is.  The descriptor, or -1. */
+int common_output_open(const char *path, struct err *err);
+int common_output_finish(int fd, const char *path, struct err *err);
+
 /* The first 12 digits of a digest; size 13. */
 void common_short_id(const struct digest *d, char *dst, size_t size);
 

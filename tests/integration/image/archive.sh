@@ -29,6 +29,13 @@ check 'with the same tree' same_tree "$T/from-docker:bb"
 check 'skopeo reads it as oci-archive' skopeo copy -q "oci-archive:$T/saved.tar" "oci:$T/from-oci:bb"
 check 'with the same tree' same_tree "$T/from-oci:bb"
 check 'save writes to standard output' eval 'I save bb | cmp - "$T/saved.tar"'
+cp "$T/saved.tar" "$T/again.tar"
+# SIGXFSZ at 64 kB
+check 'a save that is killed half-way' status 153 sh -c 'ulimit -f 64; "$@"' sh "$IMAGE" save -o "$T/again.tar" bb
+check 'leaves the archive that was there' cmp "$T/saved.tar" "$T/again.tar"
+check 'a save over an archive' eval 'echo old >"$T/again.tar"; I save -o "$T/again.tar" bb && cmp "$T/saved.tar" "$T/again.tar"'
+check 'nothing lies beside it' eval '! ls -A "$T" | grep -F .new'
+check 'save into a device' I save -o /dev/null bb
 check 'save --format oci-dir' I save --format oci-dir -o "$T/dir" bb
 check 'umoci reads the layout' same_tree "$T/dir:latest"
 I load -q -i "$LAYOUT" --name second/image:2

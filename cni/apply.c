@@ -314,6 +314,9 @@ int apply_check_interface(struct cni_call *call, const char *kind, struct link *
 		return err_set(err, EINVAL,
 			       "container interface \"%s\" has the hardware address %s, not %s",
 			       name, mac_format(&ret->mac, text), wanted->mac);
+	if (wanted->mtu && wanted->mtu != ret->mtu)
+		return err_set(err, EINVAL, "container interface \"%s\" has the MTU %u, not %u",
+			       name, ret->mtu, wanted->mtu);
 	return 0;
 }
 

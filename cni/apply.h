@@ -57,7 +57,7 @@ int apply_masquerade_del(struct cni_call *call, const struct result *result, str
 int apply_masquerade_check(struct cni_call *call, const struct result *result, struct err *err);
 
 /* CHECK: is the interface of prevResult in the container, of this kind (NULL: any), with its
- * hardware address? */
+ * hardware address and MTU? */
 int apply_check_interface(struct cni_call *call, const char *kind, struct link *ret,
 			  struct err *err);
 

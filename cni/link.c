@@ -321,41 +321,6 @@ void link_set_port(struct rtnl *r, int index, const struct link_port *port)
 	rtnl_end(r);
 }
 
-static void change_vlan(struct rtnl *r, int type, int index, const struct link_vlan *vlan)
-{
-	const struct ifinfomsg info = { .ifi_family = AF_BRIDGE, .ifi_index = index };
-	struct bridge_vlan_info v = { .vid = vlan->first };
-
-	v.flags = (uint16_t)((vlan->pvid ? BRIDGE_VLAN_INFO_PVID : 0) |
-			     (vlan->untagged ? BRIDGE_VLAN_INFO_UNTAGGED : 0));
-	rtnl_begin(r, type, 0, &info, sizeof(info), "%s VLAN %u of a bridge port",
-		   type == RTM_SETLINK ? "add" : "delete", vlan->first);
-	rtnl_nest(r, IFLA_AF_SPEC);
-	/* without a word about whom it concerns the kernel takes the port */
-	if (vlan->self)
-		rtnl_put_u16(r, IFLA_BRIDGE_FLAGS, BRIDGE_FLAGS_SELF);
-	if (vlan->last > vlan->first) {
-		v.flags |= BRIDGE_VLAN_INFO_RANGE_BEGIN;
-		rtnl_put(r, IFLA_BRIDGE_VLAN_INFO, &v, sizeof(v));
-		v.flags = (uint16_t)((v.flags & ~BRIDGE_VLAN_INFO_RANGE_BEGIN) |
-				     BRIDGE_VLAN_INFO_RANGE_END);
-		v.vid = vlan->last;
-	}
-	rtnl_put(r, IFLA_BRIDGE_VLAN_INFO, &v, sizeof(v));
-	rtnl_nest_end(r);
-	rtnl_end(r);
-}
-
-void link_vlan_add(struct rtnl *r, int index, const struct link_vlan *vlan)
-{
-	change_vlan(r, RTM_SETLINK, index, vlan);
-}
-
-void link_vlan_delete(struct rtnl *r, int index, const struct link_vlan *vlan)
-{
-	change_vlan(r, RTM_DELLINK, index, vlan);
-}
-
 /* --- the end of interfaces ---------------------------------------------------- */
 
 void link_delete(struct rtnl *r, int index)

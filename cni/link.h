@@ -92,6 +92,15 @@ struct link_vlan {
 void link_vlan_add(struct rtnl *r, int index, const struct link_vlan *vlan);
 void link_vlan_delete(struct rtnl *r, int index, const struct link_vlan *vlan);
 
+/* What a port has to do with each VLAN. */
+#define LINK_VLAN_MAX	   4094
+#define LINK_VLAN_MEMBER   1U
+#define LINK_VLAN_UNTAGGED 2U
+#define LINK_VLAN_PVID	   4U
+struct link_vlans {
+	uint8_t state[LINK_VLAN_MAX + 1];
+};
+int link_vlans(struct rtnl *r, int index, struct link_vlans *ret, struct err *err);
 void link_delete(struct rtnl *r, int index);
 /* Deletes the interface of this name (absent is success) in the namespace (-1: here) and returns as
  * soon as it is out of sight and its name free: the kernel lets go of the rest 15 to 20 ms later

@@ -304,7 +304,7 @@ static int check_host_end(struct cni_call *call, const struct bridge_config *con
 	if (l.isolated != config->isolated)
 		return err_set(err, EINVAL, "host interface \"%s\" is %s", l.name,
 			       l.isolated ? "isolated" : "not isolated");
-	return 0;
+	return bridge_device_check_vlans(&call->host, config, bridge, &l, true, err);
 }
 
 static int check_filters(struct cni_call *call, const struct bridge_config *config,

@@ -13,6 +13,7 @@
 #include <linux/if_addr.h>
 #include <linux/if_link.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/socket.h>
 
 #include "cni/apply.h"
@@ -20,8 +21,9 @@
 #include "cni/netns.h"
 #include "cni/route.h"
 
-#define SETTING_MAX 64
-#define NEIGHBOURS  64 /* addresses of a bridge that are looked at */
+#define SETTING_MAX  64
+#define NEIGHBOURS   64 /* addresses of a bridge that are looked at */
+#define GATEWAY_NAME (IFNAMSIZ * 2) /* BRIDGE.VLAN, before it is found too long */
 
 static int make(struct cni_call *call, const struct bridge_config *config, struct link *ret,
 		struct err *err)
@@ -50,6 +52,21 @@ static int make(struct cni_call *call, const struct bridge_config *config, struc
 	return link_get(r, config->bridge, ret, err);
 }
 
+/* A bridge that was made without VLANs begins to tell them apart.  Its ports are in the default one
+ * already, and go on as before; where there is no default they would be cut off, so that is left to
+ * the administrator. */
+static void filter_vlans(struct rtnl *r, const struct link *bridge)
+{
+	if (bridge->vlan_default == 0)
+		return;
+	link_change(r, bridge->index, "make a bridge tell VLANs apart");
+	rtnl_nest(r, IFLA_LINKINFO);
+	rtnl_put_string(r, IFLA_INFO_KIND, "bridge");
+	rtnl_nest(r, IFLA_INFO_DATA);
+	rtnl_put_u8(r, IFLA_BR_VLAN_FILTERING, 1);
+	link_new_end(r);
+}
+
 int bridge_device_ensure(struct cni_call *call, const struct bridge_config *config,
 			 struct link *ret, struct err *err)
 {
@@ -61,6 +78,8 @@ int bridge_device_ensure(struct cni_call *call, const struct bridge_config *conf
 	if (!str_eq(ret->kind, "bridge"))
 		return cni_err(err, CNI_ERR_CONFIG, "\"%s\" already exists but is not a bridge",
 			       config->bridge);
+	if (bridge_config_has_vlans(config) && !ret->vlan_filtering)
+		filter_vlans(r, ret);
 	if (config->promisc && !(ret->flags & IFF_PROMISC))
 		link_set_flags(r, ret->index, IFF_PROMISC, IFF_PROMISC);
 	if (!(ret->flags & IFF_UP))
@@ -91,6 +110,54 @@ void bridge_device_vlans(struct rtnl *r, const struct bridge_config *config,
 		vlan = bridge_config_trunk(config, i);
 		link_vlan_add(r, port, &vlan);
 	}
+}
+
+/* What bridge_device_vlans() makes of a port that is new. */
+static void expected_vlans(const struct bridge_config *config, const struct link *bridge,
+			   bool trunk, struct link_vlans *ret)
+{
+	const bool keep = !config->preserve_default_vlan.has || config->preserve_default_vlan.v;
+	const uint8_t own = LINK_VLAN_MEMBER | LINK_VLAN_UNTAGGED | LINK_VLAN_PVID;
+
+	memset(ret, 0, sizeof(*ret));
+	if (keep && bridge->vlan_default > 0 && bridge->vlan_default <= LINK_VLAN_MAX)
+		ret->state[bridge->vlan_default] =
+			config->vlan > 0 ? LINK_VLAN_MEMBER | LINK_VLAN_UNTAGGED : own;
+	if (config->vlan > 0)
+		ret->state[config->vlan] = own;
+	for (size_t i = 0; trunk && i < config->trunk.n; i++) {
+		const struct link_vlan vlan = bridge_config_trunk(config, i);
+
+		for (unsigned vid = vlan.first; vid <= vlan.last; vid++)
+			ret->state[vid] = LINK_VLAN_MEMBER;
+	}
+}
+
+int bridge_device_check_vlans(struct rtnl *r, const struct bridge_config *config,
+			      const struct link *bridge, const struct link *port, bool trunk,
+			      struct err *err)
+{
+	struct link_vlans has, wanted;
+
+	if (!bridge_config_has_vlans(config))
+		return 0;
+	if (!bridge->vlan_filtering)
+		return err_set(err, EINVAL, "bridge \"%s\" does not tell VLANs apart",
+			       bridge->name);
+	if (link_vlans(r, port->index, &has, err) < 0)
+		return -1;
+	expected_vlans(config, bridge, trunk, &wanted);
+	for (unsigned vid = 1; vid <= LINK_VLAN_MAX; vid++) {
+		if (has.state[vid] == wanted.state[vid])
+			continue;
+		if (has.state[vid] && wanted.state[vid])
+			return err_set(err, EINVAL,
+				       "port \"%s\" treats VLAN %u otherwise than it was told to",
+				       port->name, vid);
+		return err_set(err, EINVAL, "port \"%s\" is %s VLAN %u", port->name,
+			       has.state[vid] ? "in" : "not in", vid);
+	}
+	return 0;
 }
 
 /* A pair with both ends here: BRIDGE.VLAN, and a port of the bridge in that VLAN. */
@@ -125,24 +192,34 @@ static int make_vlan_port(struct cni_call *call, const struct bridge_config *con
 	return rtnl_flush(r, err);
 }
 
-int bridge_device_gateway(struct cni_call *call, const struct bridge_config *config,
-			  const struct link *bridge, struct link *ret, struct err *err)
+/* 1 and the interface that has the gateway's addresses: the bridge, or a port of the VLAN; 0 there is
+ * none yet, -1. */
+static int find_gateway(struct cni_call *call, const struct bridge_config *config,
+			const struct link *bridge, char name[GATEWAY_NAME], struct link *ret,
+			struct err *err)
 {
 	struct rtnl *r = cni_host(call, err);
-	struct err failure = { 0 };
-	char name[IFNAMSIZ * 2];
-	int found;
 
 	if (!r)
 		return -1;
 	if (config->vlan == 0) {
 		*ret = *bridge;
-		return 0;
+		return 1;
 	}
-	(void)snprintf(name, sizeof(name), "%s.%u", config->bridge, config->vlan);
+	(void)snprintf(name, GATEWAY_NAME, "%s.%u", config->bridge, config->vlan);
 	if (!netconf_ifname_ok(name))
 		return cni_err(err, CNI_ERR_CONFIG, "interface name \"%s\" is too long", name);
-	found = link_find(r, name, ret, err);
+	/* what waits (the bridge up) goes first: a question is asked alone */
+	return rtnl_flush(r, err) < 0 ? -1 : link_find(r, name, ret, err);
+}
+
+int bridge_device_gateway(struct cni_call *call, const struct bridge_config *config,
+			  const struct link *bridge, struct link *ret, struct err *err)
+{
+	struct err failure = { 0 };
+	char name[GATEWAY_NAME];
+	const int found = find_gateway(call, config, bridge, name, ret, err);
+
 	if (found != 0)
 		return found < 0 ? -1 : 0;
 	/* somebody else may make it at the same moment */
@@ -151,7 +228,7 @@ int bridge_device_gateway(struct cni_call *call, const struct bridge_config *con
 			*err = failure;
 		return -1;
 	}
-	return link_get(r, name, ret, err);
+	return link_get(&call->host, name, ret, err);
 }
 
 /* --- addresses ------------------------------------------------------------------ */
@@ -244,7 +321,8 @@ int bridge_device_check(struct cni_call *call, const struct bridge_config *confi
 	struct rtnl *r = cni_host(call, err);
 	struct own_addresses own = { 0 };
 	struct link device;
-	char text[IP_TEXT_MAX], mac[MAC_TEXT_MAX];
+	char text[IP_TEXT_MAX], mac[MAC_TEXT_MAX], name[GATEWAY_NAME];
+	int found;
 
 	if (!r || link_get(r, config->bridge, ret_bridge, err) < 0)
 		return -1;
@@ -258,8 +336,10 @@ int bridge_device_check(struct cni_call *call, const struct bridge_config *confi
 			       config->bridge, mac, wanted->mac);
 	if (!config->is_gateway)
 		return 0;
-	if (bridge_device_gateway(call, config, ret_bridge, &device, err) < 0 ||
-	    addr_each(r, device.index, AF_UNSPEC, collect, &own, err) < 0)
+	found = find_gateway(call, config, ret_bridge, name, &device, err);
+	if (found == 0)
+		return err_set(err, ENODEV, "the gateway's interface \"%s\" is gone", name);
+	if (found < 0 || addr_each(r, device.index, AF_UNSPEC, collect, &own, err) < 0)
 		return -1;
 	for (size_t i = 0; i < result->n_ips; i++) {
 		struct ip_net gateway = { .ip = result->ips[i].gateway,

@@ -29,5 +29,9 @@ int bridge_device_check(struct cni_call *call, const struct bridge_config *confi
 /* Queues what makes a port one of the configured VLANs. */
 void bridge_device_vlans(struct rtnl *r, const struct bridge_config *config,
 			 const struct link *bridge, int port, bool trunk);
+/* CHECK: it is in them, and in no more than these. */
+int bridge_device_check_vlans(struct rtnl *r, const struct bridge_config *config,
+			      const struct link *bridge, const struct link *port, bool trunk,
+			      struct err *err);
 
 #endif

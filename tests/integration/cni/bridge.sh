@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # lane: native
 # shellcheck disable=SC2034 # what checks evaluate
-# bridge.sh - plugin bridge: every key, what CHECK sees, undo, many at once.
+# bridge.sh - plugin bridge: every key but those of VLANs (vlan.sh), what CHECK sees, undo, many at once.
 . "$(dirname "$0")/plugin-lib.sh"
 netns a
 netns b
@@ -128,12 +128,6 @@ done
 check 'a hardware address by CNI_ARGS' eval "network '\"type\":\"bridge\"'; ARGS=MAC=02:11:22:33:44:55 plugin ADD bridge &&
 	has \"\$(ip -n a link show eth0)\" 02:11:22:33:44:55; done_with"
 check 'the dns of the configuration wins' eval "key '\"dns\":{\"nameservers\":[\"192.0.2.1\"]}' && is 192.0.2.1 \"\$(result '.dns.nameservers[0]')\"; done_with"
-if modprobe -n 8021q 2>/dev/null || kernel_has 'bridge vlan_filtering 1'; then
-	check 'vlan' eval "key '\"vlan\":7' && has \"\$(bridge vlan show dev \$(port))\" '7 PVID'; done_with"
-else
-	skip 'vlan' "this kernel's bridges have no VLAN filtering"
-fi
-
 # --- IPv6 ---------------------------------------------------------------------------------
 both() {
 	CONFIG="{\"cniVersion\":\"1.0.0\",\"name\":\"net6\",\"type\":\"bridge\",\"isDefaultGateway\":true,\"ipMasq\":true${1-},

@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# lane: native
+# lane: both
 # shellcheck disable=SC2034 # variables are used in what check evaluates
 # sbr.sh - plugins sbr and vrf: routing that depends on the interface.
 . "$(dirname "$0")/chain-lib.sh"

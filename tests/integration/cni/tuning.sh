@@ -59,6 +59,7 @@ printf '^net\\.core\\.\n' >/etc/cni/tuning/allowlist.conf
 tune '"sysctl":{"net.core.somaxconn":"501"}'
 check 'an allow list: what it names' eval 'add tuning && is 501 "$(value net/core/somaxconn)"'
 tune '"sysctl":{"net.ipv4.ip_forward":"1"}'
+in_a sysctl -qw net.ipv4.ip_forward=0
 check '  and what not: code 7' eval 'refused 7 "not allowed" ADD tuning && is 0 "$(value net/ipv4/ip_forward)"'
 rm -r /etc/cni/tuning
 

@@ -61,13 +61,16 @@ struct child {
 	const char *program;
 };
 
-/* What criu takes as the root of what it restores has to be a mount; it stays a slave of the host's,
- * as criu copies that to the container's where it was one. */
+/* What criu takes as the root of what it restores has to be a mount.  Of a container whose root was a
+ * slave criu makes a slave of this mount (MOVE_MOUNT_SET_GROUP), which the kernel refuses when this is
+ * private, as it is below a private mount or when the last peer of its master has just gone: with a
+ * group of its own it never is, and stays a slave of the host's where that is shared. */
 static int bind_root(const struct criu_start *s)
 {
-	if (mount(NULL, "/", NULL, MS_REC | MS_SLAVE, NULL) < 0)
+	if (mount(NULL, "/", NULL, MS_REC | MS_SLAVE, NULL) < 0 ||
+	    mount(s->root, s->root_at, NULL, MS_BIND | MS_REC, NULL) < 0)
 		return -1;
-	return mount(s->root, s->root_at, NULL, MS_BIND | MS_REC, NULL);
+	return mount(NULL, s->root_at, NULL, MS_SHARED, NULL);
 }
 
 /* The pair is made here, so that criu finds the directories in its own table. */

@@ -87,4 +87,20 @@ check 'with all its processes' eventually test -s "$B/rootfs/tmp/a" -a -s "$B/ro
 RD c2
 ip netns del skck
 
+# --- an image of runc ---------------------------------------------------------------------
+rm -rf "$I"
+mk "$(args sh -c 'n=0; while :; do n=$((n + 1)); echo $n >/tmp/count; sleep 0.05; done')"
+runc --root "$T/runc" run -d c3 </dev/null >/dev/null 2>&1
+eventually test -s "$B/rootfs/tmp/count"
+check "runc's checkpoint" runc --root "$T/runc" checkpoint --image-path "$I" c3
+at=$(cat "$B/rootfs/tmp/count")
+check 'is restored here' detached restore -d --image-path "$I" c3
+check 'and goes on' eventually eval '[ "$(cat "$B/rootfs/tmp/count")" -gt '"$at"' ]'
+RD c3
+# its root was a slave of the mount below, which on another host may be private
+mount --make-private "$T"
+check 'also above a private mount' detached restore -d --image-path "$I" c3
+mount --make-shared "$T"
+RD c3
+
 done_testing

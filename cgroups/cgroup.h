@@ -54,7 +54,7 @@ struct cgroup {
 	int fd; /* the payload's directory (O_DIRECTORY), -1 when disabled */
 	int top; /* the group's own: limits, filter, freezer; is fd when there is no subgroup */
 	int hold; /* systemd: while open, a process of the helper keeps the scope alive */
-	bool fresh; /* being made: nothing is attached to it yet */
+	bool fresh; /* just made: nothing is attached to it yet */
 	struct cgroup_place
 		place; /* what became of the wish: rootless without rights ends as disabled */
 };
@@ -63,7 +63,8 @@ struct cgroup {
   .fd = -1, .top = -1, .hold = -1 \
  }
 
-/* Makes the group with its limits and device filter so that a process can be cloned into fd.
+/* Makes the group with its limits so that a process can be cloned into fd; cgroup_filter() has to follow
+ * before anything of the container runs.
  * Fails when the group exists with processes in it or is frozen; an empty left-over is used again.
  * Limits: all resources of the spec, then unified last.  systemd: a scope needs a process:
  * the helper stays in it as a placeholder until cgroup_started() or the end of this process.
@@ -71,6 +72,8 @@ struct cgroup {
  * manager in ret->place disabled.  On failure nothing is left. */
 int cgroup_create(const struct cgroup_host *h, const struct cgroup_place *place,
 		  const struct spec *spec, struct cgroup *ret, struct err *err);
+/* The device filter of a group that cgroup_create() made. */
+int cgroup_filter(struct cgroup *g, const struct spec *spec, struct err *err);
 /* Opens an existing group; fd -1 and success when it is gone already. */
 int cgroup_open(const struct cgroup_host *h, const struct cgroup_place *place, struct cgroup *ret,
 		struct err *err);

@@ -140,30 +140,37 @@ static int make_subgroup(struct cgroup *g, struct err *err)
 	return 0;
 }
 
-/* Limits and device filter, before any process of the container is in it. */
-static int restrict_group(const struct cgroup_host *h, const struct cgroup *g,
-			  const struct spec_resources *r, struct err *err)
+/* Before any process of the container is in it. */
+static int limit_group(const struct cgroup_host *h, const struct cgroup *g,
+		       const struct spec_resources *r, struct err *err)
 {
+	CLEANUP(arena_release) struct arena arena;
 	struct cgroup_writes writes = { 0 };
-	struct spec_device_rule *rules = NULL;
-	struct arena arena;
-	void *insn = NULL;
-	size_t n_rules = 0, n_insn = 0;
-	int result = 0;
 
 	arena_init(&arena, ARENA_MAX_DEFAULT);
-	if (r)
-		result = cgroup_limits_make(r, &arena, &writes, err);
-	if (result == 0 && writes.n)
-		result = cgroup_limits_apply(h, g, &writes, false, err);
-	if (result == 0)
-		result = cgroup_devices_rules(r, &arena, &rules, &n_rules, err);
-	if (result == 0)
-		result = cgroup_devices_make(rules, n_rules, &arena, &insn, &n_insn, err);
-	if (result == 0)
-		result = cgroup_devices_apply(g, insn, n_insn, err);
-	arena_release(&arena);
-	return result;
+	if (!r)
+		return 0;
+	if (cgroup_limits_make(r, &arena, &writes, err) < 0)
+		return -1;
+	return writes.n ? cgroup_limits_apply(h, g, &writes, false, err) : 0;
+}
+
+int cgroup_filter(struct cgroup *g, const struct spec *spec, struct err *err)
+{
+	CLEANUP(arena_release) struct arena arena;
+	struct spec_device_rule *rules = NULL;
+	void *insn = NULL;
+	size_t n_rules = 0, n_insn = 0;
+
+	arena_init(&arena, ARENA_MAX_DEFAULT);
+	if (g->top < 0)
+		return 0;
+	if (cgroup_devices_rules(resources_of(spec), &arena, &rules, &n_rules, err) < 0 ||
+	    cgroup_devices_make(rules, n_rules, &arena, &insn, &n_insn, err) < 0 ||
+	    cgroup_devices_apply(g, insn, n_insn, err) < 0)
+		return -1;
+	g->fresh = false;
+	return 0;
 }
 
 /* Does the spec ask for limits, which only a group of its own can give? */
@@ -232,10 +239,9 @@ static int create_cgroupfs(const struct cgroup_host *h, const struct cgroup_plac
 		goto failed;
 	}
 	if ((!g.fresh && group_check_unused(g.top, place->path, err) < 0) ||
-	    restrict_group(h, &g, resources_of(spec), err) < 0 || make_subgroup(&g, err) < 0)
+	    limit_group(h, &g, resources_of(spec), err) < 0 || make_subgroup(&g, err) < 0)
 		goto failed;
 	delegate_controllers(h, place, spec);
-	g.fresh = false;
 	*ret = g;
 	return 0;
 failed:
@@ -259,13 +265,12 @@ static int create_systemd(const struct cgroup_host *h, const struct cgroup_place
 	if (g.top < 0)
 		(void)err_sys(err, "open cgroup \"%s%s\" of unit \"%s\"", h->mount, g.place.path,
 			      place->scope);
-	if (g.top < 0 || restrict_group(h, &g, resources_of(spec), err) < 0 ||
+	if (g.top < 0 || limit_group(h, &g, resources_of(spec), err) < 0 ||
 	    make_subgroup(&g, err) < 0) {
 		cgroup_close(&g);
 		(void)systemd_stop(place, NULL); /* the first error is the one to tell */
 		return -1;
 	}
-	g.fresh = false;
 	*ret = g;
 	return 0;
 }

@@ -91,6 +91,24 @@ static int check_preserved(unsigned int n, struct err *err)
 	return 0;
 }
 
+/* The absolute name comes from what was opened, so it is that very directory's. */
+static int name_bundle(struct create *c)
+{
+	char link[32];
+	ssize_t n;
+
+	(void)snprintf(link, sizeof(link), "/proc/self/fd/%d", c->bundle_fd);
+	n = readlink(link, c->bundle, sizeof(c->bundle));
+	if (n < 0)
+		return -1;
+	if ((size_t)n == sizeof(c->bundle) || c->bundle[0] != '/') {
+		errno = c->bundle[0] != '/' ? ENOENT : ENAMETOOLONG;
+		return -1;
+	}
+	c->bundle[n] = '\0';
+	return 0;
+}
+
 static int open_bundle(struct create *c, struct err *err)
 {
 	const char *path = c->o->bundle && c->o->bundle[0] ? c->o->bundle : ".";
@@ -98,11 +116,9 @@ static int open_bundle(struct create *c, struct err *err)
 	/* Before anything is opened: our own descriptors would fill a gap. */
 	if (check_preserved(c->o->preserve_fds + listen_fds(), err) < 0)
 		return -1;
-	if (!realpath(path, c->bundle))
+	c->bundle_fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (c->bundle_fd < 0 || name_bundle(c) < 0)
 		return err_sys(err, "bundle \"%s\"", path);
-	c->bundle_fd = open(c->bundle, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	if (c->bundle_fd < 0)
-		return err_sys(err, "open bundle \"%s\"", c->bundle);
 	if (!seal_is_sealed())
 		return err_set(
 			err, EPERM,
@@ -244,13 +260,21 @@ static int make_fifo(struct create *c, struct err *err)
 	return 0;
 }
 
-static int write_files(struct create *c, struct err *err)
+/* Of no use to the init: it builds its root meanwhile. */
+static int keep_config(struct create *c, struct err *err)
 {
-	int dir = c->c->entry.dir;
-	AUTO_FD fd = openat(dir, STORE_CONFIG, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	AUTO_FD fd = openat(c->c->entry.dir, STORE_CONFIG, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC,
+			    0600);
 
 	if (fd < 0 || fd_write_full(fd, c->config_text, c->config_len) < 0)
 		return err_sys(err, "save config.json");
+	return 0;
+}
+
+static int write_files(struct create *c, struct err *err)
+{
+	int dir = c->c->entry.dir;
+
 	if (make_fifo(c, err) < 0 || attach_save(&c->attach, dir, err) < 0)
 		return -1;
 	if (c->c->entry.rec.notify_socket) {
@@ -281,6 +305,28 @@ static int make_cgroup(struct create *c, struct err *err)
 		return cgroup_delegate(&c->c->cgroup, c->plan.idmap.root_uid,
 				       c->plan.idmap.root_gid, err);
 	return 0;
+}
+
+static bool filters_late(const struct create *c)
+{
+	return !c->by && c->plan.late_filter;
+}
+
+static int filter_devices(struct create *c, struct err *err)
+{
+	return filters_late(c) ? 0 : cgroup_filter(&c->c->cgroup, c->c->spec, err);
+}
+
+static int filter_devices_late(struct create *c, struct err *err)
+{
+	if (!filters_late(c))
+		return 0;
+	if (cgroup_filter(&c->c->cgroup, c->c->spec, err) < 0)
+		return -1;
+	if (c->plan.hooks || handshake_send(c->sock, MESSAGE_GO, 0, -1, NULL) == 0)
+		return 0;
+	/* It has ended meanwhile: what it said is still to be read. */
+	return handshake_expect(c->sock, MESSAGE_READY, NULL, err);
 }
 
 static void remove_cgroup(struct create *c)
@@ -549,12 +595,15 @@ static const struct {
 	{ "reserve state", reserve_state, drop_state, ALWAYS }, /* the record first */
 	{ "write files", write_files, NULL, ALWAYS },
 	{ "make cgroup", make_cgroup, remove_cgroup, ALWAYS },
+	{ "filter devices", filter_devices, NULL, ALWAYS },
 	{ "open mount sources", open_sources, NULL, BY_INIT },
 	{ "spawn init", spawn_init, kill_init, BY_INIT },
 	{ "write maps", write_maps, remove_rdt, BY_INIT },
 	{ "attach a user's network", attach_user_network, detach_networks,
 	  BY_INIT }, /* needs the maps */
 	{ "open gate", open_gate, NULL, BY_INIT },
+	{ "filter devices late", filter_devices_late, NULL, BY_INIT },
+	{ "keep config", keep_config, NULL, ALWAYS },
 	{ "attach networks", attach_networks, NULL, BY_INIT }, /* undone as the user's */
 	{ "run hooks", runtime_hooks, NULL, BY_INIT },
 	{ "receive terminal", receive_master, NULL, BY_INIT },

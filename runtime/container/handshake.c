@@ -50,6 +50,9 @@ int handshake_receive(int sock, struct message *ret, int *ret_fd, struct err *er
 	AUTO_FD fd = -1;
 	ssize_t n = fd_receive(sock, ret, sizeof(*ret), &fd, 1, &n_fds);
 
+	/* Said once when the other end closed with something unread; its last words come after that. */
+	if (n < 0 && errno == ECONNRESET)
+		n = fd_receive(sock, ret, sizeof(*ret), &fd, 1, &n_fds);
 	if (ret_fd)
 		*ret_fd = -1;
 	if (n < 0 && errno != ECONNRESET)

@@ -11,7 +11,8 @@
  *    id maps, oom score, rlimits, an ordinary user's network
  *       [gate]   ----- GO ------------------->  becomes root of its user namespace
  *                                               mounts, devices, terminal
- *    networks (skerry-net), meanwhile
+ *    device filter, networks (skerry-net), meanwhile
+ *       [filter] ----- GO ------------------->  root is built; only without hooks, which say it too
  *       [hooks]  <---- HOOKS -----------------
  *    prestart, createRuntime, net devices
  *                ----- GO ------------------->  createContainer hooks, pivot, privileges

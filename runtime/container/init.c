@@ -292,6 +292,14 @@ static int attach_terminal(struct init *in, struct err *err)
 	return 0;
 }
 
+/* With hooks it was there before them. */
+static int wait_for_filter(struct init *in, struct err *err)
+{
+	const struct plan *p = in->plan;
+
+	return p->late_filter && !p->hooks ? handshake_expect(in->sock, MESSAGE_GO, NULL, err) : 0;
+}
+
 static int drop_privileges(struct init *in, struct err *err)
 {
 	struct process_plan *p = &in->plan->process;
@@ -352,6 +360,7 @@ static const struct {
 	{ "use the host's proc", open_proc },
 	{ "join keyring", join_keyring },
 	{ "build root", build_root },
+	{ "wait for device filter", wait_for_filter },
 	{ "run create hooks", create_hooks },
 	{ "open terminal", open_terminal }, /* needs /dev of the root */
 	{ "enter root", enter_root },

@@ -153,6 +153,25 @@ static bool has_runtime_hooks(const struct spec *spec)
 	return h && (h->prestart.n || h->createRuntime.n);
 }
 
+/* Loading the filter takes as long as many a mount.  A file system that is on a device has to be mounted
+ * under it: config-linux.md has it refuse what it does not allow. */
+static bool can_filter_late(const struct plan *p)
+{
+	static const char *const without_device[] = { "proc",	"sysfs",  "tmpfs",   "devpts",
+						      "mqueue", "cgroup", "cgroup2", "overlay" };
+
+	for (size_t i = 0; p->has_root && i < p->mounts.n; i++) {
+		const struct mount_entry *m = &p->mounts.v[i];
+		bool known = m->kind != MOUNT_FS;
+
+		for (size_t k = 0; !known && k < ARRAY_SIZE(without_device); k++)
+			known = m->type && strcmp(m->type, without_device[k]) == 0;
+		if (!known)
+			return false;
+	}
+	return true;
+}
+
 int plan_make(const struct spec *spec, const struct plan_options *options, struct arena *arena,
 	      struct plan *ret, struct err *err)
 {
@@ -180,6 +199,7 @@ int plan_make(const struct spec *spec, const struct plan_options *options, struc
 	p->gate = p->is_new[NS_USER] || p->rdt.set || p->process.rlimits_by_parent ||
 		  p->process.oom.has;
 	p->hooks = has_runtime_hooks(spec) || p->netdevs.n > 0 || options->networks;
+	p->late_filter = can_filter_late(p);
 	return 0;
 }
 

@@ -60,6 +60,7 @@ struct plan {
 
 	bool gate; /* init waits for GO before it does anything */
 	bool hooks; /* init reports HOOKS before the pivot */
+	bool late_filter; /* devices are filtered while init builds its root, which opens none of them */
 };
 
 /* Decides; the only system calls are those that ask what the host has.  0 or -1. */

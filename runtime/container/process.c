@@ -209,12 +209,12 @@ int process_apply_limits(const struct process_plan *p, struct err *err)
 
 /* CVE-2024-21626: a directory outside the root, reached through a descriptor that leaked, shows as
  * "(unreachable)/..." in the system call's answer; glibc's getcwd() would hide that. */
-static int enter_cwd(const struct process_plan *p, struct err *err)
+static int enter_cwd(const struct process_plan *p, bool entered, struct err *err)
 {
 	char where[PATH_MAX];
 	long len;
 
-	if (chdir(p->cwd) < 0)
+	if (!entered && chdir(p->cwd) < 0)
 		return err_sys(err, "chdir to cwd (\"%s\") set in config.json failed", p->cwd);
 	len = syscall(SYS_getcwd, where, sizeof(where));
 	if (len < 0)
@@ -384,11 +384,8 @@ int process_apply_privileges(struct process_plan *p, struct process_target *t, s
 
 	if (lsm_apply_exec(&p->lsm, t->proc, err) < 0 || change_identity(p, t->sock, err) < 0)
 		return -1;
-	if (enter_cwd(p, err) < 0) {
-		if (!entered || (err && err->code != EACCES))
-			return -1;
-		err_clear(err);
-	}
+	if (enter_cwd(p, entered, err) < 0)
+		return -1;
 	if (find_program(p, t, err) < 0)
 		return -1;
 	if (p->landlock.set && landlock_apply(&p->landlock, err) < 0)

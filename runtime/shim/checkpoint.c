@@ -49,29 +49,43 @@ static bool has_word(const struct strings *list, const char *word)
 	return false;
 }
 
+/* The options' message, or defaults where none came. */
+static int parse_options(const struct checkpoint_request *q, struct checkpoint_options *ret,
+			 struct arena *arena, struct err *err)
+{
+	*ret = (struct checkpoint_options){ 0 };
+	if (!q->options ||
+	    strcmp(any_type(q->options), "containerd.runc.v1.CheckpointOptions") != 0)
+		return 0;
+	return wire_decode(&checkpoint_options_table, q->options->value.v, q->options->value.n, ret,
+			   arena, err);
+}
+
+static const char *or_null(const char *text)
+{
+	return text && text[0] ? text : NULL;
+}
+
 static void checkpoint_run(struct work *w, struct report *r)
 {
+	CLEANUP(arena_release) struct arena arena;
 	const struct checkpoint_request *q = w->request;
 	struct container *k = w->container;
-	struct checkpoint_options m = { 0 };
+	struct checkpoint_options m;
 	struct skerry_checkpoint_options o = { .size = sizeof(o), .image_path = q->path };
 	struct skerry_error e = { 0 };
 	struct skerry *s;
-	struct arena arena;
 	char work[4096];
 
-	r->rc = -1;
 	arena_init(&arena, WORK_ARENA);
-	if (q->options &&
-	    strcmp(any_type(q->options), "containerd.runc.v1.CheckpointOptions") == 0 &&
-	    wire_decode(&checkpoint_options_table, q->options->value.v, q->options->value.n, &m,
-			&arena, &r->err) < 0)
+	if (parse_options(q, &m, &arena, &r->err) < 0 ||
+	    own_work_dir(k, work, sizeof(work), &r->err) < 0)
 		return;
-	if (own_work_dir(k, work, sizeof(work), &r->err) < 0)
-		return;
-	o.work_path = m.work_path && m.work_path[0] ? m.work_path : work;
-	o.parent_path = m.parent_path && m.parent_path[0] ? m.parent_path : NULL;
-	o.manage_cgroups_mode = m.cgroups_mode && m.cgroups_mode[0] ? m.cgroups_mode : NULL;
+	o.work_path = or_null(m.work_path);
+	if (!o.work_path)
+		o.work_path = work;
+	o.parent_path = or_null(m.parent_path);
+	o.manage_cgroups_mode = or_null(m.cgroups_mode);
 	o.empty_ns = has_word(&m.empty_namespaces, "network") ? "network" : NULL;
 	o.leave_running = !m.exit;
 	o.tcp_established = m.open_tcp;
@@ -93,43 +107,37 @@ static void checkpoint_done(struct work *w, struct report *r)
 {
 	const struct checkpoint_request *q = w->request;
 	struct container *k = w->container;
-	struct task_simple event = { .container_id = k->id, .checkpoint = q->path };
 
 	if (r->rc == 0) {
-		events_publish(&k->shim->events, "/tasks/checkpointed", "TaskCheckpointed",
-			       &task_simple_table, &event);
+		container_publish(
+			k, "/tasks/checkpointed", "TaskCheckpointed", &task_simple_table,
+			&(struct task_simple){ .container_id = k->id, .checkpoint = q->path });
 		call_reply(w->call, &empty_table, &(struct empty){ 0 });
 	} else {
 		call_fail(w->call, RPC_UNKNOWN, "%s", r->err.msg);
 	}
+	container_release_exit(k);
 	container_worker_ended(k);
 }
 
-void task_checkpoint(struct shim *s, struct call *c)
+void task_checkpoint(const struct todo *t)
 {
-	struct checkpoint_request *q = arena_alloc(&c->arena, sizeof(*q));
-	struct container *k;
+	const struct checkpoint_request *q = t->request;
+	struct container *k = t->container;
 
-	if (!q) {
-		call_fail(c, RPC_INTERNAL, "out of memory");
-		return;
-	}
-	if (call_decode(c, &checkpoint_request_table, q) < 0)
-		return;
-	k = container_find(s, q->id);
-	if (!k || k->init.status == STATUS_UNKNOWN) {
-		call_fail(c, RPC_NOT_FOUND, "container not created: not found");
-	} else if (k->workers > 0 || k->parked) {
-		container_park(k, c);
-	} else if (k->init.status != STATUS_RUNNING && k->init.status != STATUS_PAUSED) {
-		call_fail(c, RPC_FAILED_PRECONDITION,
+	if (k->init.status != STATUS_RUNNING && k->init.status != STATUS_PAUSED) {
+		call_fail(t->call, RPC_FAILED_PRECONDITION,
 			  "cannot checkpoint a container that does not run");
 	} else if (!q->path || q->path[0] != '/') {
-		call_fail(c, RPC_INVALID_ARGUMENT, "checkpoint needs an absolute path");
+		call_fail(t->call, RPC_INVALID_ARGUMENT, "checkpoint needs an absolute path");
 	} else {
 		k->exclusive = true;
-		work_start(k, &k->init, c, checkpoint_run, checkpoint_done,
-			   &(struct work){ .request = q });
+		k->held = true; /* one that ends with its checkpoint: first that, then its exit */
+		work_start(&(struct work){ .container = k,
+					   .call = t->call,
+					   .run = checkpoint_run,
+					   .done = checkpoint_done,
+					   .request = q });
 	}
 }
 
@@ -157,7 +165,6 @@ void restore_run(struct work *w, struct report *r)
 					       .file_locks = true,
 					       .shell_job = k->init.terminal };
 
-	r->rc = -1;
 	if (str_format(pid_file, sizeof(pid_file), "%s/init.pid", k->bundle) < 0 ||
 	    own_work_dir(k, work, sizeof(work), &r->err) < 0 ||
 	    io_enter(&k->init.io, k->id, k->shim->namespace, r, &r->err) < 0)

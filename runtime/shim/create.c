@@ -34,6 +34,7 @@ void container_free(struct container *k)
 	if (*at)
 		*at = k->next;
 	timer_stop(&k->shim->loop, &k->timer);
+	timer_stop(&k->shim->loop, &k->patience);
 	while (k->execs) {
 		struct process *p = k->execs;
 
@@ -92,9 +93,17 @@ static struct container *container_new(struct shim *s, const struct create_reque
 	return k;
 }
 
+void container_publish(struct container *k, const char *topic, const char *type,
+		       const struct wire_table *table, const void *message)
+{
+	if (!k->is_sandbox)
+		events_publish(&k->shim->events, topic, type, table, message);
+}
+
 /* --- in the worker ------------------------------------------------------------------ */
 
-static int create_container(struct container *k, const struct options *o, struct report *r)
+static int create_container(struct container *k, const struct create *how, bool lends_program,
+			    struct report *r)
 {
 	struct skerry_error e = { 0 };
 	struct skerry *s = container_runtime(k, &r->err);
@@ -102,8 +111,9 @@ static int create_container(struct container *k, const struct options *o, struct
 	struct skerry_create_options co = { .size = sizeof(co),
 					    .bundle = k->bundle,
 					    .pid_file = pid_file,
-					    .no_pivot = o->no_pivot,
-					    .no_new_keyring = o->no_new_keyring,
+					    .no_pivot = how->options.no_pivot,
+					    .no_new_keyring = how->options.no_new_keyring,
+					    .preserve_fds = lends_program ? 1 : 0,
 					    .ret_pid = &r->pid,
 					    .ret_master = k->init.terminal ? &r->master : NULL };
 
@@ -122,31 +132,48 @@ static int create_container(struct container *k, const struct options *o, struct
 	return 0;
 }
 
-static void create_run(struct work *w, struct report *r)
+/* Descriptors as the process gets them, then the process. */
+static int enter_and_create(struct container *k, const struct create *how, bool lends_program,
+			    struct report *r)
 {
-	const struct create_request *q = w->request;
-	struct container *k = w->container;
-	struct options o;
+	if (k->checkpoint)
+		return 0; /* Start makes it */
+	if (io_enter(&k->init.io, k->id, k->shim->namespace, r, &r->err) < 0 ||
+	    (lends_program && sandbox_lend_program(r, &r->err) < 0))
+		return -1;
+	return create_container(k, how, lends_program, r);
+}
+
+static void make_it(struct container *k, const struct create *how, bool lends_program,
+		    struct report *r)
+{
+	CLEANUP(arena_release) struct arena arena;
+	struct options o = how->options;
 	struct bundle b;
-	struct arena arena;
 
 	arena_init(&arena, WORK_ARENA);
-	r->rc = -1;
-	if (options_from_any(q->options, &arena, &o, &r->err) < 0 ||
-	    bundle_load(k->bundle, &arena, &b, &r->err) < 0)
+	if (bundle_load(k->bundle, &arena, &b, &r->err) < 0)
 		return;
 	if (b.systemd_path)
 		k->systemd_cgroup = o.systemd_cgroup = true;
 	r->private_pids = b.private_pids;
 	if (options_save(&o, k->bundle, &r->err) < 0 ||
-	    rootfs_mount(k->bundle, &q->rootfs, &r->err) < 0)
+	    rootfs_mount(k->bundle, &how->request->rootfs, &r->err) < 0)
 		return;
-	if (k->checkpoint)
-		r->rc = 0;
-	else if (io_enter(&k->init.io, k->id, k->shim->namespace, r, &r->err) == 0)
-		r->rc = create_container(k, &o, r);
-	if (r->rc < 0 && q->rootfs.n)
+	r->rc = enter_and_create(k, how, lends_program, r);
+	if (r->rc < 0 && how->request->rootfs.n)
 		(void)rootfs_unmount(k->bundle, NULL);
+}
+
+static void create_run(struct work *w, struct report *r)
+{
+	const struct create *how = w->request;
+	int configured = how->sandbox ? sandbox_configure(w->container, how, &r->err) : 0;
+
+	if (configured >= 0)
+		make_it(w->container, how, configured == 1, r);
+	if (configured == 1 && r->rc < 0)
+		sandbox_unconfigure(w->container);
 }
 
 /* --- in the shim ---------------------------------------------------------------------- */
@@ -164,7 +191,7 @@ static void publish_create(struct container *k, const struct create_request *q)
 				     .checkpoint = q->checkpoint,
 				     .pid = (uint32_t)k->init.pid };
 
-	events_publish(&k->shim->events, "/tasks/create", "TaskCreate", &task_create_table, &event);
+	container_publish(k, "/tasks/create", "TaskCreate", &task_create_table, &event);
 }
 
 static void create_failed(struct work *w, const struct report *r)
@@ -177,7 +204,7 @@ static void create_failed(struct work *w, const struct report *r)
 		  code_of(&r->err) == RPC_ALREADY_EXISTS ? RPC_ALREADY_EXISTS : RPC_UNKNOWN, "%s",
 		  r->err.msg);
 	container_free(k);
-	task_handle_all(s, parked);
+	call_handle_all(s, parked);
 	shim_consider_stop(s);
 }
 
@@ -198,8 +225,13 @@ static void create_done(struct work *w, struct report *r)
 		io_start(&k->init.io, fd_take(&r->master));
 		oom_watch(k);
 	}
-	publish_create(k, w->request);
-	call_reply(w->call, &pid_reply_table, &(struct pid_reply){ .pid = (uint32_t)r->pid });
+	k->created_at = timestamp_now();
+	publish_create(k, ((const struct create *)w->request)->request);
+	if (k->is_sandbox)
+		call_reply(w->call, &empty_table, &(struct empty){ 0 });
+	else
+		call_reply(w->call, &pid_reply_table,
+			   &(struct pid_reply){ .pid = (uint32_t)r->pid });
 	container_worker_ended(k);
 }
 
@@ -218,26 +250,14 @@ static bool is_good_request(struct call *c, const struct create_request *q)
 	return true;
 }
 
-void task_create(struct shim *s, struct call *c)
+void make_container(struct shim *s, struct call *c, const struct create *how)
 {
+	const struct create_request *q = how->request;
 	struct err err = { 0 };
-	struct create_request *q = arena_alloc(&c->arena, sizeof(*q));
-	struct options o;
 	struct container *k;
 
-	if (!q) {
-		call_fail(c, RPC_INTERNAL, "out of memory");
+	if (!is_good_request(c, q))
 		return;
-	}
-	if (call_decode(c, &create_request_table, q) < 0 || !is_good_request(c, q))
-		return;
-	if (options_from_any(q->options, &c->arena, &o, &err) < 0) {
-		call_fail(c, RPC_INVALID_ARGUMENT, "%s", err.msg);
-		return;
-	}
-	if (q->options && !options_known(q->options))
-		shim_log(s, "warning", "options of type \"%s\" are not known",
-			 any_type(q->options));
 	if (s->stopping) {
 		call_fail(c, RPC_UNAVAILABLE, "the shim is leaving");
 		return;
@@ -246,24 +266,51 @@ void task_create(struct shim *s, struct call *c)
 		call_fail(c, RPC_ALREADY_EXISTS, "container \"%s\": already exists", q->id);
 		return;
 	}
-	k = container_new(s, q, &o);
+	k = container_new(s, q, &how->options);
 	if (!k) {
 		call_fail(c, RPC_INTERNAL, "out of memory");
 		return;
 	}
+	k->is_sandbox = how->sandbox;
 	s->unneeded = false;
 	if (io_open(&k->init.io,
 		    &(struct io_options){ .in = k->init.in,
 					  .out = k->init.out,
 					  .err = k->init.err,
 					  .terminal = k->init.terminal,
-					  .uid = o.io_uid,
-					  .gid = o.io_gid },
+					  .uid = how->options.io_uid,
+					  .gid = how->options.io_gid },
 		    &err) < 0) {
 		container_free(k);
 		call_fail(c, RPC_UNKNOWN, PREFIX "%s", err.msg);
 		return;
 	}
 	k->exclusive = true;
-	work_start(k, &k->init, c, create_run, create_done, &(struct work){ .request = q });
+	work_start(&(struct work){ .container = k,
+				   .call = c,
+				   .run = create_run,
+				   .has_io = true,
+				   .done = create_done,
+				   .request = how });
+}
+
+void task_create(const struct todo *t)
+{
+	const struct create_request *q = t->request;
+	struct create *how = arena_alloc(&t->call->arena, sizeof(*how));
+	struct err err = { 0 };
+
+	if (!how) {
+		call_fail(t->call, RPC_INTERNAL, "out of memory");
+		return;
+	}
+	how->request = q;
+	if (options_from_any(q->options, &t->call->arena, &how->options, &err) < 0) {
+		call_fail(t->call, RPC_INVALID_ARGUMENT, "%s", err.msg);
+		return;
+	}
+	if (q->options && !options_known(q->options))
+		shim_log(t->shim, "warning", "options of type \"%s\" are not known",
+			 any_type(q->options));
+	make_container(t->shim, t->call, how);
 }

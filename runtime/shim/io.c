@@ -60,12 +60,13 @@ static void stream_close(struct stream *s)
 	s->open = false;
 }
 
-/* pipe(7): without any reader the writer's end has POLLERR. */
-static bool is_without_reader(int fd)
+/* pipe(7): without any reader the writer's end has POLLERR.  A worker's copy of our own reader looks like
+ * somebody else's: while there is one nobody can tell. */
+static bool may_lack_reader(const struct stream *s)
 {
-	struct pollfd p = { .fd = fd };
+	struct pollfd p = { .fd = s->to.fd };
 
-	return poll(&p, 1, 0) == 1 && (p.revents & POLLERR);
+	return s->io->loop->copies > 0 || (poll(&p, 1, 0) == 1 && (p.revents & POLLERR));
 }
 
 /* All is written: the end of file is for whoever reads it, once somebody does. */
@@ -78,7 +79,7 @@ static void stream_finish(struct stream *s)
 		return;
 	}
 	s->keeper = fd_close(s->keeper);
-	if (!is_without_reader(s->to.fd) ||
+	if (!may_lack_reader(s) ||
 	    (s->seen_reader && (ioctl(s->to.fd, FIONREAD, &unread) < 0 || unread == 0))) {
 		stream_close(s);
 		return;
@@ -216,7 +217,7 @@ static void look_fired(struct timer *t)
 
 	if (!s->linger) {
 		pump(s);
-	} else if (is_without_reader(s->to.fd) && loop_now() < s->linger) {
+	} else if (may_lack_reader(s) && loop_now() < s->linger) {
 		timer_start(s->io->loop, t, loop_now() + LINGER_STEP);
 	} else {
 		struct io *io = s->io;

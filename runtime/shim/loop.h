@@ -33,6 +33,7 @@ struct loop {
 	int epoll;
 	struct timer *timers; /* the next first */
 	bool stop;
+	unsigned int copies; /* children that have our descriptors as well */
 };
 
 int loop_init(struct loop *l, struct err *err);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* main.c - containerd-shim-skerry-v2: containers of containerd, a small process for each pod
  *
- * One program, four roles: `start` makes the socket and the process that
+ * One program, five roles: `start` makes the socket and the process that
  * serves it, that process (no action), `delete` cleans up after it, -info
- * tells what it can do.  Standard output of the short ones is read by
+ * tells what it can do, `pause` holds a pod's namespaces.  Standard output of the short ones is read by
  * containerd, and of `start` standard error too: nothing but the answer is
  * printed, unless something failed.
  */
@@ -112,6 +112,9 @@ int main(int argc, char **argv)
 	struct err err = { 0 };
 	struct args args;
 
+	/* How sandbox.c has it executed; containerd has no such word. */
+	if (argc == 2 && strcmp(argv[1], "pause") == 0)
+		return pause_main();
 	if (fd_ensure_stdio() < 0)
 		return 1;
 	forget_environment();

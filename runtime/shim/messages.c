@@ -271,6 +271,100 @@ static const struct wire_field stats_reply_fields[] = {
 };
 const struct wire_table stats_reply_table = TABLE(stats_reply, stats_reply_fields);
 
+/* --- the Sandbox service ------------------------------------------------- */
+
+static const struct wire_field sandbox_create_request_fields[] = {
+	FIELD(sandbox_create_request, 1, STRING, id),
+	FIELD(sandbox_create_request, 2, STRING, bundle),
+	SUB(sandbox_create_request, 3, MESSAGES, rootfs, mount_table),
+	SUB(sandbox_create_request, 4, MESSAGE, options, any_table),
+	FIELD(sandbox_create_request, 5, STRING, netns),
+	SUB(sandbox_create_request, 6, MESSAGES, annotations, key_value_table),
+};
+const struct wire_table sandbox_create_request_table =
+	TABLE(sandbox_create_request, sandbox_create_request_fields);
+
+static const struct wire_field sandbox_request_fields[] = {
+	FIELD(sandbox_request, 1, STRING, id),
+	FIELD(sandbox_request, 2, U32, n),
+};
+const struct wire_table sandbox_request_table = TABLE(sandbox_request, sandbox_request_fields);
+
+static const struct wire_field sandbox_start_reply_fields[] = {
+	FIELD(sandbox_start_reply, 1, U32, pid),
+	SUB(sandbox_start_reply, 2, MESSAGE, created_at, timestamp_table),
+	SUB(sandbox_start_reply, 3, MESSAGE, spec, any_table),
+};
+const struct wire_table sandbox_start_reply_table =
+	TABLE(sandbox_start_reply, sandbox_start_reply_fields);
+
+static const struct wire_field sandbox_status_reply_fields[] = {
+	FIELD(sandbox_status_reply, 1, STRING, id),
+	FIELD(sandbox_status_reply, 2, U32, pid),
+	FIELD(sandbox_status_reply, 3, STRING, state),
+	SUB(sandbox_status_reply, 4, MESSAGES, info, key_value_table),
+	SUB(sandbox_status_reply, 5, MESSAGE, created_at, timestamp_table),
+	SUB(sandbox_status_reply, 6, MESSAGE, exited_at, timestamp_table),
+};
+const struct wire_table sandbox_status_reply_table =
+	TABLE(sandbox_status_reply, sandbox_status_reply_fields);
+
+static const struct wire_field platform_fields[] = {
+	FIELD(platform, 1, STRING, os),
+	FIELD(platform, 2, STRING, architecture),
+	FIELD(platform, 3, STRING, variant),
+};
+static const struct wire_table platform_table = TABLE(platform, platform_fields);
+
+static const struct wire_field platform_reply_fields[] = {
+	SUB(platform_reply, 1, MESSAGE, platform, platform_table),
+};
+const struct wire_table platform_reply_table = TABLE(platform_reply, platform_reply_fields);
+
+static const struct wire_field metric_fields[] = {
+	SUB(metric, 1, MESSAGE, timestamp, timestamp_table),
+	FIELD(metric, 2, STRING, id),
+	SUB(metric, 3, MESSAGE, data, any_table),
+};
+static const struct wire_table metric_table = TABLE(metric, metric_fields);
+
+static const struct wire_field metric_reply_fields[] = {
+	SUB(metric_reply, 1, MESSAGE, metric, metric_table),
+};
+const struct wire_table metric_reply_table = TABLE(metric_reply, metric_reply_fields);
+
+static const struct wire_field pod_user_namespace_fields[] = {
+	FIELD(pod_user_namespace, 1, U32, mode),
+};
+static const struct wire_table pod_user_namespace_table =
+	TABLE(pod_user_namespace, pod_user_namespace_fields);
+
+static const struct wire_field pod_namespaces_fields[] = {
+	FIELD(pod_namespaces, 1, U32, network),
+	FIELD(pod_namespaces, 2, U32, pid),
+	FIELD(pod_namespaces, 3, U32, ipc),
+	SUB(pod_namespaces, 5, MESSAGE, user, pod_user_namespace_table),
+};
+static const struct wire_table pod_namespaces_table = TABLE(pod_namespaces, pod_namespaces_fields);
+
+static const struct wire_field pod_security_fields[] = {
+	SUB(pod_security, 1, MESSAGE, namespaces, pod_namespaces_table),
+};
+static const struct wire_table pod_security_table = TABLE(pod_security, pod_security_fields);
+
+static const struct wire_field pod_linux_fields[] = {
+	FIELD(pod_linux, 1, STRING, cgroup_parent),
+	SUB(pod_linux, 2, MESSAGE, security, pod_security_table),
+	SUB(pod_linux, 3, MESSAGES, sysctls, key_value_table),
+};
+static const struct wire_table pod_linux_table = TABLE(pod_linux, pod_linux_fields);
+
+static const struct wire_field pod_config_fields[] = {
+	FIELD(pod_config, 2, STRING, hostname),
+	SUB(pod_config, 8, MESSAGE, linux_, pod_linux_table),
+};
+const struct wire_table pod_config_table = TABLE(pod_config, pod_config_fields);
+
 /* --- events -------------------------------------------------------------- */
 
 static const struct wire_field envelope_fields[] = {

@@ -200,6 +200,70 @@ extern const struct wire_table create_request_table, pid_reply_table, process_re
 	state_reply_table, wait_reply_table, delete_reply_table, connect_reply_table,
 	pids_reply_table, stats_reply_table;
 
+/* --- the Sandbox service ---------------------------------------------------------- */
+
+struct sandbox_create_request {
+	char *id, *bundle;
+	struct mount_messages rootfs;
+	struct any *options; /* CRI's: runtime.v1.PodSandboxConfig */
+	char *netns;
+	struct key_values annotations;
+};
+struct sandbox_request { /* all others */
+	char *id;
+	uint32_t n; /* StopSandbox: seconds; SandboxStatus: verbose */
+};
+struct sandbox_start_reply {
+	uint32_t pid;
+	struct timestamp *created_at;
+	struct any *spec;
+};
+struct sandbox_status_reply {
+	char *id;
+	uint32_t pid;
+	char *state;
+	struct key_values info;
+	struct timestamp *created_at, *exited_at;
+};
+struct platform {
+	char *os, *architecture, *variant;
+};
+struct platform_reply {
+	struct platform *platform;
+};
+struct metric {
+	struct timestamp *timestamp;
+	char *id;
+	struct any *data;
+};
+struct metric_reply {
+	struct metric *metric;
+};
+/* Of CRI's PodSandboxConfig what a pause process needs. */
+enum pod_namespace { POD_SHARED, POD_CONTAINER, POD_NODE, POD_TARGET };
+struct pod_user_namespace {
+	uint32_t mode;
+};
+struct pod_namespaces {
+	uint32_t network, pid, ipc; /* enum pod_namespace */
+	struct pod_user_namespace *user;
+};
+struct pod_security {
+	struct pod_namespaces *namespaces;
+};
+struct pod_linux {
+	char *cgroup_parent;
+	struct pod_security *security;
+	struct key_values sysctls;
+};
+struct pod_config {
+	char *hostname;
+	struct pod_linux *linux_;
+};
+extern const struct wire_table sandbox_create_request_table, sandbox_request_table,
+	sandbox_start_reply_table, sandbox_status_reply_table, platform_reply_table,
+	metric_reply_table, pod_config_table;
+
 /* --- events --------------------------------------------------------------------- */
 
 struct envelope {

@@ -39,8 +39,7 @@ void oom_check(struct container *k)
 	uint64_t now = count_kills(k->cgroup);
 
 	if (now > k->oom_kills)
-		events_publish(&k->shim->events, "/tasks/oom", "TaskOOM", &task_simple_table,
-			       &event);
+		container_publish(k, "/tasks/oom", "TaskOOM", &task_simple_table, &event);
 	k->oom_kills = now;
 }
 

@@ -45,10 +45,11 @@ void process_free(struct process *p)
 	timer_stop(&s->loop, &p->timer);
 	io_close(&p->io);
 	logger_let_go(take(&p->logger));
-	while (p->waiters) {
-		struct call *c = p->waiters;
+	while (p->waiters || p->stoppers) {
+		struct call **list = p->waiters ? &p->waiters : &p->stoppers;
+		struct call *c = *list;
 
-		p->waiters = c->next;
+		*list = c->next;
 		call_fail(c, RPC_NOT_FOUND, "process does not exist: not found");
 	}
 	free(p->exec_id);
@@ -119,34 +120,29 @@ static const char *held_word(const struct container *k)
 	return NULL;
 }
 
-void task_exec(struct shim *s, struct call *c)
+void task_exec(const struct todo *t)
 {
-	struct exec_request q;
-	struct container *k;
+	const struct exec_request *q = t->request;
+	struct container *k = t->container;
 	struct process *p;
 
-	if (call_decode(c, &exec_request_table, &q) < 0)
-		return;
-	k = container_find(s, q.id);
-	if (!k) {
-		call_fail(c, RPC_NOT_FOUND, "container not created: not found");
-	} else if (k->init.status == STATUS_UNKNOWN) {
-		container_park(k, c);
-	} else if (!q.exec_id || !q.exec_id[0] || !q.spec || !q.spec->value.n) {
-		call_fail(c, RPC_INVALID_ARGUMENT, "exec needs an id and a process");
-	} else if (process_find(k, q.exec_id)) {
-		call_fail(c, RPC_ALREADY_EXISTS, "id %s: already exists", q.exec_id);
+	if (!q->exec_id || !q->exec_id[0] || !q->spec || !q->spec->value.n) {
+		call_fail(t->call, RPC_INVALID_ARGUMENT, "exec needs an id and a process");
+	} else if (process_find(k, q->exec_id)) {
+		call_fail(t->call, RPC_ALREADY_EXISTS, "id %s: already exists", q->exec_id);
 	} else if (held_word(k)) {
-		call_fail(c, RPC_FAILED_PRECONDITION, "cannot exec in a %s state", held_word(k));
+		call_fail(t->call, RPC_FAILED_PRECONDITION, "cannot exec in a %s state",
+			  held_word(k));
 	} else {
-		p = exec_new(k, &q);
+		p = exec_new(k, q);
 		if (!p) {
-			call_fail(c, RPC_INTERNAL, "out of memory");
+			call_fail(t->call, RPC_INTERNAL, "out of memory");
 			return;
 		}
-		events_publish(&s->events, "/tasks/exec-added", "TaskExecAdded", &task_exec_table,
-			       &(struct task_exec){ .container_id = k->id, .exec_id = p->exec_id });
-		call_reply(c, &empty_table, &(struct empty){ 0 });
+		container_publish(
+			k, "/tasks/exec-added", "TaskExecAdded", &task_exec_table,
+			&(struct task_exec){ .container_id = k->id, .exec_id = p->exec_id });
+		call_reply(t->call, &empty_table, &(struct empty){ 0 });
 	}
 }
 
@@ -168,11 +164,17 @@ static void publish_exit(struct process *p)
 	if (is_init(p) && bundle_save_exit(k->bundle, &saved) < 0)
 		shim_log(k->shim, "warning", "container \"%s\": cannot keep its exit status",
 			 k->id);
-	events_publish(&k->shim->events, "/tasks/exit", "TaskExit", &task_exit_table, &event);
+	container_publish(k, "/tasks/exit", "TaskExit", &task_exit_table, &event);
 }
 
 static void answer_waiters(struct process *p)
 {
+	while (p->stoppers) {
+		struct call *c = p->stoppers;
+
+		p->stoppers = c->next;
+		call_reply(c, &empty_table, &(struct empty){ 0 });
+	}
 	while (p->waiters) {
 		struct call *c = p->waiters;
 
@@ -205,12 +207,18 @@ static bool has_live_exec(const struct container *k)
 
 static void consider_init_exit(struct container *k)
 {
-	if (!k->tell_exit || k->starting || (k->timer.set && has_live_exec(k)))
+	if (!k->tell_exit || k->held || (k->timer.set && has_live_exec(k)))
 		return;
 	timer_stop(&k->shim->loop, &k->timer);
 	k->tell_exit = false;
 	oom_check(k);
 	tell_exit(&k->init);
+}
+
+void container_release_exit(struct container *k)
+{
+	k->held = false;
+	consider_init_exit(k);
 }
 
 static void exit_late(struct timer *t)
@@ -272,14 +280,10 @@ bool process_ended(struct shim *s, pid_t pid, int status)
 
 /* --- Start ---------------------------------------------------------------------------------------- */
 
-static void start_run(struct work *w, struct report *r)
+static int start_act(struct skerry *s, struct work *w, struct report *r, struct skerry_error *e)
 {
-	struct skerry *s = container_runtime(w->container, &r->err);
-	struct skerry_error e = { 0 };
-
-	r->rc = s ? skerry_start(s, w->container->id, &e) : -1;
-	if (s && r->rc < 0)
-		(void)runtime_failed(&e, "OCI runtime start failed: ", &r->err);
+	(void)r;
+	return skerry_start(s, w->container->id, e);
 }
 
 static void start_done(struct work *w, struct report *r)
@@ -287,7 +291,6 @@ static void start_done(struct work *w, struct report *r)
 	struct container *k = w->container;
 	struct task_start event = { .container_id = k->id, .pid = (uint32_t)k->init.pid };
 
-	k->starting = false;
 	process_set_logger(&k->init, r->logger);
 	if (r->rc == 0 && k->checkpoint) {
 		k->cgroup = fd_take(&r->cgroup);
@@ -299,21 +302,22 @@ static void start_done(struct work *w, struct report *r)
 	}
 	if (r->rc == 0) {
 		k->init.status = STATUS_RUNNING;
-		events_publish(&k->shim->events, "/tasks/start", "TaskStart", &task_start_table,
-			       &event);
-		call_reply(w->call, &pid_reply_table, &(struct pid_reply){ .pid = event.pid });
+		container_publish(k, "/tasks/start", "TaskStart", &task_start_table, &event);
+		if (k->is_sandbox)
+			sandbox_started(k, w->call);
+		else
+			call_reply(w->call, &pid_reply_table,
+				   &(struct pid_reply){ .pid = event.pid });
 	} else {
 		call_fail(w->call, RPC_UNKNOWN, "%s", r->err.msg);
 	}
-	consider_init_exit(k);
+	container_release_exit(k);
 	container_worker_ended(k);
 }
 
-static void exec_run(struct work *w, struct report *r)
+static int exec_act(struct skerry *s, struct work *w, struct report *r, struct skerry_error *e)
 {
 	struct process *p = w->process;
-	struct container *k = p->container;
-	struct skerry_error e = { 0 };
 	struct skerry_exec_options o = { .size = sizeof(o),
 					 .process = p->spec,
 					 .process_len = p->spec_len,
@@ -321,17 +325,16 @@ static void exec_run(struct work *w, struct report *r)
 					 .detach = true,
 					 .ret_pid = &r->pid,
 					 .ret_master = p->terminal ? &r->master : NULL };
-	struct skerry *s;
 
-	r->rc = -1;
-	if (io_enter(&p->io, p->exec_id, k->shim->namespace, r, &r->err) < 0)
-		return;
-	s = container_runtime(k, &r->err);
-	if (!s)
-		return;
-	r->rc = skerry_exec(s, k->id, &o, &e);
-	if (r->rc < 0)
-		(void)runtime_failed(&e, "OCI runtime exec failed: exec failed: ", &r->err);
+	return skerry_exec(s, w->container->id, &o, e);
+}
+
+static void exec_run(struct work *w, struct report *r)
+{
+	struct process *p = w->process;
+
+	if (io_enter(&p->io, p->exec_id, p->container->shim->namespace, r, &r->err) == 0)
+		work_act(w, r);
 }
 
 static void exec_done(struct work *w, struct report *r)
@@ -353,8 +356,8 @@ static void exec_done(struct work *w, struct report *r)
 		p->status = STATUS_RUNNING;
 		event.pid = (uint32_t)p->pid;
 		io_start(&p->io, fd_take(&r->master));
-		events_publish(&k->shim->events, "/tasks/exec-started", "TaskExecStarted",
-			       &task_exec_table, &event);
+		container_publish(k, "/tasks/exec-started", "TaskExecStarted", &task_exec_table,
+				  &event);
 		call_reply(w->call, &pid_reply_table, &(struct pid_reply){ .pid = event.pid });
 	}
 	consider_init_exit(k);
@@ -383,25 +386,51 @@ static void start_exec(struct call *c, struct container *k, struct process *p)
 		return;
 	}
 	p->busy = true;
-	work_start(k, p, c, exec_run, exec_done, NULL);
+	work_start(&(struct work){ .container = k,
+				   .process = p,
+				   .call = c,
+				   .run = exec_run,
+				   .act = exec_act,
+				   .what = "OCI runtime exec failed: exec failed: ",
+				   .has_io = true,
+				   .done = exec_done });
 }
 
-void task_start(struct shim *s, struct call *c, struct container *k, struct process *p)
+static void start_init(struct call *c, struct container *k)
 {
-	(void)s;
-	if (k->exclusive || k->parked || p->busy) {
-		container_park(k, c);
-	} else if (!is_init(p)) {
-		start_exec(c, k, p);
-	} else if (p->reaped || p->status == STATUS_STOPPED) {
+	const struct process *p = &k->init;
+	struct work w = { .container = k, .call = c, .done = start_done };
+
+	if (p->reaped || p->status == STATUS_STOPPED) {
 		call_fail(c, RPC_FAILED_PRECONDITION, "cannot start a stopped process");
-	} else if (p->status != STATUS_CREATED) {
-		call_fail(c, RPC_FAILED_PRECONDITION, "cannot start a running process");
-	} else {
-		k->exclusive = true;
-		k->starting = true;
-		work_start(k, p, c, k->checkpoint ? restore_run : start_run, start_done, NULL);
+		return;
 	}
+	if (p->status != STATUS_CREATED) {
+		call_fail(c, RPC_FAILED_PRECONDITION, "cannot start a running process");
+		return;
+	}
+	k->exclusive = true;
+	k->held = true;
+	if (k->checkpoint) {
+		w.run = restore_run;
+		w.has_io = true;
+	} else {
+		w.act = start_act;
+		w.what = "OCI runtime start failed: ";
+	}
+	work_start(&w);
+}
+
+void task_start(const struct todo *t)
+{
+	struct container *k = t->container;
+
+	if (k->exclusive || k->parked || t->process->busy)
+		container_park(k, t->call);
+	else if (is_init(t->process))
+		start_init(t->call, k);
+	else
+		start_exec(t->call, k, t->process);
 }
 
 /* --- Wait ------------------------------------------------------------------------------------------- */
@@ -409,31 +438,39 @@ void task_start(struct shim *s, struct call *c, struct container *k, struct proc
 static void wait_cancelled(struct call *c)
 {
 	struct process *p = c->keeper;
-	struct call **at = &p->waiters;
+	struct call **const lists[] = { &p->waiters, &p->stoppers };
 
-	while (*at && *at != c)
-		at = &(*at)->next;
-	if (*at)
-		*at = c->next;
+	for (size_t i = 0; i < ARRAY_SIZE(lists); i++) {
+		struct call **at = lists[i];
+
+		while (*at && *at != c)
+			at = &(*at)->next;
+		if (*at)
+			*at = c->next;
+	}
 }
 
-void task_wait(struct shim *s, struct call *c, struct container *k, struct process *p)
+void process_keep(struct process *p, struct call **list, struct call *c)
 {
-	(void)s;
-	(void)k;
-	if (p->status == STATUS_STOPPED || p->failed) {
-		call_reply(c, &wait_reply_table,
-			   &(struct wait_reply){ .exit_status = p->exit_status,
-						 .exited_at = &p->exited_at });
-		return;
-	}
 	if (!c->conn) { /* the client has gone: nobody to answer */
 		call_fail(c, RPC_UNKNOWN, "client gone");
 		return;
 	}
 	call_keep(c, wait_cancelled, p);
-	c->next = p->waiters;
-	p->waiters = c;
+	c->next = *list;
+	*list = c;
+}
+
+void task_wait(const struct todo *t)
+{
+	struct process *p = t->process;
+
+	if (p->status == STATUS_STOPPED || p->failed)
+		call_reply(t->call, &wait_reply_table,
+			   &(struct wait_reply){ .exit_status = p->exit_status,
+						 .exited_at = &p->exited_at });
+	else
+		process_keep(p, &p->waiters, t->call);
 }
 
 /* --- Delete ------------------------------------------------------------------------------------------- */
@@ -446,19 +483,19 @@ static void answer_deletion(struct call *c, const struct process *p)
 					   .exited_at = (struct timestamp[]){ p->exited_at } });
 }
 
+static int delete_act(struct skerry *s, struct work *w, struct report *r, struct skerry_error *e)
+{
+	int rc = skerry_delete(s, w->container->id, true, e);
+
+	(void)r;
+	return rc < 0 && e->code == ENOENT ? 0 : rc; /* somebody was faster */
+}
+
 static void delete_run(struct work *w, struct report *r)
 {
-	struct container *k = w->container;
-	struct skerry *s = container_runtime(k, &r->err);
-	struct skerry_error e = { 0 };
-
-	r->rc = s ? skerry_delete(s, k->id, true, &e) : -1;
-	if (s && r->rc < 0 && e.code == ENOENT)
-		r->rc = 0; /* somebody was faster */
-	else if (s && r->rc < 0)
-		(void)runtime_failed(&e, "OCI runtime delete failed: ", &r->err);
+	work_act(w, r);
 	if (r->rc == 0)
-		r->rc = rootfs_unmount(k->bundle, &r->err);
+		r->rc = rootfs_unmount(w->container->bundle, &r->err);
 }
 
 static void delete_done(struct work *w, struct report *r)
@@ -467,6 +504,7 @@ static void delete_done(struct work *w, struct report *r)
 	struct shim *s = k->shim;
 	struct process *p = &k->init;
 	struct call *parked;
+	bool leave;
 	struct task_delete event = { .container_id = k->id,
 				     .pid = (uint32_t)p->pid,
 				     .exit_status = p->exit_status,
@@ -477,15 +515,22 @@ static void delete_done(struct work *w, struct report *r)
 		container_worker_ended(k);
 		return;
 	}
-	events_publish(&s->events, "/tasks/delete", "TaskDelete", &task_delete_table, &event);
-	answer_deletion(w->call, p);
+	container_publish(k, "/tasks/delete", "TaskDelete", &task_delete_table, &event);
+	if (k->shutting_down)
+		call_reply(w->call, &empty_table, &(struct empty){ 0 });
+	else
+		answer_deletion(w->call, p);
 	/* The pod's own: those that are left are on their way out. */
 	if (strcmp(k->id, s->id) == 0)
 		s->unneeded = true;
 	parked = take(&k->parked);
+	leave = k->shutting_down;
 	container_free(k);
-	task_handle_all(s, parked);
-	shim_consider_stop(s);
+	call_handle_all(s, parked);
+	if (leave)
+		shim_stop(s);
+	else
+		shim_consider_stop(s);
 }
 
 /* Its end was told and its output is out, or was given up. */
@@ -497,7 +542,12 @@ static void finish_deletion(struct process *p)
 	timer_stop(&k->shim->loop, &p->timer);
 	io_close(&p->io);
 	if (is_init(p)) {
-		work_start(k, p, c, delete_run, delete_done, NULL);
+		work_start(&(struct work){ .container = k,
+					   .call = c,
+					   .run = delete_run,
+					   .act = delete_act,
+					   .what = "OCI runtime delete failed: ",
+					   .done = delete_done });
 		return;
 	}
 	answer_deletion(c, p);
@@ -534,21 +584,27 @@ static void deletion_late(struct timer *t)
 	timer_start(&p->container->shim->loop, t, loop_now() + DRAIN_STEP);
 }
 
-static void delete_init(struct call *c, struct container *k)
+void remove_container(struct container *k, struct call *c)
 {
 	struct process *p = &k->init;
 
-	if (p->status != STATUS_STOPPED && p->status != STATUS_CREATED && !p->reaped) {
-		call_fail(c, RPC_FAILED_PRECONDITION, "cannot delete a %s process",
-			  p->status == STATUS_RUNNING ? "running" : "paused");
-		return;
-	}
 	k->exclusive = true;
 	p->deletion = c;
 	if (p->status == STATUS_STOPPED || p->pid == 0)
 		continue_deletion(p);
 	else if (!p->reaped)
 		(void)proc_kill(p->pid, SIGKILL); /* goes on when its end is told */
+}
+
+static void delete_init(struct call *c, struct container *k)
+{
+	struct process *p = &k->init;
+
+	if (p->status != STATUS_STOPPED && p->status != STATUS_CREATED && !p->reaped)
+		call_fail(c, RPC_FAILED_PRECONDITION, "cannot delete a %s process",
+			  p->status == STATUS_RUNNING ? "running" : "paused");
+	else
+		remove_container(k, c);
 }
 
 static void delete_exec(struct call *c, struct process *p)
@@ -561,14 +617,16 @@ static void delete_exec(struct call *c, struct process *p)
 	continue_deletion(p);
 }
 
-void task_delete(struct shim *s, struct call *c, struct container *k, struct process *p)
+void task_delete(const struct todo *t)
 {
-	(void)s;
+	struct container *k = t->container;
+	struct process *p = t->process;
+
 	/* Of an exec: not while it is being started; of the init: not while anything is under way. */
 	if (p->busy || p->deletion || (is_init(p) && (k->workers || k->exclusive || k->parked)))
-		container_park(k, c);
+		container_park(k, t->call);
 	else if (is_init(p))
-		delete_init(c, k);
+		delete_init(t->call, k);
 	else
-		delete_exec(c, p);
+		delete_exec(t->call, p);
 }

@@ -3,8 +3,7 @@
  *
  * Runs in a worker.  The words are mount(8)'s; unknown ones are for the file
  * system.  overlay with many layers does not fit into the page that mount(2)
- * takes: then lower directories are named relative to their common parent,
- * and if that does not do, one by one by fsconfig(2) "lowerdir+" (Linux 6.5).
+ * takes: then the layers get short names.
  *
  * mount(2), mount(8); containerd core/mount/mount_linux.go is the reference
  * for which words there are.
@@ -46,6 +45,7 @@ struct mount_plan {
 	bool loop;
 	struct buf data;
 	const char *uidmap, *gidmap; /* or NULL */
+	const char *bundle; /* where something may be put for a moment */
 	struct arena *arena;
 };
 
@@ -85,139 +85,89 @@ static int plan_option(struct mount_plan *p, const char *word, struct err *err)
 
 /* --- overlay whose options do not fit ---------------------------------------------------- */
 
-/* The part up to a '/' that all of a ':' list have in common. */
-static size_t common_parent(const char *list)
+/* The next of a ':' list, unescaped, into ret; what follows, or NULL at the end. */
+static const char *next_layer(const char *list, struct buf *ret)
 {
-	size_t n = strcspn(list, ":");
-
-	for (const char *at = list; *at;) {
-		size_t len = strcspn(at, ":"), same = 0;
-
-		while (same < n && same < len && at[same] == list[same])
-			same++;
-		n = same;
-		at += len + (at[len] == ':');
+	buf_clear(ret);
+	for (; *list && *list != ':'; list++) {
+		if (list[0] == '\\' && list[1])
+			list++;
+		buf_add(ret, list, 1);
 	}
-	while (n && list[n - 1] != '/')
-		n--;
+	return *list ? list + 1 : NULL;
+}
+
+/* A folder of links "0", "1", ... to the layers; how many. */
+static int link_layers(int dir, const char *list, struct err *err)
+{
+	int n = 0;
+	AUTO_BUF layer;
+
+	buf_init(&layer);
+	for (const char *at = list; at && *at; n++) {
+		char name[16];
+
+		at = next_layer(at, &layer);
+		(void)snprintf(name, sizeof(name), "%d", n);
+		if (buf_failed(&layer) || symlinkat(layer.s, dir, name) < 0)
+			return err_sys(err, "link layer %d, \"%s\"", n, layer.len ? layer.s : "");
+	}
 	return n;
 }
 
-/* Shortens "lowerdir=/a/1:/a/2" to "lowerdir=1:2"; the name of the folder to be in, or NULL. */
-static const char *shorten(const struct mount_plan *p, struct buf *ret)
+/* "lowerdir=/long/a:/long/b,rest" as "lowerdir=0:1,rest". */
+static int name_layers(int dir, const char *data, struct buf *ret, struct err *err)
 {
-	const char *lower = strstr(p->data.s, "lowerdir=");
-	const char *list, *rest;
-	size_t n;
+	const char *lower = strstr(data, "lowerdir=");
+	const char *rest;
+	AUTO_BUF list;
+	int n;
 
+	buf_init(&list);
 	if (!lower)
-		return NULL;
+		return err_set(err, E2BIG, "options longer than a page");
 	lower += strlen("lowerdir=");
 	rest = lower + strcspn(lower, ",");
-	list = arena_strndup(p->arena, lower, (size_t)(rest - lower));
-	n = list ? common_parent(list) : 0;
-	if (n == 0)
-		return NULL;
-	buf_add(ret, p->data.s, (size_t)(lower - p->data.s));
-	for (const char *at = list; *at;) {
-		size_t len = strcspn(at, ":");
-
-		buf_printf(ret, "%s%.*s", at == list ? "" : ":", (int)(len - n), at + n);
-		at += len + (at[len] == ':');
-	}
-	buf_puts(ret, rest);
-	return buf_failed(ret) ? NULL : arena_strndup(p->arena, list, n);
-}
-
-static int fs_set(int fs, const char *key, const char *value)
-{
-	return (int)syscall(SYS_fsconfig, fs, value ? FSCONFIG_SET_STRING : FSCONFIG_SET_FLAG, key,
-			    value, 0);
-}
-
-static int fs_lower(int fs, char *list)
-{
-	for (char *at = list; at;) {
-		char *end = strchr(at, ':');
-
-		if (end)
-			*end++ = '\0';
-		if (fs_set(fs, "lowerdir+", at) < 0)
-			return -1;
-		at = end;
-	}
-	return 0;
-}
-
-static int fs_options(int fs, char *data, struct err *err)
-{
-	for (char *at = data; at && *at;) {
-		char *end = strchr(at, ','), *value;
-		int rc;
-
-		if (end)
-			*end++ = '\0';
-		value = strchr(at, '=');
-		if (value)
-			*value++ = '\0';
-		rc = value && strcmp(at, "lowerdir") == 0 ? fs_lower(fs, value)
-							  : fs_set(fs, at, value);
-		if (rc < 0)
-			return err_sys(err, "mount option \"%s\"", at);
-		at = end;
-	}
-	return 0;
-}
-
-/* All options one by one; the file system, mounted nowhere yet. */
-static int open_by_options(const struct mount_message *m, const struct mount_plan *p,
-			   struct err *err)
-{
-	static const struct {
-		unsigned long flag;
-		unsigned int attr;
-	} attrs[] = { { MS_RDONLY, MOUNT_ATTR_RDONLY },
-		      { MS_NOSUID, MOUNT_ATTR_NOSUID },
-		      { MS_NODEV, MOUNT_ATTR_NODEV },
-		      { MS_NOEXEC, MOUNT_ATTR_NOEXEC } };
-	AUTO_FD fs = (int)syscall(SYS_fsopen, m->type, FSOPEN_CLOEXEC);
-	char *data = arena_strdup(p->arena, p->data.s);
-	unsigned int attr = 0;
-	int fd;
-
-	if (fs < 0 || !data)
-		return err_sys(err, "open file system \"%s\"", m->type);
-	if (fs_options(fs, data, err) < 0)
+	buf_add(&list, lower, (size_t)(rest - lower));
+	if (buf_failed(&list))
+		return err_set(err, ENOMEM, "out of memory");
+	n = link_layers(dir, list.s, err);
+	if (n < 0)
 		return -1;
-	if (syscall(SYS_fsconfig, fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0) < 0)
-		return err_sys(err, "make file system \"%s\"", m->type);
-	for (size_t i = 0; i < ARRAY_SIZE(attrs); i++)
-		if (p->flags & attrs[i].flag)
-			attr |= attrs[i].attr;
-	fd = (int)syscall(SYS_fsmount, fs, FSMOUNT_CLOEXEC, attr);
-	return fd < 0 ? err_sys(err, "mount %s", m->type) : fd;
+	buf_add(ret, data, (size_t)(lower - data));
+	for (int i = 0; i < n; i++)
+		buf_printf(ret, "%s%d", i ? ":" : "", i);
+	buf_puts(ret, rest);
+	if (buf_failed(ret) || ret->len > DATA_MAX)
+		return err_set(err, E2BIG, "options longer than a page");
+	return 0;
 }
 
-static int mount_big(const struct mount_message *m, const struct mount_plan *p, const char *target,
-		     struct err *err)
+/* mount(2) takes a page of options: the layers are named by short links in a folder where the mount is done
+ * (overlay follows links).  `beside` is a folder of our own. */
+static int mount_layers(const struct mount_message *m, const struct mount_plan *p,
+			const char *target, const char *beside, struct err *err)
 {
-	const char *parent;
-	AUTO_FD fd = -1;
+	char path[4096];
+	AUTO_FD dir = -1;
 	AUTO_BUF data;
+	int rc;
 
 	buf_init(&data);
-	parent = shorten(p, &data);
-	if (parent && data.len <= DATA_MAX) {
-		if (chdir(parent) < 0 || mount(m->source, target, m->type, p->flags, data.s) < 0)
-			return err_sys(err, "mount %s on \"%s\"", m->type, target);
-		return 0;
-	}
-	fd = open_by_options(m, p, err);
-	if (fd < 0)
-		return -1;
-	if (syscall(SYS_move_mount, fd, "", AT_FDCWD, target, FROM_EMPTY) < 0)
-		return err_sys(err, "mount %s on \"%s\"", m->type, target);
-	return 0;
+	if (str_format(path, sizeof(path), "%s/layers-XXXXXX", beside) < 0 || !mkdtemp(path))
+		return err_sys(err, "make a folder in \"%s\"", beside);
+	dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (dir < 0)
+		rc = err_sys(err, "open \"%s\"", path);
+	else if (name_layers(dir, p->data.s, &data, err) < 0)
+		rc = err_wrap(err, "mount %s on \"%s\"", m->type, target);
+	else if (fchdir(dir) < 0 || mount(m->source, target, m->type, p->flags, data.s) < 0)
+		rc = err_sys(err, "mount %s on \"%s\"", m->type, target);
+	else
+		rc = 0;
+	(void)!chdir("/");
+	(void)file_remove_tree(AT_FDCWD, path);
+	return rc;
 }
 
 /* --- loop devices --------------------------------------------------------------------------- */
@@ -326,7 +276,7 @@ static int mount_new(const struct mount_message *m, const struct mount_plan *p, 
 	AUTO_FD loop = -1; /* until it is mounted */
 
 	if (p->data.len > DATA_MAX)
-		return mount_big(m, p, target, err);
+		return mount_layers(m, p, target, p->bundle, err);
 	if (p->loop) {
 		loop = open_loop(m->source, p->flags & MS_RDONLY, device, err);
 		if (loop < 0)
@@ -356,10 +306,11 @@ static int mount_planned(const struct mount_message *m, const struct mount_plan 
 	return p->uidmap || p->gidmap ? idmap(target, p, err) : 0;
 }
 
-static int mount_one(const struct mount_message *m, const char *target, struct err *err)
+static int mount_one(const struct mount_message *m, const char *target, const char *bundle,
+		     struct err *err)
 {
 	CLEANUP(arena_release) struct arena arena;
-	struct mount_plan p = { .arena = &arena };
+	struct mount_plan p = { .arena = &arena, .bundle = bundle };
 	int rc = 0;
 
 	arena_init(&arena, PLAN_ARENA);
@@ -377,7 +328,8 @@ static int mount_one(const struct mount_message *m, const char *target, struct e
 }
 
 /* Below what is mounted there already, and nowhere else. */
-static int mount_inside(const struct mount_message *m, const char *rootfs, struct err *err)
+static int mount_inside(const struct mount_message *m, const char *rootfs, const char *bundle,
+			struct err *err)
 {
 	char target[64];
 	AUTO_FD root = open(rootfs, O_PATH | O_DIRECTORY | O_CLOEXEC);
@@ -386,7 +338,7 @@ static int mount_inside(const struct mount_message *m, const char *rootfs, struc
 	if (inside < 0)
 		return err_sys(err, "make \"%s\" in \"%s\"", m->target, rootfs);
 	(void)snprintf(target, sizeof(target), "/proc/self/fd/%d", inside);
-	return mount_one(m, target, err);
+	return mount_one(m, target, bundle, err);
 }
 
 int rootfs_mount(const char *bundle, const struct mount_messages *mounts, struct err *err)
@@ -403,7 +355,8 @@ int rootfs_mount(const char *bundle, const struct mount_messages *mounts, struct
 		const struct mount_message *m = &mounts->v[i];
 		bool below = m->target && m->target[0];
 
-		if ((below ? mount_inside(m, rootfs, err) : mount_one(m, rootfs, err)) == 0)
+		if ((below ? mount_inside(m, rootfs, bundle, err)
+			   : mount_one(m, rootfs, bundle, err)) == 0)
 			continue;
 		(void)rootfs_unmount(bundle, NULL);
 		return -1;

@@ -217,7 +217,7 @@ int serve(const struct serve_options *o, struct err *err)
 	s.events.binary = o->publish_binary;
 	s.events.grpc_address = o->address;
 	s.events.namespace = o->namespace;
-	s.server.handle = task_handle;
+	s.server.handle = call_handle;
 	s.server.arg = &s;
 	if (server_init(&s.server, &s.loop, LISTENER, err) < 0)
 		return -1;

@@ -323,6 +323,16 @@ static int make_socket_dir(const char *dir, struct err *err)
 	return 0;
 }
 
+/* A bundle without config.json is a sandbox's: CreateSandbox brings no options of the runtime with it. */
+static int load_bundle(const struct options *o, struct arena *arena, struct bundle *ret,
+		       struct err *err)
+{
+	if (access("config.json", F_OK) == 0 || errno != ENOENT)
+		return bundle_load(".", arena, ret, err);
+	*ret = (struct bundle){ 0 };
+	return options_save(o, ".", err);
+}
+
 int shim_start(const struct args *a, const char *self, const char *input, size_t len,
 	       struct buf *out, struct err *err)
 {
@@ -337,7 +347,7 @@ int shim_start(const struct args *a, const char *self, const char *input, size_t
 		return err_set(err, EINVAL, "start needs -namespace and -id");
 	if (start_parse(input, len, a->id, a->namespace, &arena, &params, err) < 0 ||
 	    options_from_any(params.options, &arena, &options, err) < 0 ||
-	    bundle_load(".", &arena, &bundle, err) < 0)
+	    load_bundle(&options, &arena, &bundle, err) < 0)
 		return -1;
 	if (a->socket[0]) {
 		if (str_copy(path, sizeof(path), a->socket) < 0)

@@ -485,18 +485,15 @@ static void read_huge(int dir, struct metrics *m, struct buf *text, struct arena
 		}
 }
 
-void task_stats(struct shim *s, struct call *c, struct container *k)
+void stats_read(const struct container *k, struct any *ret, struct buf *bytes)
 {
+	static char type[] = TYPE;
 	CLEANUP(arena_release) struct arena arena;
 	struct metrics m = { 0 };
-	struct any any = { .type_url = (char[]){ TYPE } };
 	AUTO_BUF text;
-	AUTO_BUF out;
 
-	(void)s;
 	arena_init(&arena, STATS_ARENA);
 	buf_init(&text);
-	buf_init_max(&out, FRAME_MAX);
 	if (k->cgroup >= 0) {
 		m.pids = read_pids(k->cgroup, &arena);
 		m.cpu = read_cpu(k->cgroup, &text, &arena);
@@ -506,7 +503,6 @@ void task_stats(struct shim *s, struct call *c, struct container *k)
 		read_huge(k->cgroup, &m, &text, &arena);
 		m.events = read_events(k->cgroup, &text, &arena);
 	}
-	wire_encode(&metrics_table, &m, &out);
-	any.value = (struct wire_bytes){ .v = out.s, .n = out.len };
-	call_reply(c, &stats_reply_table, &(struct stats_reply){ .stats = &any });
+	wire_encode(&metrics_table, &m, bytes);
+	*ret = (struct any){ .type_url = type, .value = { .v = bytes->s, .n = bytes->len } };
 }

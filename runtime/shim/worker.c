@@ -73,6 +73,15 @@ static NORETURN void worker_main(void (*work)(void *, struct report *), void *ar
 	_exit(0);
 }
 
+void worker_let_go(struct report *r)
+{
+	int sock = r->sock == REPORT_FD ? REPORT_FD : dup3(r->sock, REPORT_FD, O_CLOEXEC);
+
+	/* Without it the shim would take the worker for dead. */
+	if (sock >= 0 && fd_close_from(REPORT_FD + 1) == 0)
+		r->sock = sock;
+}
+
 int worker_stdio(struct report *r, const int stdio[3], struct err *err)
 {
 	int high[3];
@@ -185,6 +194,7 @@ static void worker_finish(struct worker *w, struct report *r)
 		at = &(*at)->next;
 	*at = w->next;
 	loop_close(w->all->loop, &w->source);
+	w->all->loop->copies--;
 	w->done(w->arg, r);
 	(void)fd_close(r->cgroup);
 	(void)fd_close(r->master);
@@ -263,6 +273,7 @@ int worker_start(struct workers *all, void (*work)(void *, struct report *), voi
 		free(w);
 		return -1;
 	}
+	all->loop->copies++;
 	w->next = all->first;
 	all->first = w;
 	return 0;

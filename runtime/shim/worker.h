@@ -41,6 +41,8 @@ int worker_start(struct workers *all, void (*work)(void *arg, struct report *rep
 /* Takes reports that have come; to be called before an unknown child is given up as a stranger. */
 void worker_collect(struct workers *all);
 
+/* In a worker: closes what it has of the shim's, so that pipes and fifos end when the shim lets go of them. */
+void worker_let_go(struct report *r);
 /* In a worker: the three descriptors (-1: /dev/null) become 0, 1, 2; all others but the one for the report
  * are closed. */
 int worker_stdio(struct report *r, const int stdio[3], struct err *err);

@@ -34,6 +34,13 @@ static const struct wire_table *const tables[] = {
 	&state_reply_table,
 	&pids_reply_table,
 	&task_exit_table,
+	&sandbox_create_request_table,
+	&sandbox_request_table,
+	&sandbox_start_reply_table,
+	&sandbox_status_reply_table,
+	&platform_reply_table,
+	&metric_reply_table,
+	&pod_config_table,
 };
 
 static void must(bool good)

@@ -7,7 +7,9 @@
 export SHIM=$BUILD/containerd-shim-skerry-v2
 needs "no protobuf for Python (protobuf-compiler, python3-protobuf)" \
 	eval 'command -v protoc && /usr/bin/python3 -c "import google.protobuf"'
-mount -t tmpfs tmpfs /run && mkdir -p /run/containerd || exit 1
+# In the virtual machine nothing of containerd's is there yet, and process 1 needs its /run.
+[ "$SKERRY_LANE" = vm ] || mount -t tmpfs tmpfs /run || exit 1
+mkdir -p /run/containerd || exit 1
 export T BASE=$T/base.json
 
 # tests of a Python program beside this file; they print TAP themselves

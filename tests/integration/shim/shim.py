@@ -36,6 +36,14 @@ METHODS = {  # method: (request, reply)
     "Update": (m.UpdateRequest, m.Empty), "Pause": (m.ProcessRequest, m.Empty), "Resume": (m.ProcessRequest, m.Empty),
     "Checkpoint": (m.CheckpointRequest, m.Empty),
 }
+SANDBOX = {  # of the Sandbox service
+    "CreateSandbox": (m.SandboxCreateRequest, m.Empty), "StartSandbox": (m.SandboxRequest, m.SandboxStartReply),
+    "Platform": (m.SandboxRequest, m.PlatformReply), "StopSandbox": (m.SandboxStopRequest, m.Empty),
+    "WaitSandbox": (m.SandboxRequest, m.WaitReply), "SandboxStatus": (m.SandboxStatusRequest, m.SandboxStatusReply),
+    "PingSandbox": (m.SandboxRequest, m.Empty), "ShutdownSandbox": (m.SandboxRequest, m.Empty),
+    "SandboxMetrics": (m.SandboxRequest, m.SandboxMetricsReply),
+}
+METHODS.update(SANDBOX)
 CREATED, RUNNING, STOPPED, PAUSED = 1, 2, 3, 4
 LOGS = []
 
@@ -78,7 +86,8 @@ class Client:
 
     def send(self, method, timeout=0, service=None, **fields):
         self.stream += 2
-        request = m.Request(service=service or self.service, method=method, timeout_nano=timeout,
+        service = service or ("containerd.runtime.sandbox.v1.Sandbox" if method in SANDBOX else self.service)
+        request = m.Request(service=service, method=method, timeout_nano=timeout,
                             metadata=[m.KeyValue(key="containerd-namespace-ttrpc", value="ns")])
         if method in METHODS:
             request.payload = METHODS[method][0](**fields).SerializeToString()
@@ -405,8 +414,11 @@ def main():
         if wanted and not any(w in name for w in wanted):
             continue
         n += 1
+        begun = time.time()
         try:
             function()
+            if time.time() - begun > 5:
+                print("# %.0f s:" % (time.time() - begun))
             print("ok %d - %s" % (n, name))
         except Skip as reason:
             print("ok %d - %s # SKIP %s" % (n, name, reason))

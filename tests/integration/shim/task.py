@@ -375,6 +375,7 @@ def _():
     import shim
     assert shim.start("app", other, env=g.env).decode() == g.address
     assert open(other + "/address").read() == g.address
+    shim.set_config(other, ["sleep", "1000"])
     g.client.Create(id="app", bundle=other)
     g.client.Start(id="app")
     assert g.client.Connect(id="app").shim_pid == g.pid

@@ -70,7 +70,8 @@ static int end_layer(struct load *l, struct err *err)
 {
 	struct layer_sink *sink = l->ending[0];
 	l->n_ending--;
-	memmove(l->ending, l->ending + 1, l->n_ending * sizeof(*l->ending));
+	for (size_t i = 0; i < l->n_ending; i++)
+		l->ending[i] = l->ending[i + 1];
 	return layer_finish(sink, NULL, err);
 }
 

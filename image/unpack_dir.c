@@ -180,11 +180,13 @@ static int settle(const struct unpack_dir *d, int fd, const struct tree_inode *i
 {
 	struct timespec times[2];
 	bool foreign = i->uid != d->uid || i->gid != d->gid;
+	/* write(2) takes these away, unless by root of the host */
+	bool lost = (i->mode & (S_ISUID | S_ISGID)) != 0;
 
 	times_of(i, times);
 	if (foreign && fchown(fd, i->uid, i->gid) < 0)
 		return err_sys(err, "owner %u:%u of \"%s\"", i->uid, i->gid, path);
-	if ((foreign || !made_with_mode) && fchmod(fd, i->mode) < 0)
+	if ((foreign || lost || !made_with_mode) && fchmod(fd, i->mode) < 0)
 		return err_sys(err, "mode of \"%s\"", path);
 	if (set_xattrs(fd, i, path, err) < 0)
 		return -1;

@@ -12,6 +12,8 @@
 #include "image/user.h"
 #include "runtime/cli/image_options.h"
 
+#define BUNDLE_PING_GROUPS "0 2147483647" /* everybody, unless something else is said */
+
 struct bundle_mount {
 	const char *destination, *type, *source;
 	struct strings options;
@@ -19,6 +21,9 @@ struct bundle_mount {
 struct bundle_rlimit {
 	const char *type;
 	uint64_t soft, hard;
+};
+struct bundle_map {
+	uint32_t first, count;
 };
 struct bundle_device {
 	const char *path, *type, *access;
@@ -42,6 +47,11 @@ struct bundle {
 	struct image_user user;
 	bool no_new_privileges, unconfined;
 	bool host_network; /* no network namespace of its own */
+	bool mapped; /* we are root of a user's namespace: the container gets one below it */
+	struct {
+		struct bundle_map *v;
+		size_t n, cap;
+	} uid_map, gid_map; /* then: every id that there is, as itself */
 	const char *apparmor;
 	struct {
 		struct bundle_mount *v;
@@ -65,6 +75,8 @@ int bundle_process(struct bundle *b, struct err *err);
 int bundle_caps(struct bundle *b, struct err *err);
 int bundle_mounts(struct bundle *b, struct err *err);
 int bundle_limits(struct bundle *b, struct err *err);
+/* Ids of a namespace of our own, and what is otherwise in one: after the limits. */
+int bundle_namespace(struct bundle *b, struct err *err);
 int bundle_write(const struct bundle *b, struct buf *out, struct err *err);
 
 /* Appends to a list of the arena, NULL-terminated. */

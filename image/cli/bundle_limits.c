@@ -112,7 +112,7 @@ static int add_sysctls(struct bundle *b, struct err *err)
 		return 0;
 	if (bundle_add_pair(b->arena, &b->sysctl, "net.ipv4.ip_unprivileged_port_start", "0", err) <
 		    0 ||
-	    bundle_add_pair(b->arena, &b->sysctl, "net.ipv4.ping_group_range", "0 2147483647",
+	    bundle_add_pair(b->arena, &b->sysctl, "net.ipv4.ping_group_range", BUNDLE_PING_GROUPS,
 			    err) < 0)
 		return -1;
 	for (size_t i = 0; i < b->o->sysctl.n; i++) {

@@ -190,6 +190,21 @@ static void write_devices(struct json_out *o, const struct bundle *b)
 	json_end_array(o);
 }
 
+/* The container's ids are those of the namespace it is made in. */
+static void write_map(struct json_out *o, const char *key, const struct bundle_map *v, size_t n)
+{
+	json_key(o, key);
+	json_begin_array(o);
+	for (size_t i = 0; i < n; i++) {
+		json_begin_object(o);
+		json_kv_uint(o, "containerID", v[i].first);
+		json_kv_uint(o, "hostID", v[i].first);
+		json_kv_uint(o, "size", v[i].count);
+		json_end_object(o);
+	}
+	json_end_array(o);
+}
+
 static void write_linux(struct json_out *o, const struct bundle *b)
 {
 	static const char *const namespaces[] = {
@@ -206,7 +221,16 @@ static void write_linux(struct json_out *o, const struct bundle *b)
 		json_kv_string(o, "type", namespaces[i]);
 		json_end_object(o);
 	}
+	if (b->mapped) {
+		json_begin_object(o);
+		json_kv_string(o, "type", "user");
+		json_end_object(o);
+	}
 	json_end_array(o);
+	if (b->mapped) {
+		write_map(o, "uidMappings", b->uid_map.v, b->uid_map.n);
+		write_map(o, "gidMappings", b->gid_map.v, b->gid_map.n);
+	}
 	write_resources(o, b);
 	write_devices(o, b);
 	write_pairs(o, "sysctl", &b->sysctl);

@@ -207,7 +207,8 @@ static int write_config(struct made *m, const struct bundle_flags *f,
 		.poststop = { m->self, "--store", store_path(m->store), "unbundle", id, f->marker },
 	};
 	if (bundle_process(&b, err) < 0 || bundle_caps(&b, err) < 0 || bundle_mounts(&b, err) < 0 ||
-	    bundle_limits(&b, err) < 0 || make_cwd(root, b.cwd, err) < 0 ||
+	    bundle_limits(&b, err) < 0 || bundle_namespace(&b, err) < 0 ||
+	    make_cwd(root, b.cwd, err) < 0 ||
 	    make_volumes(root, &m->config.config.volumes, err) < 0 ||
 	    bundle_write(&b, &text, err) < 0)
 		return -1;

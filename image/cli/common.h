@@ -22,7 +22,8 @@ extern struct image_globals image_globals;
 extern const struct command verb_build, verb_bundle, verb_commit, verb_cp, verb_df, verb_diff,
 	verb_export, verb_fsck, verb_history, verb_images, verb_import, verb_inspect, verb_load,
 	verb_login, verb_logout, verb_logs, verb_mount, verb_prune, verb_pull, verb_push, verb_rmi,
-	verb_save, verb_search, verb_tag, verb_tags, verb_unbundle, verb_unmount, verb_untag;
+	verb_save, verb_search, verb_tag, verb_tags, verb_unbundle, verb_unmount, verb_untag,
+	verb_within;
 
 /* Opens the user's store; `create` makes it where missing. */
 int common_store(bool create, struct store **ret, struct err *err);

@@ -18,7 +18,7 @@ const struct command *const commands[] = {
 	&verb_tags,  &verb_inspect, &verb_history,  &verb_commit, &verb_diff,	&verb_cp,
 	&verb_save,  &verb_load,    &verb_import,   &verb_export, &verb_mount,	&verb_unmount,
 	&verb_prune, &verb_fsck,    &verb_df,	    &verb_login,  &verb_logout, &verb_search,
-	&verb_build, &verb_bundle,  &verb_unbundle, NULL,
+	&verb_build, &verb_bundle,  &verb_unbundle, &verb_within, NULL,
 };
 
 #define GLOBAL(name_, letter_, kind_, member, value_, help_) \

@@ -58,15 +58,46 @@ int image_exec(struct cli *cli, char *const *words, int n, struct err *err)
 	return err_sys(err, "exec \"%s\"", path);
 }
 
+/* An ordinary user's layers have owners that only a namespace of the user's maps: this program starts
+ * again there.  Nothing to do for root, and where that happened. */
+static int enter_namespace(struct cli *cli, struct err *err)
+{
+	static char verb[] = "within", end[] = "--";
+	AUTO_BUF line;
+	size_t n = 0;
+
+	if (geteuid() == 0 || proc_is_mapped())
+		return 0;
+	buf_init(&line);
+	if (file_read(AT_FDCWD, "/proc/self/cmdline", &line, BUF_MAX_DEFAULT, false) < 0)
+		return err_sys(err, "read the command line");
+	for (size_t at = 0; at < line.len; at += strlen(line.s + at) + 1)
+		n++;
+	char **words = arena_array(&cli->arena, n + 3, sizeof(*words));
+	if (!words)
+		return err_set(err, ENOMEM, "out of memory");
+	words[0] = verb;
+	words[1] = end;
+	n = 2;
+	for (size_t at = 0; at < line.len; at += strlen(line.s + at) + 1) {
+		words[n] = arena_strdup(&cli->arena, line.s + at);
+		if (!words[n++])
+			return err_set(err, ENOMEM, "out of memory");
+	}
+	return image_exec(cli, words, (int)n, err);
+}
+
 /* Where the runtime keeps its state, as the library chooses it. */
 static int marker_path(const struct cli *cli, const char *id, char *dst, struct err *err)
 {
 	const char *runtime_dir = getenv("XDG_RUNTIME_DIR"); /* NOLINT(concurrency-mt-unsafe) */
 	int rc;
 
+	bool user = geteuid() != 0 || proc_is_mapped();
+
 	if (cli->root)
 		rc = str_format(dst, PATH_MAX, "%s/" MARKERS "/%s", cli->root, id);
-	else if (geteuid() != 0 && runtime_dir && runtime_dir[0])
+	else if (user && runtime_dir && runtime_dir[0])
 		rc = str_format(dst, PATH_MAX, "%s/skerry/" MARKERS "/%s", runtime_dir, id);
 	else
 		rc = str_format(dst, PATH_MAX, STATE_ROOT "/" MARKERS "/%s", id);
@@ -297,7 +328,7 @@ int image_run_begin(struct cli *cli, const struct create_words *words,
 	}
 	if (words->create.bundle)
 		return err_set(err, EINVAL, "either --image or --bundle");
-	if (make_bundle(cli, words, args, ret, err) < 0)
+	if (enter_namespace(cli, err) < 0 || make_bundle(cli, words, args, ret, err) < 0)
 		return -1;
 	o->bundle = ret->bundle;
 	if (redirect(ret, !i->interactive, o->detach, err) == 0)

@@ -57,6 +57,7 @@ N() {
 }
 mkdir -p "$D/src/d" && cd "$D/src" || exit 1
 echo hello >d/f && chown 33:44 d/f && chmod 4755 d/f
+echo suid >d/own && chmod 6755 d/own
 mknod null c 1 3
 setfattr -n user.a -v b d/f
 setfattr -n security.capability -v 0x0100000200200000000000000000000000000000 d/f
@@ -65,6 +66,7 @@ tar --xattrs '--xattrs-include=*' --format=pax -cf "$D/u.tar" -C "$D/src" .
 layer=$(N import "$D/u.tar" 2>"$T/err") || diag <"$T/err"
 check 'a layer is unpacked with mapped ids' is '300032 300043 4755' \
 	"$(stat -c '%u %g %a' "$U/store/layers/${layer#*:}/tree/d/f")"
+check 'a file of root keeps its set-user-id bit' is '6755' "$(stat -c %a "$U/store/layers/${layer#*:}/tree/d/own")"
 check 'its tar comes out again, byte for byte' eval 'N get "$layer" | cmp - "$D/u.tar"'
 check 'nothing of it is the real root'"'"'s' is '' "$(find "$U/store" -uid 0)"
 check 'a root file system is made' N create c1 "$layer"

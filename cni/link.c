@@ -51,6 +51,8 @@ static void parse_kind_data(const struct nlattr *data, struct link *l)
 		l->vlan_filtering = rtnl_u8(tb[IFLA_BR_VLAN_FILTERING]) != 0;
 		l->vlan_default = rtnl_u16(tb[IFLA_BR_VLAN_DEFAULT_PVID]);
 	}
+	if (str_eq(l->kind, "vxlan"))
+		l->tunnel_learning = rtnl_u8(tb[IFLA_VXLAN_LEARNING]) != 0;
 	for (size_t i = 0; i < ARRAY_SIZE(numbers); i++) {
 		if (!str_eq(l->kind, numbers[i].kind))
 			continue;

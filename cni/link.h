@@ -38,6 +38,7 @@ struct link {
 	uint16_t vlan_default;
 	/* of a bridge's port */
 	bool hairpin, isolated, learning;
+	bool tunnel_learning; /* of a VXLAN device: it remembers who is behind which host */
 	/* of kinds with a mode or number: vlan id, macvlan and ipvlan mode, vrf table */
 	uint32_t number;
 };
@@ -91,7 +92,6 @@ struct link_vlan {
 };
 void link_vlan_add(struct rtnl *r, int index, const struct link_vlan *vlan);
 void link_vlan_delete(struct rtnl *r, int index, const struct link_vlan *vlan);
-
 /* What a port has to do with each VLAN. */
 #define LINK_VLAN_MAX	   4094
 #define LINK_VLAN_MEMBER   1U
@@ -101,6 +101,7 @@ struct link_vlans {
 	uint8_t state[LINK_VLAN_MAX + 1];
 };
 int link_vlans(struct rtnl *r, int index, struct link_vlans *ret, struct err *err);
+
 void link_delete(struct rtnl *r, int index);
 /* Deletes the interface of this name (absent is success) in the namespace (-1: here) and returns as
  * soon as it is out of sight and its name free: the kernel lets go of the rest 15 to 20 ms later

@@ -252,6 +252,8 @@ static void put_rule(struct rtnl *r, int type, int flags, const struct rule *rul
 		rtnl_put_u32(r, FRA_FWMARK, rule->mark);
 	if (rule->priority.has)
 		rtnl_put_u32(r, FRA_PRIORITY, (uint32_t)rule->priority.v);
+	if (rule->suppress.has)
+		rtnl_put_u32(r, FRA_SUPPRESS_PREFIXLEN, (uint32_t)rule->suppress.v);
 	rtnl_put_u32(r, FRA_TABLE, rule->table);
 	rtnl_end(r);
 }

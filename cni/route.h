@@ -55,6 +55,7 @@ struct rule {
 	uint32_t mark; /* 0: any */
 	uint32_t table;
 	struct opt_i64 priority;
+	struct opt_i64 suppress; /* routes with a prefix as long as this or shorter don't count */
 };
 void rule_add(struct rtnl *r, const struct rule *rule);
 void rule_delete(struct rtnl *r, const struct rule *rule);

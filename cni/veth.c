@@ -50,7 +50,7 @@ static int make_once(struct cni_call *call, struct rtnl *r, const struct veth *v
 		.mac = &v->mac,
 		.mtu = mtu,
 		.master = v->master,
-		.up = true,
+		.up = !v->down,
 	};
 	const struct link_new peer = {
 		.name = v->inside_name,

@@ -23,6 +23,7 @@ struct veth {
 	const char *name; /* of the end here; NULL: "veth" and a random number */
 	uint32_t mtu; /* 0: VETH_MTU */
 	int master; /* of the end here; 0: none */
+	bool down; /* the end here stays down */
 	bool has_mac; /* inside_mac is given */
 	/* what came of it; mac and inside_mac may be looked at before */
 	char host_name[IFNAMSIZ];
@@ -32,7 +33,7 @@ struct veth {
 
 /* Chooses the hardware addresses; veth_make() needs it. */
 void veth_init(struct veth *v);
-/* The end here is up, the other one is in the call's namespace (call->netns) and down.  What waits
+/* The end here is up unless it is to stay down, the other one is in the call's namespace (call->netns) and down.  What waits
  * in cni_host() is sent with it.  An interface of that name in the container is an error (EEXIST). */
 int veth_make(struct cni_call *call, struct veth *v, struct err *err);
 /* Until packets pass: the kernel notices the carrier by itself a moment after the other end is up,

@@ -20,7 +20,7 @@
 
 #include "base/beneath.h"
 #include "base/fd.h"
-#include "cni/net/net.h"
+#include "cni/net/move.h"
 #include "cni/netconf.h"
 #include "cni/netns.h"
 
@@ -143,11 +143,20 @@ static int make_room(struct net *n, const struct cache_entry *key, struct err *e
 	return undo_entry(n, &old, err);
 }
 
-static int add_locked(struct net *n, const struct conflist *list, struct cache_entry *e,
-		      const char **ret_result, struct err *err)
+/* An attachment that comes from another host is made as the move says (move.h). */
+static int add_locked(struct net *n, const struct conflist *list, const struct net_attachment *a,
+		      struct cache_entry *e, const char **ret_result, struct err *err)
 {
 	struct exec_request request;
+	struct conflist moved;
+	const int moves = move_list(n, list, a, &moved, err);
 
+	if (moves < 0)
+		return -1;
+	if (moves > 0)
+		list = &moved;
+	e->config = list->text;
+	e->config_len = list->len;
 	if (make_room(n, e, err) < 0 || make_request(n, e, &request, err) < 0)
 		return -1;
 	e->result = intent_text(list->version, &n->arena);
@@ -166,9 +175,8 @@ static int add_locked(struct net *n, const struct conflist *list, struct cache_e
 	return -1;
 }
 
-/* The network's lock, shared, with the attachment's. */
-static int lock_both(const struct net *n, const char *network, const struct net_attachment *a,
-		     struct err *err)
+int net_lock_both(const struct net *n, const char *network, const struct net_attachment *a,
+		  struct err *err)
 {
 	AUTO_LOCK lock = net_lock(n, network, NET_SHARED, err);
 
@@ -187,8 +195,6 @@ int net_add(struct net *n, const struct conflist *list, const struct net_attachm
 	e.netns = a->netns;
 	e.args = a->args;
 	e.capabilities = a->capabilities;
-	e.config = list->text;
-	e.config_len = list->len;
 	if (check_names(a, err) < 0 || cache_check(&e, err) < 0)
 		return -1;
 	netns = netns_open(a->netns, err);
@@ -197,8 +203,8 @@ int net_add(struct net *n, const struct conflist *list, const struct net_attachm
 	if (netns_is_own(netns))
 		return cni_err(err, CNI_ERR_NETNS, "\"%s\" is the network namespace of the host",
 			       a->netns);
-	lock = lock_both(n, list->name, a, err);
-	return lock < 0 ? -1 : add_locked(n, list, &e, ret_result, err);
+	lock = net_lock_both(n, list->name, a, err);
+	return lock < 0 ? -1 : add_locked(n, list, a, &e, ret_result, err);
 }
 
 int net_del(struct net *n, const char *network, const struct net_attachment *a, struct err *err)
@@ -211,7 +217,7 @@ int net_del(struct net *n, const char *network, const struct net_attachment *a, 
 		return -1;
 	if (!netconf_name_ok(network))
 		return cni_err(err, CNI_ERR_CONFIG, "there is no network \"%.64s\"", network);
-	lock = lock_both(n, network, a, err);
+	lock = net_lock_both(n, network, a, err);
 	found = lock < 0 ? -1 : cache_load(n->cache_dir, &key, &n->arena, &e, err);
 	if (found < 0)
 		return -1;
@@ -236,7 +242,7 @@ int net_check(struct net *n, const char *network, const struct net_attachment *a
 
 	if (check_names(a, err) < 0)
 		return -1;
-	lock = lock_both(n, network, a, err);
+	lock = net_lock_both(n, network, a, err);
 	found = lock < 0 ? -1 : cache_load(n->cache_dir, &key, &n->arena, &e, err);
 	if (found < 0)
 		return -1;

@@ -15,7 +15,7 @@
 
 static const struct verb *const verbs[] = {
 	&verb_create, &verb_ls,	 &verb_inspect, &verb_rm,     &verb_check, &verb_gc,   &verb_status,
-	&verb_add,    &verb_del, &verb_attach,	&verb_detach, &verb_top,   &verb_peer,
+	&verb_add,    &verb_del, &verb_attach,	&verb_detach, &verb_top,   &verb_peer, &verb_move,
 };
 
 #define ROW(name_, kind_, member, value_, help_)                                   \

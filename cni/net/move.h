@@ -10,8 +10,8 @@
  *	3                                             ADD: `skerry restore`, `skerry net add`
  *	4                                             cutover NETWORK ID
  *	5  cutover NETWORK ID
- *	6  the container is deleted, or its attachment
- *	7  finish NETWORK ID                          finish NETWORK ID
+ *	6  finish NETWORK ID                          finish NETWORK ID
+ *	7  the container is deleted
  *	-  abort NETWORK ID                           abort NETWORK ID
  *
  * What an ADD at 3 does is in the ticket: address, hardware address; nothing
@@ -27,14 +27,15 @@
  *    GRE or IPIP) is made at 1 and 2; at 5 one route of the source leads the
  *    address into it; what the container answers goes back through it, so
  *    that the source's translations (port mappings, masquerade) go on to hold.
- *    At 7 the tunnel goes: by then routes to the target have to be elsewhere, or
+ *    At 6 the tunnel goes: by then routes to the target have to be elsewhere, or
  *    nothing may need the address from outside.
  *
  * States: (none) -> prepared -> cut -> (none).  Every step is written down before its first effect
  * (RUN/move/NETWORK,ID,IFNAME) and can be repeated, by another process, after a crash at any
  * instruction.  abort leads back from each of them as long as finish wasn't begun; without a record
  * abort and finish have nothing to do and succeed.
- * The address stays leased on the source as long as its attachment is there.
+ * The address stays leased on the source, and its translations stay, as long as its attachment is
+ * there: 7 comes after 6.
  *
  * Errors (err->code): ENOENT no such attachment, or no move prepared; EBUSY another move of it is
  * open, or the step isn't next; EINVAL the ticket is none of this network; EOPNOTSUPP the network
@@ -113,5 +114,7 @@ int move_list(struct net *n, const struct conflist *list, const struct net_attac
 int move_parse(const char *name, const char *text, size_t len, struct arena *arena,
 	       struct move *ret, struct err *err);
 void move_format(const struct move *m, struct buf *out);
+/* The value of a "role", "kind", "state" or "tunnel" of this name, or -1 with err. */
+int move_word(const char *what, const char *word, struct err *err);
 
 #endif

@@ -53,6 +53,11 @@ int net_lock(const struct net *n, const char *network, enum net_lock how, struct
 /* One at a time works on one attachment; the lock goes with the network's descriptor. */
 int net_lock_attachment(int lock, const char *container, const char *ifname, struct err *err);
 
+struct net_attachment;
+/* Both: the network's lock, shared, with the attachment's. */
+int net_lock_both(const struct net *n, const char *network, const struct net_attachment *a,
+		  struct err *err);
+
 /* --- attachments: attachment.c --- */
 struct net_attachment {
 	const char *container, *netns, *ifname;

@@ -31,6 +31,7 @@ extern const struct verb verb_detach;
 extern const struct verb verb_gc;
 extern const struct verb verb_inspect;
 extern const struct verb verb_ls;
+extern const struct verb verb_move;
 extern const struct verb verb_peer;
 extern const struct verb verb_rm;
 extern const struct verb verb_status;

@@ -143,6 +143,7 @@ static int make_link(struct add *a, struct err *err)
 	a->veth.inside_name = a->call->args->ifname;
 	a->veth.mtu = a->config.mtu;
 	a->veth.master = a->bridge.index;
+	a->veth.down = a->config.hold;
 	if (veth_make(a->call, &a->veth, err) < 0)
 		return -1;
 	a->linked = true;
@@ -236,7 +237,7 @@ static int bridge_add(struct cni_call *call, struct err *err)
 	veth_init(&a.veth);
 	if (lease(&a, err) == 0 && prepare_bridge(&a, err) == 0 && make_link(&a, err) == 0 &&
 	    set_inside(&a, err) == 0 && set_filters(&a, err) == 0 && make_result(&a, err) == 0) {
-		if (!a.config.no_container_interface)
+		if (!a.config.no_container_interface && !a.config.hold)
 			veth_wait(call, &a.veth);
 		return 0;
 	}

@@ -35,6 +35,7 @@ static const struct json_field config_fields[] = {
 	JSON_FIELD_AS("disableContainerInterface", struct bridge_config, no_container_interface,
 		      JSON_BOOL),
 	JSON_FIELD_AS("portIsolation", struct bridge_config, isolated, JSON_BOOL),
+	JSON_FIELD_AS("skerry.hold", struct bridge_config, hold, JSON_BOOL),
 	JSON_FIELD_AS("preserveDefaultVlan", struct bridge_config, preserve_default_vlan,
 		      JSON_OPT_BOOL),
 	JSON_FIELD(struct bridge_config, mtu, JSON_U32, .max = MTU_MAX),

@@ -1,0 +1,60 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""datagrams.py - numbered datagrams, to count which of them arrive where
+
+send ADDRESS PORT COUNT RATE    sends COUNT numbers, RATE a second; what comes back is counted and the
+                                count printed
+count PORT FILE [echo]          appends every number that arrives to FILE until it is killed; with
+                                "echo" sends it back too
+"""
+import socket
+import sys
+import time
+
+
+def send(address, port, count, rate):
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    sock = socket.socket(family, socket.SOCK_DGRAM)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 22)
+    sock.setblocking(False)
+    back = set()
+
+    def receive():
+        while True:
+            try:
+                back.add(sock.recv(64))
+            except OSError:
+                return
+
+    began = time.monotonic()
+    for i in range(count):
+        wait = began + i / rate - time.monotonic()
+        if wait > 0:
+            time.sleep(wait)
+        try:
+            sock.sendto(b"%d" % i, (address, port))
+        except OSError as e:
+            print("send", i, e, file=sys.stderr)
+        receive()
+    time.sleep(0.3)
+    receive()
+    print(len(back))
+
+
+def count(port, path, echo):
+    sock = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
+    sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 22)
+    sock.bind(("::", port))
+    with open(path, "a", buffering=1) as out:
+        while True:
+            data, peer = sock.recvfrom(64)
+            out.write(data.decode() + "\n")
+            if echo:
+                sock.sendto(data, peer)
+
+
+if sys.argv[1] == "send":
+    send(sys.argv[2], int(sys.argv[3]), int(sys.argv[4]), int(sys.argv[5]))
+else:
+    count(int(sys.argv[2]), sys.argv[3], len(sys.argv) > 4)

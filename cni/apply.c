@@ -243,7 +243,9 @@ static int match_route(const struct route *route, void *data, struct err *err)
 	(void)err;
 	if (route && route->table == wanted->table && ip_net_eq(&route->dst, &dst) &&
 	    ip_eq(&route->gateway, &wanted->gateway) &&
-	    (!wanted->priority.has || route->priority.v == wanted->priority.v))
+	    (!wanted->priority.has || route->priority.v == wanted->priority.v) &&
+	    (!wanted->mtu || route->mtu == wanted->mtu) &&
+	    (!wanted->advmss || route->advmss == wanted->advmss))
 		search->found = true;
 	return 0;
 }
@@ -288,6 +290,23 @@ int apply_check(struct rtnl *r, int index, const char *name, const struct result
 	return 0;
 }
 
+/* The hardware address and the MTU, where the result says them. */
+static int compare_interface(const char *what, const struct result_interface *wanted,
+			     const struct link *link, struct err *err)
+{
+	char text[MAC_TEXT_MAX];
+	struct mac mac;
+
+	if (wanted->mac && wanted->mac[0] &&
+	    (mac_parse(wanted->mac, &mac) < 0 || !mac_eq(&mac, &link->mac)))
+		return err_set(err, EINVAL, "%s \"%s\" has the hardware address %s, not %s", what,
+			       link->name, mac_format(&link->mac, text), wanted->mac);
+	if (wanted->mtu && wanted->mtu != link->mtu)
+		return err_set(err, EINVAL, "%s \"%s\" has the MTU %u, not %u", what, link->name,
+			       link->mtu, wanted->mtu);
+	return 0;
+}
+
 int apply_check_interface(struct cni_call *call, const char *kind, struct link *ret,
 			  struct err *err)
 {
@@ -295,8 +314,6 @@ int apply_check_interface(struct cni_call *call, const char *kind, struct link *
 	const struct result_interface *wanted =
 		result_find_interface(&call->conf->prev, name, call->args->netns);
 	struct rtnl *r = cni_inside(call, err);
-	struct mac mac;
-	char text[MAC_TEXT_MAX];
 
 	if (!r)
 		return -1;
@@ -309,15 +326,7 @@ int apply_check_interface(struct cni_call *call, const char *kind, struct link *
 	if (kind && !str_eq(ret->kind, kind))
 		return err_set(err, EINVAL, "container interface \"%s\" is no %s but a %s", name,
 			       kind, ret->kind[0] ? ret->kind : "device");
-	if (wanted->mac && wanted->mac[0] &&
-	    (mac_parse(wanted->mac, &mac) < 0 || !mac_eq(&mac, &ret->mac)))
-		return err_set(err, EINVAL,
-			       "container interface \"%s\" has the hardware address %s, not %s",
-			       name, mac_format(&ret->mac, text), wanted->mac);
-	if (wanted->mtu && wanted->mtu != ret->mtu)
-		return err_set(err, EINVAL, "container interface \"%s\" has the MTU %u, not %u",
-			       name, ret->mtu, wanted->mtu);
-	return 0;
+	return compare_interface("container interface", wanted, ret, err);
 }
 
 /* --- results and the host ------------------------------------------------------- */
@@ -399,6 +408,8 @@ int apply_remove(struct cni_call *call, const char *other, struct err *err)
 int apply_check_host_end(struct cni_call *call, const char *name, const struct link *inside,
 			 struct link *ret, struct err *err)
 {
+	const struct result_interface *wanted =
+		result_find_interface(&call->conf->prev, name, NULL);
 	struct rtnl *r = cni_host(call, err);
 
 	if (!r || link_get(r, name, ret, err) < 0)
@@ -408,7 +419,7 @@ int apply_check_host_end(struct cni_call *call, const char *name, const struct l
 			       inside->name);
 	if (!(ret->flags & IFF_UP))
 		return err_set(err, ENETDOWN, "host interface \"%s\" is down", name);
-	return 0;
+	return wanted ? compare_interface("host interface", wanted, ret, err) : 0;
 }
 
 /* --- masquerade ----------------------------------------------------------------- */

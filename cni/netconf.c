@@ -92,6 +92,8 @@ static const struct json_field bandwidth_fields[] = {
 	JSON_FIELD_AS("ingressBurst", struct netconf_bandwidth, ingress_burst, JSON_U64),
 	JSON_FIELD_AS("egressRate", struct netconf_bandwidth, egress_rate, JSON_U64),
 	JSON_FIELD_AS("egressBurst", struct netconf_bandwidth, egress_burst, JSON_U64),
+	JSON_FIELD_AS("shapedSubnets", struct netconf_bandwidth, shaped, JSON_STRINGS),
+	JSON_FIELD_AS("unshapedSubnets", struct netconf_bandwidth, unshaped, JSON_STRINGS),
 };
 static const struct json_table bandwidth_table =
 	TABLE_ANY_CASE(struct netconf_bandwidth, bandwidth_fields);

@@ -74,6 +74,7 @@ struct netconf_ports {
 
 struct netconf_bandwidth { /* bits per second, bits; ingress is into the container */
 	uint64_t ingress_rate, ingress_burst, egress_rate, egress_burst;
+	struct strings shaped, unshaped; /* subnets: only these are limited; these are not */
 };
 
 struct netconf_attachment { /* cni.dev/valid-attachments */

@@ -161,6 +161,11 @@ int nft_has_parts(struct nft *nft, const struct nft_plan *plan, struct err *err)
 /* Does a chain drop what its rules say nothing about?  1, 0 (also when there is no such chain), -1. */
 int nft_chain_drops(struct nft *nft, enum nft_family family, const char *table, const char *chain,
 		    struct err *err);
+/* CHECK: has every chain of the plan's parts as many rules as it was given? */
+int nft_check_rules(struct nft *nft, const struct nft_plan *plan, struct err *err);
+/* Deletes the table if its sets are all empty and its rules all ours, while nobody changes it: 1 gone,
+ * 0 it stays or there is none, -1 with err. */
+int nft_drop_empty(struct nft *nft, enum nft_family family, const char *table, struct err *err);
 /* CHECK: are the plan's parts there, and what it adds with this owner and data? -1 with err says
  * what isn't. */
 int nft_check(struct nft *nft, const struct nft_plan *plan, struct err *err);

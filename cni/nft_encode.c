@@ -26,7 +26,9 @@
 #include "base/buf.h"
 #include "cni/nft_rule.h"
 
-#define UDATA_MAX 256 /* NFT_USERDATA_MAXLEN */
+#define UDATA_MAX  256 /* NFT_USERDATA_MAXLEN */
+#define OWN_TABLES "skerry"
+#define SIGNATURE  "skerry"
 
 #define no_memory(err) err_set((err), ENOMEM, "nftables: no memory for a message")
 
@@ -290,6 +292,49 @@ static void use_expr(struct nftnl_expr *e, const struct nft_step *step, enum nft
 	}
 }
 
+/* In tables that are ours alone a rule says who made it, so that one of the administrator's is known. */
+static int sign_rule(struct nftnl_rule *rule, const char *table, struct err *err)
+{
+	struct nftnl_udata_buf *udata;
+	int rc;
+
+	if (!str_starts(table, OWN_TABLES))
+		return 0;
+	udata = nftnl_udata_buf_alloc(UDATA_MAX);
+	if (!udata)
+		return no_memory(err);
+	rc = nftnl_udata_put_strz(udata, NFTNL_UDATA_RULE_COMMENT, SIGNATURE) &&
+			     nftnl_rule_set_data(rule, NFTNL_RULE_USERDATA,
+						 nftnl_udata_buf_data(udata),
+						 nftnl_udata_buf_len(udata)) == 0
+		     ? 0
+		     : no_memory(err);
+	nftnl_udata_buf_free(udata);
+	return rc;
+}
+
+bool nft_rule_is_ours(const struct nftnl_rule *rule)
+{
+	/* type and length, then the text with its NUL: linux/netfilter/nf_tables.h, NFTA_RULE_USERDATA */
+	static const char signature[] = "\0\x07" SIGNATURE;
+	uint32_t size = 0;
+	const void *data = nftnl_rule_get_data(rule, NFTNL_RULE_USERDATA, &size);
+
+	return data && size == sizeof(signature) && memcmp(data, signature, size) == 0;
+}
+
+int nft_encode_rules_of(struct nlmsghdr *h, const char *table, struct err *err)
+{
+	struct nftnl_rule *rule = nftnl_rule_alloc();
+
+	if (!rule)
+		return no_memory(err);
+	nftnl_rule_set_str(rule, NFTNL_RULE_TABLE, table);
+	nftnl_rule_nlmsg_build_payload(h, rule);
+	nftnl_rule_free(rule);
+	return 0;
+}
+
 int nft_encode_rule(struct nlmsghdr *h, enum nft_family family, const char *table,
 		    const struct nft_rule_def *def, struct err *err)
 {
@@ -314,6 +359,7 @@ int nft_encode_rule(struct nlmsghdr *h, enum nft_family family, const char *tabl
 	nftnl_rule_set_u32(rule, NFTNL_RULE_FAMILY, nft_protocol(family));
 	nftnl_rule_set_str(rule, NFTNL_RULE_TABLE, table);
 	nftnl_rule_set_str(rule, NFTNL_RULE_CHAIN, def->chain);
+	rc = sign_rule(rule, table, err);
 	for (size_t i = 0; i < steps.n && rc == 0; i++) {
 		struct nftnl_expr *e = nftnl_expr_alloc(names[steps.v[i].kind]);
 
@@ -395,6 +441,18 @@ int nft_encode_elements(struct nlmsghdr *h, const char *table, const struct nft_
 	if (s)
 		nftnl_set_free(s);
 	return failed ? no_memory(err) : 0;
+}
+
+int nft_encode_sets_of(struct nlmsghdr *h, const char *table, struct err *err)
+{
+	struct nftnl_set *s = nftnl_set_alloc();
+
+	if (!s)
+		return no_memory(err);
+	nftnl_set_set_str(s, NFTNL_SET_TABLE, table);
+	nftnl_set_nlmsg_build_payload(h, s);
+	nftnl_set_free(s);
+	return 0;
 }
 
 int nft_encode_set_name(struct nlmsghdr *h, const char *table, const char *set, struct err *err)

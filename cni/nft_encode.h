@@ -37,6 +37,13 @@ int nft_encode_elements(struct nlmsghdr *h, const char *table, const struct nft_
 /* What a dump of the whole set asks for. */
 int nft_encode_set_name(struct nlmsghdr *h, const char *table, const char *set, struct err *err);
 
+/* What a dump of the rules or sets of a table asks for. */
+int nft_encode_rules_of(struct nlmsghdr *h, const char *table, struct err *err);
+int nft_encode_sets_of(struct nlmsghdr *h, const char *table, struct err *err);
+/* Did nft_encode_rule() make it, in a table of ours ("skerry..."), where rules have a comment? */
+struct nftnl_rule;
+bool nft_rule_is_ours(const struct nftnl_rule *rule);
+
 /* Gives every element of an NFT_MSG_NEWSETELEM to each(), whose set is the name given here; each()
  * returns 0 to go on.  What each() returned last, or -1 with err. */
 typedef int nft_each_fn(const struct nft_element *element, void *data);

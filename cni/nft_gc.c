@@ -22,6 +22,8 @@ int nft_check(struct nft *nft, const struct nft_plan *plan, struct err *err)
 		return -1;
 	if (has == 0)
 		return err_set(err, ENOENT, "the rules of table \"%s\" are gone", plan->table);
+	if (nft_check_rules(nft, plan, err) < 0)
+		return -1;
 	v = calloc(plan->n_add + 1, sizeof(*v));
 	if (!v)
 		return err_set(err, ENOMEM, "nftables: no memory");
@@ -88,6 +90,11 @@ int nft_gc(const struct netconf *conf, const struct nft_place *places, size_t n,
 			      &valid, err) < 0)
 			rc = -1;
 	free(valid.owners);
+	/* what is left without an element goes; if it can't be, it is no harm */
+	for (size_t i = 0; i < n; i++)
+		if (i == 0 || places[i].family != places[i - 1].family ||
+		    strcmp(places[i].table, places[i - 1].table) != 0)
+			(void)nft_drop_empty(nft, places[i].family, places[i].table, NULL);
 	return rc;
 }
 

@@ -11,6 +11,7 @@
  */
 #include "cni/nft_socket.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <libmnl/libmnl.h>
 #include <libnftnl/common.h>
@@ -53,7 +54,7 @@ struct nft *nft_open(struct err *err)
 }
 
 /* The number of the current generation of rules: every change makes a new one.  0: not known. */
-static uint32_t generation(struct nft *nft)
+uint32_t nft_generation(struct nft *nft)
 {
 	char request[NLMSG_HDRLEN + NLMSG_ALIGN(sizeof(struct nfgenmsg))];
 	struct nlmsghdr *h =
@@ -67,22 +68,23 @@ static uint32_t generation(struct nft *nft)
 	h = (struct nlmsghdr *)nft->receive;
 	if (size <= 0 || !mnl_nlmsg_ok(h, (int)size) || h->nlmsg_type == NLMSG_ERROR)
 		return 0;
-	mnl_attr_for_each(attr, h,
-			  sizeof(struct nfgenmsg)) if (mnl_attr_get_type(attr) ==
-						       NFTA_GEN_ID) return mnl_attr_get_u32(attr);
+	mnl_attr_for_each(
+		attr, h,
+		sizeof(struct nfgenmsg)) if (mnl_attr_get_type(attr) ==
+					     NFTA_GEN_ID) return ntohl(mnl_attr_get_u32(attr));
 	return 0;
 }
 
 /* The child has the descriptor as well: its exit, when all is quiet, is the last close. */
 static int linger(void *data)
 {
-	uint32_t before = generation(data);
+	uint32_t before = nft_generation(data);
 
 	for (int i = 0; i < LINGER_ROUNDS; i++) {
 		uint32_t now;
 
 		(void)poll(NULL, 0, LINGER_MS);
-		now = generation(data);
+		now = nft_generation(data);
 		if (now == before)
 			break;
 		before = now;
@@ -180,7 +182,7 @@ int nft_status(struct err *err)
 
 	if (!nft)
 		return -1;
-	if (generation(nft) == 0)
+	if (nft_generation(nft) == 0)
 		return err_set(err, EOPNOTSUPP, "this kernel has no nf_tables");
 	return 0;
 }

@@ -43,6 +43,8 @@ struct nft {
 int nft_send(struct nft *nft, const void *data, size_t size, struct err *err);
 /* The next bunch of answers: its size, 0 when there is none, -1 with err. */
 ssize_t nft_receive(struct nft *nft, struct err *err);
+/* The number of the rule set as it is now, which every change makes another; 0: can't be had. */
+uint32_t nft_generation(struct nft *nft);
 /* Of an NLMSG_ERROR: 0 or the errno. */
 int nft_answer_code(const struct nlmsghdr *h);
 

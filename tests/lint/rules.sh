@@ -19,6 +19,7 @@ runtime/include:
 runtime/cli:         base runtime/include
 runtime/shim:        base runtime/include runtime/spec
 runtime/migrate:     base runtime/include
+runtime/archive:     base image
 cni/plugins:         base cni
 cni/net:             base cni cni/plugins runtime/cli
 '
@@ -66,8 +67,8 @@ only '<yajl/' base/json.c
 only '<curl/' image/http.c
 only '<seccomp\.h>' runtime/isolate/filter.c
 only '<systemd/' cgroups/systemd/main.c
-only '<libmnl/' cni/nft.c cni/nft_socket.c cni/conntrack.c cni/static/mnl.c
-only '<libnftnl/' cni/nft.c cni/nft_socket.c cni/nft_encode.c
+only '<libmnl/' cni/nft.c cni/nft_socket.c cni/nft_table.c cni/conntrack.c cni/static/mnl.c
+only '<libnftnl/' cni/nft.c cni/nft_socket.c cni/nft_table.c cni/nft_encode.c
 only '<netlink/' cni/rtnl.c
 only '\b(v?fork|clone3?|posix_spawnp?)\([^0-9]' base/proc.c runtime/container/spawn.c \
 	runtime/shim/worker.c image/jail.c image/rootless.c

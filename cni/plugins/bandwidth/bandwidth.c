@@ -8,6 +8,10 @@
  *	container  eth0 <--> vethX  host      tbf on vethX            ingress
  *	                     vethX ingress -> bwpHASH (ifb), tbf      egress
  *
+ * With shapedSubnets or unshapedSubnets a limit concerns only what the container
+ * exchanges with these, or with others: by source on its way in, by destination
+ * on its way out (tc_split.h).  The reference looks at the destination both
+ * ways, which on the way in is always the container itself.
  * The burst is cut to a tenth of a second of the rate: the annotations of
  * Kubernetes give none, callers then say 4 Gbit, and such a bucket makes any
  * rate meaningless for the first seconds.  What waits longer than 25 ms is
@@ -24,6 +28,7 @@
 #include "cni/plugins/registry.h"
 #include "cni/prev.h"
 #include "cni/tc.h"
+#include "cni/tc_split.h"
 
 #define IFB_PREFIX   "bwp"
 #define IFB_DIGITS   9 /* 8 and the NUL */
@@ -39,17 +44,22 @@
 
 struct config {
 	struct opt_u64 ingress_rate, ingress_burst, egress_rate, egress_burst;
+	struct strings shaped, unshaped;
 };
 static const struct json_field config_fields[] = {
 	JSON_FIELD_AS("ingressRate", struct config, ingress_rate, JSON_OPT_U64),
 	JSON_FIELD_AS("ingressBurst", struct config, ingress_burst, JSON_OPT_U64),
 	JSON_FIELD_AS("egressRate", struct config, egress_rate, JSON_OPT_U64),
 	JSON_FIELD_AS("egressBurst", struct config, egress_burst, JSON_OPT_U64),
+	JSON_FIELD_AS("shapedSubnets", struct config, shaped, JSON_STRINGS),
+	JSON_FIELD_AS("unshapedSubnets", struct config, unshaped, JSON_STRINGS),
 };
 static const struct json_table config_table = JSON_TABLE(struct config, config_fields);
 
 struct request {
 	struct netconf_bandwidth wanted; /* all zero: nothing */
+	struct ip_net *nets; /* those of shaped or unshaped */
+	size_t n_nets;
 	char ifb[IFNAMSIZ];
 	char owner[NFT_OWNER];
 };
@@ -69,6 +79,24 @@ static int check_pair(const char *what, uint64_t rate, uint64_t burst, struct er
 	return 0;
 }
 
+static int parse_subnets(struct cni_call *call, struct request *r, struct err *err)
+{
+	const struct strings *from =
+		r->wanted.shaped.n > 0 ? &r->wanted.shaped : &r->wanted.unshaped;
+
+	if (r->wanted.shaped.n > 0 && r->wanted.unshaped.n > 0)
+		return cni_err(err, CNI_ERR_CONFIG,
+			       "shapedSubnets and unshapedSubnets exclude each other");
+	r->nets = arena_array(call->arena, from->n + 1, sizeof(*r->nets));
+	if (!r->nets)
+		return err_set(err, ENOMEM, "subnets: no memory");
+	for (; r->n_nets < from->n; r->n_nets++)
+		if (ip_net_parse(from->v[r->n_nets], &r->nets[r->n_nets]) < 0)
+			return cni_err(err, CNI_ERR_CONFIG, "\"%s\" is no subnet",
+				       from->v[r->n_nets]);
+	return 0;
+}
+
 static int parse_request(struct cni_call *call, struct request *r, struct err *err)
 {
 	const char *const parts[] = { call->conf->name, call->args->container_id,
@@ -83,14 +111,18 @@ static int parse_request(struct cni_call *call, struct request *r, struct err *e
 	if (netconf_decode(call->conf, &config_table, &c, call->arena, err) < 0)
 		return -1;
 	/* the network's own values win over those of the runtime */
-	if (c.ingress_rate.has || c.ingress_burst.has || c.egress_rate.has || c.egress_burst.has)
+	if (c.ingress_rate.has || c.ingress_burst.has || c.egress_rate.has || c.egress_burst.has ||
+	    c.shaped.n > 0 || c.unshaped.n > 0)
 		r->wanted = (struct netconf_bandwidth){ c.ingress_rate.v, c.ingress_burst.v,
-							c.egress_rate.v, c.egress_burst.v };
+							c.egress_rate.v,  c.egress_burst.v,
+							c.shaped,	  c.unshaped };
 	else if (call->conf->runtime.bandwidth)
 		r->wanted = *call->conf->runtime.bandwidth;
 	if (check_pair("ingress", r->wanted.ingress_rate, r->wanted.ingress_burst, err) < 0)
 		return -1;
-	return check_pair("egress", r->wanted.egress_rate, r->wanted.egress_burst, err);
+	if (check_pair("egress", r->wanted.egress_rate, r->wanted.egress_burst, err) < 0)
+		return -1;
+	return parse_subnets(call, r, err);
 }
 
 /* The bucket of a rate and a burst, in bits. */
@@ -125,6 +157,29 @@ static int host_end(struct cni_call *call, struct link *ret, struct err *err)
 	return found < 0 ? -1 : 0;
 }
 
+static struct tc_split make_split(const struct request *r, const struct tc_rate *rate,
+				  bool by_source)
+{
+	return (struct tc_split){ .rate = *rate,
+				  .nets = r->nets,
+				  .n = r->n_nets,
+				  .only = r->wanted.shaped.n > 0,
+				  .by_source = by_source };
+}
+
+/* On all of what the interface sends, or what concerns the subnets: by_source when it sends towards
+ * the container. */
+static int limit(struct cni_call *call, const struct request *r, int index,
+		 const struct tc_rate *rate, bool by_source, struct err *err)
+{
+	const struct tc_split split = make_split(r, rate, by_source);
+
+	if (r->n_nets > 0)
+		return tc_split(&call->host, index, &split, err);
+	tc_limit(&call->host, index, rate);
+	return 0;
+}
+
 /* The intermediate device with its limit, and the way through it. */
 static int add_egress(struct cni_call *call, const struct request *r, const struct link *end,
 		      struct err *err)
@@ -147,7 +202,8 @@ static int add_egress(struct cni_call *call, const struct request *r, const stru
 	link_new(&call->host, &ifb);
 	link_new_end(&call->host);
 	link_set_alias(&call->host, ifb.index, r->owner);
-	tc_limit(&call->host, ifb.index, &rate);
+	if (limit(call, r, ifb.index, &rate, false, err) < 0)
+		return -1;
 	tc_redirect(&call->host, end->index, ifb.index);
 	return 0;
 }
@@ -161,6 +217,19 @@ static void undo(struct cni_call *call, const struct request *r, const struct li
 	(void)link_remove(-1, r->ifb, NULL);
 }
 
+static int apply_limits(struct cni_call *call, const struct request *r, const struct link *end,
+			struct err *err)
+{
+	const struct tc_rate rate =
+		bucket(r->wanted.ingress_rate, r->wanted.ingress_burst, end->mtu);
+
+	if (r->wanted.ingress_rate > 0 && limit(call, r, end->index, &rate, true, err) < 0)
+		return -1;
+	if (r->wanted.egress_rate > 0 && add_egress(call, r, end, err) < 0)
+		return -1;
+	return rtnl_flush(&call->host, err);
+}
+
 static int bandwidth_add(struct cni_call *call, struct err *err)
 {
 	struct request r;
@@ -172,17 +241,7 @@ static int bandwidth_add(struct cni_call *call, struct err *err)
 		return 0;
 	if (host_end(call, &end, err) < 0)
 		return -1;
-	if (r.wanted.ingress_rate > 0) {
-		const struct tc_rate rate =
-			bucket(r.wanted.ingress_rate, r.wanted.ingress_burst, end.mtu);
-
-		tc_limit(&call->host, end.index, &rate);
-	}
-	if (r.wanted.egress_rate > 0 && add_egress(call, &r, &end, err) < 0) {
-		rtnl_discard(&call->host);
-		return -1;
-	}
-	if (rtnl_flush(&call->host, err) == 0)
+	if (apply_limits(call, &r, &end, err) == 0)
 		return 0;
 	undo(call, &r, &end);
 	return err_wrap(err, "limit the bandwidth");
@@ -214,12 +273,16 @@ static bool about(uint64_t a, uint64_t b)
 	return a - a / TOLERATED <= b + 1 && b - b / TOLERATED <= a + 1;
 }
 
-static int check_limit(struct rtnl *host, const struct link *link, const struct tc_rate *want,
-		       struct err *err)
+static int check_limit(struct rtnl *host, const struct request *r, const struct link *link,
+		       const struct tc_rate *want, bool by_source, struct err *err)
 {
+	const struct tc_split split = make_split(r, want, by_source);
 	struct tc_rate rate;
-	const int found = tc_limit_find(host, link->index, &rate, err);
+	int found;
 
+	if (r->n_nets > 0)
+		return tc_split_check(host, link->index, link->name, &split, err);
+	found = tc_limit_find(host, link->index, &rate, err);
 	if (found < 0)
 		return -1;
 	if (found == 0)
@@ -236,8 +299,11 @@ static int check_egress(struct cni_call *call, const struct request *r, const st
 	struct link ifb;
 	int to = 0;
 
-	if (link_get(&call->host, r->ifb, &ifb, err) < 0 ||
-	    check_limit(&call->host, &ifb, &rate, err) < 0 ||
+	if (link_get(&call->host, r->ifb, &ifb, err) < 0)
+		return -1;
+	if (!(ifb.flags & IFF_UP))
+		return err_set(err, ENETDOWN, "\"%s\" is down", ifb.name);
+	if (check_limit(&call->host, r, &ifb, &rate, false, err) < 0 ||
 	    tc_redirect_find(&call->host, end->index, &to, err) < 0)
 		return -1;
 	if (to != ifb.index)
@@ -261,7 +327,7 @@ static int bandwidth_check(struct cni_call *call, struct err *err)
 		const struct tc_rate rate =
 			bucket(r.wanted.ingress_rate, r.wanted.ingress_burst, end.mtu);
 
-		if (check_limit(&call->host, &end, &rate, err) < 0)
+		if (check_limit(&call->host, &r, &end, &rate, true, err) < 0)
 			return -1;
 	}
 	return r.wanted.egress_rate > 0 ? check_egress(call, &r, &end, err) : 0;

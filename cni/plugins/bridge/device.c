@@ -330,6 +330,9 @@ int bridge_device_check(struct cni_call *call, const struct bridge_config *confi
 		return err_set(err, EINVAL, "\"%s\" is not a bridge", config->bridge);
 	if (!(ret_bridge->flags & IFF_UP))
 		return err_set(err, ENETDOWN, "bridge \"%s\" is down", config->bridge);
+	if (config->promisc && !(ret_bridge->flags & IFF_PROMISC))
+		return err_set(err, EINVAL, "bridge \"%s\" is not in promiscuous mode",
+			       config->bridge);
 	if (wanted && wanted->mac && wanted->mac[0] &&
 	    !str_eq(wanted->mac, mac_format(&ret_bridge->mac, mac)))
 		return err_set(err, EINVAL, "bridge \"%s\" has the hardware address %s, not %s",

@@ -258,6 +258,8 @@ static int check_policy(struct cni_call *call, const struct config *config, stru
 	found = nft_has_parts(nft, &w.plan, err);
 	if (found > 0)
 		found = policy_found(nft, &w, err);
+	if (found > 0 && nft_check_rules(nft, &w.plan, err) < 0)
+		return -1;
 	if (found == 0)
 		return err_set(err, ENOENT, "ingress policy \"%s\" of \"%s\" is gone",
 			       config->ingress_policy, bridge);
@@ -308,6 +310,7 @@ static int firewall_gc(struct cni_call *call, struct err *err)
 		if (nft_sweep(nft, places[i].family, TABLE, places[i].set, is_networks,
 			      call->conf->name, err) < 0)
 			rc = -1;
+	(void)nft_drop_empty(nft, NFT_INET, TABLE, NULL); /* what it is left with is no harm */
 	return rc;
 }
 

@@ -9,6 +9,8 @@
 #include <linux/if_addr.h>
 #include <sys/socket.h>
 
+#include "base/buf.h"
+#include "cni/apply.h"
 #include "cni/link.h"
 #include "cni/plugins/registry.h"
 #include "cni/route.h"
@@ -73,8 +75,15 @@ static int loopback_del(struct cni_call *call, struct err *err)
 	return call->netns < 0 ? 0 : set_lo(call, false, err);
 }
 
+/* Chained behind another plugin the result is that one's. */
+static bool is_own_result(const struct result *prev)
+{
+	return prev->n_interfaces == 1 && str_eq(prev->interfaces[0].name, "lo");
+}
+
 static int loopback_check(struct cni_call *call, struct err *err)
 {
+	const struct result *prev = &call->conf->prev;
 	struct rtnl *r = cni_inside(call, err);
 	struct link lo;
 
@@ -82,7 +91,7 @@ static int loopback_check(struct cni_call *call, struct err *err)
 		return -1;
 	if (!(lo.flags & IFF_UP))
 		return err_set(err, ENETDOWN, "loopback interface is down");
-	return 0;
+	return is_own_result(prev) ? apply_check(r, lo.index, lo.name, prev, err) : 0;
 }
 
 const struct cni_plugin cni_plugin_loopback = {

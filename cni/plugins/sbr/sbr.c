@@ -334,6 +334,32 @@ static int sbr_del(struct cni_call *call, struct err *err)
 	return remove_rules(r, a->v, a->n, err);
 }
 
+static int match_gateway(const struct route *route, void *data, struct err *err)
+{
+	struct ip *wanted = data;
+
+	(void)err;
+	if (route && route->dst.prefix == 0 && ip_eq(&route->gateway, wanted))
+		*wanted = (struct ip){ 0 }; /* found */
+	return 0;
+}
+
+/* Does the table that packets from the address are led to have its gateway? */
+static int check_table(struct rtnl *r, const struct result_ip *source, uint32_t table,
+		       struct err *err)
+{
+	struct ip gateway = source->gateway;
+	char text[IP_TEXT_MAX];
+
+	if (ip_is_none(&gateway))
+		return 0;
+	if (route_each(r, gateway.family, table, 0, match_gateway, &gateway, err) < 0)
+		return -1;
+	return ip_is_none(&gateway) ? 0
+				    : err_set(err, ENOENT, "table %u has no default route via %s",
+					      table, ip_format(&gateway, text));
+}
+
 static int sbr_check(struct cni_call *call, struct err *err)
 {
 	struct tidy t = { 0 };
@@ -355,6 +381,8 @@ static int sbr_check(struct cni_call *call, struct err *err)
 		if (t.n_rules == 0)
 			return err_set(err, ENOENT, "there is no rule for packets from %s",
 				       ip_format(&ips[i], text));
+		if (check_table(r, &s.v[i], t.rules[0].table, err) < 0)
+			return -1;
 	}
 	return 0;
 }

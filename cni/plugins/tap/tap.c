@@ -193,6 +193,8 @@ static int tap_check(struct cni_call *call, struct err *err)
 
 	if (ipam_check(call, err) < 0 || apply_check_interface(call, "tun", &link, err) < 0)
 		return -1;
+	if (!(link.flags & IFF_UP))
+		return err_set(err, ENETDOWN, "container interface \"%s\" is down", link.name);
 	return apply_check(&call->inside, link.index, link.name, &call->conf->prev, err);
 }
 

@@ -13,11 +13,11 @@ iperf3 -s >/dev/null 2>&1 &
 SERVERS+=($!)
 sleep 0.5
 
-# measured NETNS OPTIONS...: Mbit/s over four seconds, by what was received
+# measured NETNS OPTIONS...: Mbit/s over some seconds, by what was received
 measured() {
 	local ns=$1
 	shift
-	timeout 20 ip netns exec "$ns" iperf3 -J -c 10.1.0.1 -t 4 "$@" | jq '.end.sum_received.bits_per_second / 1e6'
+	timeout 20 ip netns exec "$ns" iperf3 -J -c "${SERVER:-10.1.0.1}" -t "${FOR:-3}" "$@" | jq '.end.sum_received.bits_per_second / 1e6'
 }
 # about WANTED NETNS OPTIONS...: within 10 %; a second try, since the machine has other things to do
 about() {
@@ -73,6 +73,52 @@ limits b '"IngressRate":10000000,"IngressBurst":4294967295,"EgressRate":10000000
 check "containerd's keys, in its letters" eval 'add bandwidth && about 10 b && about 10 b -R'
 check 'GC keeps what is valid' eval 'gc b && isnt "" "$(devices)"'
 check 'GC removes what is not' eval 'gc a && is "" "$(devices)"'
+
+# --- a part of the traffic ------------------------------------------------------------------
+fast() { # fast SERVER [OPTIONS...]: without a limit
+	local SERVER=$1 FOR=1
+	shift
+	awk -v g="$(measured a "$@")" "BEGIN { exit !(g > 200) }"
+}
+slow() { # slow MBIT SERVER [OPTIONS...]
+	local SERVER=$2 FOR=3 wanted=$1
+	shift 2
+	about "$wanted" a "$@"
+}
+detach a && attach a
+limits a "$BOTH,\"unshapedSubnets\":[\"192.0.2.0/24\",\"fd00:99::/48\"]"
+check 'unshapedSubnets: ADD' add bandwidth
+port=$(jq -r '.interfaces[1].name' "$T/a.result")
+check '  what is exchanged with them has no limit' eval 'fast 192.0.2.1 && fast 192.0.2.1 -R && fast fd00:99::1 && fast fd00:99::1 -R'
+check '  the rest has: sent' slow 40 10.1.0.1
+check '  received' slow 20 10.1.0.1 -R
+check '  IPv6 as well' slow 40 fd01::1
+check '  CHECK agrees' passes CHECK bandwidth
+check '  CHECK sees that a subnet is gone' eval \
+	'tc filter del dev $port parent 1: protocol ip prio 16 && refused 999 "other networks" CHECK bandwidth'
+check '  CHECK sees another subnet' eval 'tc filter add dev $port parent 1: protocol ip prio 16 u32 match ip src 198.51.100.0/24 flowid 1:1 &&
+	refused 999 "other networks" CHECK bandwidth'
+check '  CHECK sees another rate' eval 'tc filter del dev $port parent 1: protocol ip prio 16 && tc filter add dev $port parent 1: protocol ip prio 16 u32 match ip src 192.0.2.0/24 flowid 1:1 &&
+	passes CHECK bandwidth && tc class change dev $port parent 1: classid 1:30 htb rate 30mbit burst 250000 && refused 999 "has changed" CHECK bandwidth'
+check '  CHECK sees that the limit is gone' eval 'tc qdisc del dev $port root && refused 999 "is gone" CHECK bandwidth'
+check '  DEL' eval 'passes DEL bandwidth && is "" "$(devices)"'
+detach a && attach a
+limits a '' "\"ingressRate\":20000000,\"ingressBurst\":4000000,\"egressRate\":40000000,\"egressBurst\":4000000,\"shapedSubnets\":[\"192.0.2.0/24\",\"fd00:99::/48\"]"
+check 'shapedSubnets: ADD, by the network' add bandwidth
+check '  what is exchanged with them has the limit: sent' slow 40 192.0.2.1
+check '  received' slow 20 192.0.2.1 -R
+check '  IPv6 as well' slow 20 fd00:99::1 -R
+check '  the rest has none' eval 'fast 10.1.0.1 && fast 10.1.0.1 -R && fast fd01::1'
+check '  CHECK agrees' passes CHECK bandwidth
+check '  DEL' eval 'passes DEL bandwidth && is "" "$(devices)"'
+detach a && attach a
+many=$(seq 0 99 | sed 's/.*/"10.200.&.0\/24"/' | paste -sd,)
+limits a "$BOTH,\"unshapedSubnets\":[$many,\"0.0.0.0\/0\"]"
+check 'a hundred subnets and all' eval 'add bandwidth && passes CHECK bandwidth && fast 10.1.0.1 && passes DEL bandwidth'
+limits a "$BOTH,\"unshapedSubnets\":[\"192.0.2.0/24\"],\"shapedSubnets\":[\"10.1.0.0/24\"]"
+check 'both: code 7' refused 7 'exclude each other' ADD bandwidth
+limits a "$BOTH,\"shapedSubnets\":[\"10.1.0.0\"]"
+check 'no subnet: code 7' eval 'refused 7 "10.1.0.0" ADD bandwidth && is "" "$(devices)"'
 
 for bad in '"ingressRate":1000' '"ingressBurst":1000' '"egressRate":1000' '"egressRate":4,"egressBurst":8' \
 	'"egressRate":1000,"egressBurst":68719476736'; do

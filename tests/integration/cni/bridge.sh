@@ -188,6 +188,12 @@ check 'GC removes lease, pair and elements of what is not valid' eval \
 	lacks "$(nft list ruleset)" "net1 c1 eth0" && pings b 10.1.0.1'
 check 'GC with nothing valid leaves nothing' eval \
 	'passes GC bridge "$(valid)" && is "" "$(leased)" && is "" "$(pairs)" && ! nft list ruleset | grep -q elements'
+check 'and no table' is '' "$(nft list tables)"
+plugin ADD bridge
+nft add rule ip skerry_masq post counter
+check 'a table with a rule of somebody else stays' eval \
+	'passes GC bridge "$(valid)" && has "$(nft list tables)" "ip skerry_masq" && lacks "$(nft list tables)" macspoof'
+nft delete table ip skerry_masq
 
 # --- a half-made ADD --------------------------------------------------------------------------------
 network '"type":"bridge","isGateway":true'
@@ -217,6 +223,36 @@ check 'all with addresses of their own' is 24 "$(grep -o '10\.1\.0\.[0-9]*' "$T/
 check 'all answer' eval 'for i in $(seq 24); do pings n$i 10.1.0.1 || return 1; done'
 check '24 go at once' eval 'is 24 "$(crowd DEL | grep -c good)" && is "" "$(leased)" && is "" "$(pairs)"'
 check 'and leave no element' eval '! nft list ruleset | grep -q elements'
+# GC of a network without attachments takes the empty tables away, again and again
+nothing=$(jq -c '.name = "other" | ."cni.dev/valid-attachments" = []' <<<"$CONFIG")
+(
+	touch "$T/going"
+	while [ -e "$T/going" ]; do
+		plugin GC bridge "$nothing" || echo "$out" >>"$T/gc.failed"
+	done
+) &
+collector=$!
+held() { # each container comes, agrees and goes, five times
+	for i in $(seq 8); do
+		(
+			ID=n$i NETNS=/run/netns/n$i
+			for _ in 1 2 3 4 5; do
+				add_as "$i" && plugin CHECK bridge && plugin DEL bridge && echo good || echo "$out"
+			done
+		) &
+	done
+	for job in $(jobs -p); do
+		[ "$job" = $collector ] || wait "$job"
+	done
+}
+add_as() { # the same for a result of one's own
+	plugin ADD bridge && echo "$out" >"$T/result.$1" &&
+		CONFIG=$(jq -c --slurpfile r "$T/result.$1" '.prevResult = $r[0]' <<<"$CONFIG")
+}
+held >"$T/held"
+rm -f "$T/going"
+wait $collector
+check 'those who come while GC takes empty tables lose nothing' eval 'is "$(yes good | head -n 40)" "$(cat "$T/held")" && ! cat "$T/gc.failed" 2>/dev/null'
 
 # --- cost ------------------------------------------------------------------------------------------
 network '"type":"bridge","isGateway":true'

@@ -59,6 +59,9 @@ check 'CHECK sees a mapping that is gone' eval \
 check 'the same again puts it back' eval 'plugin ADD portmap && passes CHECK portmap'
 check 'CHECK sees one that leads elsewhere' eval 'nft delete element ip skerry_portmap ports "{ tcp . 8080 }" &&
 	nft add element ip skerry_portmap ports "{ tcp . 8080 comment \"net1 a eth0\" : 10.1.0.99 . 80 }" && refused 999 changed CHECK portmap'
+chain=$(nft -j list table ip skerry_portmap | jq -r '[.nftables[].rule // empty | .chain][0]')
+check 'CHECK sees a rule that is gone' eval 'nft list chain ip skerry_portmap $chain >"$T/chain" && nft flush chain ip skerry_portmap $chain &&
+	refused 999 "rule of chain" CHECK portmap'
 check 'CHECK sees that all is gone' eval 'nft flush ruleset && refused 999 gone CHECK portmap'
 check 'and the next ADD makes all again' eval 'plugin ADD portmap && says web-a world TCP 192.0.2.1 8080'
 

@@ -395,22 +395,29 @@ static int check_state(const struct move *m, int found, const struct move_reques
 static int cutover_locked(struct net *n, const struct move_request *r, struct err *err)
 {
 	struct move_place place;
+	struct err why = { 0 };
 	struct cache_entry e;
 	struct result result;
 	struct move m;
+	bool has;
 	const int found = move_load(n, r->network, r->container, r->ifname, &m, err);
 
-	if (found < 0 || check_state(&m, found, r, err) < 0 ||
-	    load_entry(n, r->network, r->container, r->ifname, &e, err) < 0 ||
-	    parse_entry(n, &e, &result, err) < 0)
+	if (found < 0 || check_state(&m, found, r, err) < 0)
 		return -1;
-	if (m.role == MOVE_TARGET && find_port(n, &result, &m, err) < 0)
+	has = load_entry(n, r->network, r->container, r->ifname, &e, &why) == 0;
+	if (m.role == MOVE_TARGET && !has) {
+		if (err)
+			*err = why;
+		return -1;
+	}
+	if (m.role == MOVE_TARGET &&
+	    (parse_entry(n, &e, &result, err) < 0 || find_port(n, &result, &m, err) < 0))
 		return -1;
 	m.state = MOVE_CUT;
 	if (move_place_find(&m, &place, err) < 0 || move_save(n, &m, err) < 0)
 		return -1;
-	if (m.role == MOVE_SOURCE)
-		return cut_source(&m, &place, living_netns(&e), err);
+	if (m.role == MOVE_SOURCE) /* a container that was saved to images may be gone already */
+		return cut_source(&m, &place, has ? living_netns(&e) : "", err);
 	return cut_target(n, &m, &e, &place, err);
 }
 

@@ -11,106 +11,16 @@ needs "no containerd" command -v containerd ctr
 needs "no plugins for networks (containernetworking-plugins)" test -x /usr/lib/cni/ptp
 needs "no gRPC for Python (python3-grpcio)" /usr/bin/python3 -c 'import grpc'
 
-IMAGE=skerry.local/bb:1
-engines=$HERE/engines
-LOGS=$T/logs
-mkdir -p /run/lab/cni "$T/bin" "$T/root" "$LOGS"
-cp "$SHIM" "$T/bin/"
-export PATH=$T/bin:$PATH CONTAINERD_ADDRESS=/run/lab/c.sock
-cat >"$T/config.toml" <<TOML
-version = 2
-root = "$T/root"
-state = "/run/lab/state"
-disabled_plugins = ["io.containerd.internal.v1.opt"]
-[grpc]
-  address = "/run/lab/c.sock"
-[ttrpc]
-  address = "/run/lab/c.sock.ttrpc"
-[plugins."io.containerd.grpc.v1.cri"]
-  sandbox_image = "$IMAGE"
-  disable_apparmor = true
-  disable_cgroup = true
-  restrict_oom_score_adj = true
-  disable_tcp_service = true
-  [plugins."io.containerd.grpc.v1.cri".cni]
-    bin_dir = "/usr/lib/cni"
-    conf_dir = "/run/lab/cni"
-  [plugins."io.containerd.grpc.v1.cri".containerd]
-    snapshotter = "native"
-    default_runtime_name = "skerry"
-    [plugins."io.containerd.grpc.v1.cri".containerd.runtimes.skerry]
-      runtime_type = "io.containerd.skerry.v2"
-TOML
+# shellcheck source=tests/integration/engines/cri-lib.sh
+. "$HERE/engines/cri-lib.sh"
+cri_config native /usr/lib/cni "disable_cgroup = true"
 cat >/run/lab/cni/10-x.conflist <<JSON
 {"cniVersion": "0.4.0", "name": "x", "plugins": [{"type": "ptp", "ipMasq": false, "ipam": {"type": "host-local",
  "dataDir": "/run/lab/leases", "ranges": [[{"subnet": "10.199.77.0/24"}]], "routes": [{"dst": "0.0.0.0/0"}]}}]}
 JSON
 
-cri() {
-	timeout -k 5 40 /usr/bin/python3 -B "$engines/cri" -a unix:///run/lab/c.sock "$@"
-}
-containerd_up() {
-	containerd --config "$T/config.toml" >>"$T/containerd.log" 2>&1 </dev/null &
-	CONTAINERD=$!
-	eventually ctr version
-	for _ in 1 2 3 4 5; do
-		cri Status >/dev/null 2>&1 && return
-		sleep 0.5
-	done
-	return 1
-}
-call() { # CALL JQ-FILTER [JQ-ARGUMENT...]
-	local name=$1 filter=$2
-	shift 2
-	cri "$name" "$(jq -cn "$filter" "$@")"
-}
-pod() { # NAME [FILTER]
-	POD_JSON=$(jq -cn --arg n "$1" --arg logs "$LOGS" '{metadata: {name: $n, uid: $n, namespace: "test"}, hostname: $n,
-		log_directory: $logs, linux: {security_context: {namespace_options: {pid: 1}}}} | '"${2:-.}")
-	POD=$(call RunPodSandbox '{config: $c, runtime_handler: "skerry"}' --argjson c "$POD_JSON" | jq -r .pod_sandbox_id)
-	[ -n "$POD" ]
-}
-container() { # NAME FILTER COMMAND...
-	local name=$1 filter=$2 config
-	shift 2
-	config=$(jq -cn --arg n "$name" --arg i "$IMAGE" '{metadata: {name: $n}, image: {image: $i}, command: $ARGS.positional, log_path: ($n + ".log"),
-		linux: {security_context: {namespace_options: {pid: 1}}}} | '"$filter" --args -- "$@")
-	CONTAINER=$(call CreateContainer '{pod_sandbox_id: $p, config: $c, sandbox_config: $s}' \
-		--arg p "$POD" --argjson c "$config" --argjson s "$POD_JSON" | jq -r .container_id)
-	[ -n "$CONTAINER" ] && call StartContainer '{container_id: $c}' --arg c "$CONTAINER"
-}
-field() { # FILTER
-	call ContainerStatus '{container_id: $c, verbose: true}' --arg c "$CONTAINER" | jq -r "$1"
-}
-container_is() { # 1 running, 2 exited
-	is "$1" "$(field .status.state)"
-}
-in_container() { # COMMAND...
-	local reply
-	reply=$(call ExecSync '{container_id: $c, cmd: $ARGS.positional, timeout: 30}' --arg c "$CONTAINER" --args -- "$@") || return
-	jq -jr .stdout <<<"$reply"
-	return "$(jq -r .exit_code <<<"$reply")"
-}
-pod_call() { # CALL
-	call "$1" '{pod_sandbox_id: $p}' --arg p "$POD"
-}
-container_call() { # CALL [MORE]
-	call "$1" '{container_id: $c} + '"${2:-{\}}" --arg c "$CONTAINER"
-}
-now() { # NAME COMMAND...: as check, in this shell, for what sets variables
-	local name=$1
-	shift
-	if "$@" >"$T/now.out" 2>&1; then
-		ok "$name"
-	else
-		not_ok "$name"
-		head -c 3000 "$T/now.out" | diag
-	fi
-}
-
 now "containerd starts with its CRI service" containerd_up
-check "import an image" eval '"$engines/image" "$T/rootfs" $IMAGE "$T/image.tar" sleep 1000000 &&
-	ctr -n k8s.io image import --snapshotter native "$T/image.tar"'
+check "import an image" import_image
 now "a pod" pod p1
 pod_call PodSandboxStatus >"$T/pod.json"
 ip=$(jq -r .status.network.ip "$T/pod.json")

@@ -64,7 +64,8 @@ MAN_PAGES := $(wildcard docs/man/*.[1-9])
 # What a folder brings itself: it adds to SOURCES, HEADERS, PROGRAMS, LIBEXEC_PROGRAMS and
 # ARCHIVE_DIRS, names what its unit tests link (LAYERS_<folder>, LIBS_<folder>) and how its programs
 # are linked.  Beside it a file `packages` names what building needs (runtime/demo/run --setup).
-FRAGMENTS := $(wildcard cni/build.mk image/build.mk runtime/shim/build.mk runtime/migrate/build.mk)
+FRAGMENTS := $(wildcard cni/build.mk image/build.mk runtime/shim/build.mk runtime/migrate/build.mk \
+	runtime/archive/build.mk)
 include $(FRAGMENTS)
 
 # --- flags ---------------------------------------------------------------------

@@ -58,7 +58,7 @@ struct command {
 
 /* What comes before the command. */
 struct global_options {
-	const char *root, *log, *log_format, *log_level, *cgroup_manager, *rootless;
+	const char *root, *log, *log_format, *log_level, *cgroup_manager, *rootless, *criu;
 	bool debug, systemd_cgroup, version;
 };
 extern const struct option_table cli_global_options;

@@ -8,6 +8,16 @@
  .value = (value_), .help = (help_)
 
 static const struct option rows[] = {
+	{ ROW("export", OPTION_STRING, criu.export_path, "FILE",
+	      "make an archive of it, with changed files; \"-\" is standard output") },
+	{ ROW("compress", OPTION_STRING, criu.compress, "METHOD",
+	      "how the archive is compressed: zstd, gzip or none (default: zstd)") },
+	{ ROW("create-image", OPTION_STRING, criu.create_image, "NAME",
+	      "make an image of it, which \"push\" takes to a registry") },
+	{ ROW("rootfs-image", OPTION_STRING, criu.rootfs_image, "NAME",
+	      "image that the root file system comes from, for the archive: NAME[@sha256:ID]") },
+	{ ROW("ignore-rootfs", OPTION_FLAG, criu.ignore_rootfs, NULL,
+	      "leave changed files out of the archive") },
 	{ ROW("leave-running", OPTION_FLAG, criu.leave_running, NULL,
 	      "let the container run on afterwards") },
 	{ ROW("pre-dump", OPTION_FLAG, criu.pre_dump, NULL,
@@ -15,7 +25,7 @@ static const struct option rows[] = {
 	{ ROW("parent-path", OPTION_STRING, criu.parent_path, "DIR",
 	      "images of an earlier --pre-dump, relative to those to be made") },
 	{ ROW("page-server", OPTION_STRING, criu.page_server, "ADDRESS:PORT",
-	      "send the memory to the page server there") },
+	      "send the memory to the page server there (or fd:N: connected to one)") },
 	{ ROW("status-fd", OPTION_NUMBER, status_fd, "N",
 	      "write a NUL byte to descriptor N when lazy pages can be fetched") },
 	{ ROW("tcp-skip-in-flight", OPTION_FLAG, criu.tcp_skip_in_flight, NULL,
@@ -33,6 +43,7 @@ static int run(struct cli *cli, const void *options, const struct option_args *a
 	struct skerry_checkpoint_options o = words->criu;
 	struct skerry_error failed = { 0 };
 	o.status_fd = (int)words->status_fd;
+	o.notify_fd = (int)words->notify_fd;
 	if (skerry_checkpoint(cli->skerry, args->v[0], &o, &failed) < 0)
 		return cli_fail(&failed, err);
 	return 0;

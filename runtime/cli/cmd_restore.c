@@ -9,8 +9,10 @@ static int run(struct cli *cli, const void *options, const struct option_args *a
 	       struct err *err)
 {
 	const struct criu_words *words = options;
+	struct skerry_checkpoint_options o = words->criu;
 	struct skerry_error failed = { 0 };
-	int status = skerry_restore(cli->skerry, args->v[0], &words->create, &words->criu, &failed);
+	o.notify_fd = (int)words->notify_fd;
+	int status = skerry_restore(cli->skerry, args->v[0], &words->create, &o, &failed);
 	return status < 0 ? cli_fail(&failed, err) : status;
 }
 

@@ -37,10 +37,8 @@ static const struct option rows[] = {
 		 "same as --cgroup-manager systemd") },
 	{ GLOBAL("rootless", 0, OPTION_STRING, rootless, "VALUE",
 		 "run without root's rights: true, false or auto (default: auto)") },
-	{ .name = "criu",
-	  .kind = OPTION_IGNORED,
-	  .value = "PATH",
-	  .help = "accepted for older callers, without effect" },
+	{ GLOBAL("criu", 0, OPTION_STRING, criu, "PATH",
+		 "the program criu (default: $SKERRY_CRIU, else of $PATH)") },
 	{ GLOBAL("version", 'v', OPTION_FLAG, version, NULL, "print the version and exit") },
 	{ GLOBAL("V", 0, OPTION_FLAG, version, NULL, NULL) },
 };

@@ -77,12 +77,12 @@ _skerry()
 		valued='--interval'
 		ids=$("${COMP_WORDS[0]}" "${root[@]}" list --quiet 2>/dev/null) ;;
 	checkpoint)
-		options='--leave-running --pre-dump --parent-path --page-server --status-fd --tcp-skip-in-flight --link-remap --image-path --work-path --tcp-established --ext-unix-sk --shell-job --file-locks --lazy-pages --auto-dedup --manage-cgroups-mode --empty-ns --network-lock --help'
-		valued='--parent-path|--page-server|--status-fd|--image-path|--work-path|--manage-cgroups-mode|--empty-ns|--network-lock'
+		options='--export --compress --create-image --rootfs-image --ignore-rootfs --leave-running --pre-dump --parent-path --page-server --status-fd --tcp-skip-in-flight --link-remap --image-path --work-path --tcp-established --ext-unix-sk --shell-job --file-locks --lazy-pages --auto-dedup --manage-cgroups-mode --notify-fd --empty-ns --network-lock --help'
+		valued='--export|--compress|--create-image|--rootfs-image|--parent-path|--page-server|--status-fd|--image-path|--work-path|--manage-cgroups-mode|--notify-fd|--empty-ns|--network-lock'
 		ids=$("${COMP_WORDS[0]}" "${root[@]}" list --quiet 2>/dev/null) ;;
 	restore)
-		options='--bundle --config --console-socket --pid-file --detach --no-subreaper --no-pivot --tcp-close --lsm-profile --lsm-mount-context --image-path --work-path --tcp-established --ext-unix-sk --shell-job --file-locks --lazy-pages --auto-dedup --manage-cgroups-mode --empty-ns --network-lock --help'
-		valued='--bundle|-b|--config|-f|--console-socket|--pid-file|--lsm-profile|--lsm-mount-context|--image-path|--work-path|--manage-cgroups-mode|--empty-ns|--network-lock'
+		options='--import --ignore-rootfs --bundle --config --console-socket --pid-file --detach --no-subreaper --no-pivot --tcp-close --lsm-profile --lsm-mount-context --image-path --work-path --tcp-established --ext-unix-sk --shell-job --file-locks --lazy-pages --auto-dedup --manage-cgroups-mode --notify-fd --empty-ns --network-lock --help'
+		valued='--import|--bundle|-b|--config|-f|--console-socket|--pid-file|--lsm-profile|--lsm-mount-context|--image-path|--work-path|--manage-cgroups-mode|--notify-fd|--empty-ns|--network-lock'
 		ids=$("${COMP_WORDS[0]}" "${root[@]}" list --quiet 2>/dev/null) ;;
 	clone)
 		options='--bundle --console-socket --pid-file --ext-unix-sk --network-lock --help'

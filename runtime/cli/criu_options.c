@@ -28,6 +28,8 @@ static const struct option rows[] = {
 	{ ROW("manage-cgroups-mode", 0, OPTION_STRING, criu.manage_cgroups_mode, "MODE",
 	      "what is kept of control groups: soft, full, strict, props, none or ignore (default: "
 	      "soft)") },
+	{ ROW("notify-fd", 0, OPTION_NUMBER, notify_fd, "N",
+	      "tell each step on the socket N and wait there for a go or no") },
 	{ ROW("empty-ns", 0, OPTION_STRING, criu.empty_ns, "NAME",
 	      "name space whose contents are not kept: network") },
 	{ ROW("network-lock", 0, OPTION_STRING, criu.network_lock, "METHOD",
@@ -37,6 +39,11 @@ static const struct option rows[] = {
 const struct option_table criu_options = { rows, ARRAY_SIZE(rows), NULL };
 
 static const struct option restore_rows[] = {
+	{ ROW("import", 0, OPTION_STRING, criu.import_path, "FILE",
+	      "take an archive of \"checkpoint --export\", podman or the CRI; \"-\" is standard "
+	      "input") },
+	{ ROW("ignore-rootfs", 0, OPTION_FLAG, criu.ignore_rootfs, NULL,
+	      "leave the archive's changed files alone") },
 	{ ROW("bundle", 'b', OPTION_STRING, create.bundle, "DIR", "folder of the bundle") },
 	{ ROW("config", 'f', OPTION_STRING, create.config, "FILE",
 	      "another name for the bundle's config.json") },

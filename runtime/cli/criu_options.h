@@ -10,7 +10,7 @@
 struct criu_words {
 	struct skerry_checkpoint_options criu;
 	struct skerry_create_options create;
-	unsigned int status_fd;
+	unsigned int status_fd, notify_fd;
 };
 extern const struct option_table criu_options;
 extern const struct option_table restore_options;

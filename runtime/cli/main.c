@@ -92,6 +92,7 @@ static int open_library(struct cli *cli, const struct global_options *g, struct 
 		.root = g->root,
 		.cgroup_manager = manager_values[manager],
 		.rootless = answer_values[rootless],
+		.criu = g->criu,
 		.debug = log_wants(LOG_DEBUG) ? on_debug : NULL,
 		.warn = on_warning,
 	};

@@ -51,8 +51,9 @@ struct skerry *skerry_open(const struct skerry_options *options, struct skerry_e
 	s->rt.warn = options->warn;
 	s->rt.debug = options->debug;
 	s->rt.log_arg = options->log_arg;
-	if (options->root && str_copy(s->rt.root, sizeof(s->rt.root), options->root) < 0) {
-		err_set_(&e, ENAMETOOLONG, "--root: name too long");
+	if ((options->root && str_copy(s->rt.root, sizeof(s->rt.root), options->root) < 0) ||
+	    (options->criu && str_copy(s->rt.criu, sizeof(s->rt.criu), options->criu) < 0)) {
+		err_set_(&e, ENAMETOOLONG, "--root or --criu: name too long");
 		(void)give(err, &e, -1);
 		free(s);
 		return NULL;
@@ -139,7 +140,7 @@ int skerry_clone(struct skerry *s, const char *id, const char *twin,
 		 const struct skerry_checkpoint_options *o, struct skerry_error *err)
 {
 	struct err e = { 0 };
-	const struct clone_request request = { id, twin, create, o, NULL };
+	const struct clone_request request = { .id = id, .twin = twin, .create = create, .o = o };
 
 	return give(err, &e, container_clone(&s->rt, &request, &e));
 }

@@ -41,8 +41,10 @@ struct checkpoint {
 	struct criu criu;
 	struct criu_opts opts;
 	struct buf mountinfo;
+	struct criu_relay relay;
 	int pidfd;
-	bool refused; /* by call->dumped(), not by criu */
+	bool frozen; /* by us */
+	bool refused; /* by call->dumped() or --notify-fd, not by criu */
 };
 
 static int find_container(struct checkpoint *c, struct err *err)
@@ -73,13 +75,20 @@ static int find_container(struct checkpoint *c, struct err *err)
 
 static int start_criu(struct checkpoint *c, struct err *err)
 {
-	const struct criu_start start = { .cgroup = -1, .same_session = c->o->shell_job };
+	const int pages = checkpoint_page_fd(c->o);
+	const struct criu_start start = { .program = c->rt->criu,
+					  .cgroup = -1,
+					  .keep = &pages,
+					  .n_keep = pages >= 0 ? 1 : 0,
+					  .same_session = c->o->shell_job };
 	struct criu_features features;
 
 	if (image_dirs_open(c->o, true, &c->dirs, err) < 0 ||
 	    criu_open(&c->criu, &start, err) < 0 ||
 	    criu_check(&c->criu, CHECKPOINT_CRIU_LEAST, err) < 0)
 		return -1;
+	if (c->call->ret_criu)
+		*c->call->ret_criu = c->criu.version;
 	if (!c->o->pre_dump && !c->o->parent_path && !c->o->lazy_pages)
 		return 0;
 	if (criu_features(&c->criu, &features, err) < 0)
@@ -266,6 +275,31 @@ static int decide(struct checkpoint *c, struct err *err)
 	return save_networks(c, err);
 }
 
+/* --notify-fd: whether to go on.  Behind post-dump the group is frozen as well, so that the death of criu,
+ * which lets the processes go, starts none while a copy may run elsewhere. */
+static int ask_relay(struct checkpoint *c, const struct criu_notify *n, struct err *err)
+{
+	if (!c->relay.over && strcmp(n->script, "post-dump") == 0 && c->cgroup.fd >= 0 &&
+	    cgroup_is_frozen(&c->cgroup) == 0) {
+		if (cgroup_freeze(&c->cgroup, true, err) < 0)
+			return -1;
+		c->frozen = true;
+	}
+	if (criu_relay_ask(&c->relay, n, err) == 0)
+		return 0;
+	c->refused = true;
+	return -1;
+}
+
+/* What the group was before, unless nobody knows whether another copy runs. */
+static void thaw(struct checkpoint *c)
+{
+	struct err lost = { 0 };
+
+	if (c->frozen && !c->relay.held && cgroup_freeze(&c->cgroup, false, &lost) < 0)
+		runtime_warn(c->rt, "%s", lost.msg);
+}
+
 /* --status-fd: who waits for it may fetch pages now. */
 static int notified(void *arg, const struct criu_notify *n, int fd, struct err *err)
 {
@@ -273,6 +307,8 @@ static int notified(void *arg, const struct criu_notify *n, int fd, struct err *
 
 	(void)fd;
 	runtime_debug(c->rt, "checkpoint: %s", n->script);
+	if (ask_relay(c, n, err) < 0)
+		return -1;
 	if (strcmp(n->script, "post-dump") == 0 && c->call->dumped) {
 		c->refused = c->call->dumped(c->call->arg, err) < 0;
 		return c->refused ? -1 : 0;
@@ -297,6 +333,8 @@ static int dump(struct checkpoint *c, struct err *err)
 	rc = criu_call(&c->criu, &req, notified, c, &resp, err);
 	if (c->rt->has_host && criu_cgroup_flags_restore(&flags, c->rt->host.mount, &lost) < 0)
 		runtime_warn(c->rt, "%s", lost.msg);
+	if (rc < 0)
+		thaw(c);
 	if (c->refused)
 		return -1;
 	return rc < 0 ? checkpoint_failed(&c->dirs, DUMP_LOG, err) : 0;
@@ -323,11 +361,12 @@ int container_checkpoint_with(struct runtime *rt, const char *id,
 				.cgroup = CGROUP_INIT,
 				.dirs = { .images_fd = -1, .work_fd = -1 },
 				.pidfd = -1 };
-	int rc = 0;
+	int rc;
 
 	arena_init(&c.arena, ARENA_MAX);
 	buf_init_max(&c.mountinfo, MOUNTINFO_MAX);
 	criu_init(&c.criu);
+	rc = criu_relay_begin(c.o->notify_fd, "post-dump", &c.relay, err);
 	for (size_t i = 0; rc == 0 && i < ARRAY_SIZE(steps); i++) {
 		runtime_debug(rt, "checkpoint: %s", steps[i].what);
 		rc = steps[i].run(&c, err);
@@ -349,5 +388,7 @@ int container_checkpoint(struct runtime *rt, const char *id,
 {
 	const struct checkpoint_call call = { .o = o };
 
+	if (o->export_path || o->create_image)
+		return container_export(rt, id, o, err);
 	return container_checkpoint_with(rt, id, &call, err);
 }

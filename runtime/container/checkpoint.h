@@ -32,6 +32,7 @@ struct checkpoint_call {
 	const struct skerry_checkpoint_options *o;
 	int (*dumped)(void *arg, struct err *err); /* or NULL */
 	void *arg;
+	int *ret_criu; /* CRIU_VERSION() of the one that did it; or NULL */
 };
 int container_checkpoint_with(struct runtime *rt, const char *id,
 			      const struct checkpoint_call *call, struct err *err);
@@ -43,10 +44,18 @@ struct clone_request {
 	const struct skerry_create_options *create;
 	const struct skerry_checkpoint_options *o;
 	const int *stdio; /* three descriptors, -1 for none */
+	bool outer_network; /* the images have a network namespace of outside, of which there is none here */
+	void (*restored)(void *arg); /* the processes are there: the images may go; or NULL */
+	void *arg;
 };
 /* The images become container `twin` with these as its 0, 1 and 2 where they were of outside. */
 int container_restore_with(struct runtime *rt, const struct clone_request *request,
 			   struct err *err);
+/* checkpoint_archive.c: as one file, and out of one. */
+int container_export(struct runtime *rt, const char *id, const struct skerry_checkpoint_options *o,
+		     struct err *err);
+int container_import(struct runtime *rt, const char *id, const struct skerry_create_options *create,
+		     const struct skerry_checkpoint_options *o, struct err *err);
 int container_clone(struct runtime *rt, const struct clone_request *c, struct err *err);
 
 /* Where images and logs are. */
@@ -69,6 +78,19 @@ int checkpoint_add_external(struct criu_opts *o, struct arena *arena, const char
 			    struct err *err);
 /* The name under which a name space of outside stands in the images; NULL: it can't. */
 const char *checkpoint_namespace_key(enum ns ns);
+
+/* --page-server=fd:N: the descriptor, or -1. */
+int checkpoint_page_fd(const struct skerry_checkpoint_options *o);
+
+/* criu_relay.c: --notify-fd, nothing without one. */
+struct criu_relay {
+	int fd; /* <= 0: none */
+	const char *last; /* the last step that can be refused */
+	bool over; /* it was refused, or that step is behind us: nobody is asked any more */
+	bool held; /* refused, but not because all is to be undone */
+};
+int criu_relay_begin(int fd, const char *last, struct criu_relay *ret, struct err *err);
+int criu_relay_ask(struct criu_relay *r, const struct criu_notify *n, struct err *err);
 
 /* checkpoint_files.c */
 int checkpoint_descriptors_parse(const char *text, size_t len, struct arena *arena,

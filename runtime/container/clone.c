@@ -79,7 +79,9 @@ static int restore_twin(struct runtime *rt, const struct clone_request *c,
 {
 	struct skerry_checkpoint_options to = *o;
 	int stdio[3], rc;
-	const struct clone_request request = { c->id, c->twin, create, &to, stdio };
+	const struct clone_request request = {
+		.id = c->id, .twin = c->twin, .create = create, .o = &to, .stdio = stdio
+	};
 
 	to.tcp_established = false;
 	to.tcp_close = true; /* a connection has one end here, not two */
@@ -137,7 +139,7 @@ static int clone_by(struct runtime *rt, const struct clone_request *c, const cha
 {
 	struct skerry_checkpoint_options o = *c->o;
 	struct cloning with = { rt, c, images, dir };
-	const struct checkpoint_call call = { &o, dumped, &with };
+	const struct checkpoint_call call = { .o = &o, .dumped = dumped, .arg = &with };
 
 	o.image_path = images;
 	o.work_path = NULL;

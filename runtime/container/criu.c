@@ -30,27 +30,43 @@
 
 /* --- finding and starting it ------------------------------------------------ */
 
+/* The first of the folders that has a program `name`. */
+static bool find_in(const char *dirs, const char *name, char *path, size_t size)
+{
+	while (dirs && *dirs) {
+		size_t n = strcspn(dirs, ":");
+
+		if (n && str_format(path, size, "%.*s/%s", (int)n, dirs, name) == 0 &&
+		    access(path, X_OK) == 0)
+			return true;
+		dirs += n + (dirs[n] == ':');
+	}
+	return false;
+}
+
+/* A name without folder is looked for in $PATH. */
+static int find_given(const char *option, const char *given, char *path, size_t size,
+		      struct err *err)
+{
+	const char *dirs = getenv("PATH"); /* NOLINT(concurrency-mt-unsafe) */
+
+	if (!strchr(given, '/') && find_in(dirs, given, path, size))
+		return 0;
+	if (access(given, X_OK) < 0 || str_copy(path, size, given) < 0)
+		return err_sys(err, "%s: \"%s\"", option, given);
+	return 0;
+}
+
 int criu_find(char *path, size_t size, struct err *err)
 {
+	static const char usual[] = "/usr/local/sbin:/usr/sbin:/sbin:/usr/local/bin:/usr/bin";
 	const char *given = getenv("SKERRY_CRIU"); /* NOLINT(concurrency-mt-unsafe) */
 	const char *dirs = getenv("PATH"); /* NOLINT(concurrency-mt-unsafe) */
-	static const char usual[] = "/usr/local/sbin:/usr/sbin:/sbin:/usr/local/bin:/usr/bin";
 
-	if (given && given[0]) {
-		if (access(given, X_OK) < 0)
-			return err_sys(err, "SKERRY_CRIU: \"%s\"", given);
-		return str_copy(path, size, given) < 0 ? err_sys(err, "SKERRY_CRIU") : 0;
-	}
-	for (int i = 0; i < 2; i++) {
-		for (const char *at = i ? usual : dirs; at && *at;) {
-			size_t n = strcspn(at, ":");
-
-			if (n && str_format(path, size, "%.*s/criu", (int)n, at) == 0 &&
-			    access(path, X_OK) == 0)
-				return 0;
-			at += n + (at[n] == ':');
-		}
-	}
+	if (given && given[0])
+		return find_given("SKERRY_CRIU", given, path, size, err);
+	if (find_in(dirs, "criu", path, size) || find_in(usual, "criu", path, size))
+		return 0;
 	return err_set(err, ENOENT,
 		       "no program \"criu\": checkpoint and restore need it, version "
 		       "3.17 or newer");
@@ -149,12 +165,10 @@ int criu_open(struct criu *c, const struct criu_start *start, struct err *err)
 		.arg = &child,
 	};
 
-	if (start->program) {
-		if (str_copy(c->program, sizeof(c->program), start->program) < 0)
-			return err_sys(err, "criu");
-	} else if (criu_find(c->program, sizeof(c->program), err) < 0) {
+	if (start->program && start->program[0]
+		    ? find_given("--criu", start->program, c->program, sizeof(c->program), err) < 0
+		    : criu_find(c->program, sizeof(c->program), err) < 0)
 		return -1;
-	}
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, s.sock) < 0)
 		return err_sys(err, "socket pair");
 	c->pid = spawn_process(&s, &c->pidfd, err);

@@ -166,7 +166,7 @@ struct criu {
 
 /* How it is started. */
 struct criu_start {
-	const char *program; /* NULL: criu_find() */
+	const char *program; /* NULL or "": criu_find() */
 	int cgroup; /* directory that it, and what it restores, is born in; -1: ours */
 	/* A mount namespace of its own, where `root` is bound at `root_at` and the directories are opened
 	 * anew: it may mount below those of its own only. */

@@ -13,6 +13,7 @@
 #include "runtime/container/checkpoint.h"
 
 #define LOG_LEVEL   4
+#define PAGE_FD	    "fd:"
 #define LOG_MAX	    ((size_t)64 << 20)
 #define GHOST_LIMIT ((uint32_t)512 << 20) /* deleted files that are open still */
 
@@ -48,45 +49,82 @@ void image_dirs_close(struct image_dirs *d)
 	d->work_fd = fd_close(d->work_fd);
 }
 
-/* The position in the list, or -1; NULL and "" are 0. */
-static int find_word(const char *const *words, size_t n, const char *word)
+/* A word of an option and criu's number for it. */
+struct word {
+	const char *name;
+	int value;
+};
+
+/* Sets *ret when a word was given; an unknown one is an error that lists them. */
+static int find_word(const char *option, const struct word *words, const char *given, int *ret,
+		     struct err *err)
 {
-	if (!word || !word[0])
+	char all[128] = "";
+
+	if (!given || !given[0])
 		return 0;
-	for (size_t i = 0; i < n; i++)
-		if (words[i] && strcmp(words[i], word) == 0)
-			return (int)i;
-	return -1;
+	for (const struct word *w = words; w->name; w++) {
+		size_t n = strlen(all);
+
+		if (strcmp(w->name, given) == 0) {
+			*ret = w->value;
+			return 0;
+		}
+		if (str_format(all + n, sizeof(all) - n, "%s%s", n ? ", " : "", w->name) < 0)
+			break;
+	}
+	return err_set(err, EINVAL, "%s: \"%s\" is none of %s", option, given, all);
 }
 
-static int cgroup_mode(const char *word, struct criu_opts *o, struct err *err)
+static int cgroup_mode(const char *given, struct criu_opts *o, struct err *err)
 {
-	static const char *const words[] = {
-		[CRIU_CG_IGNORE] = NULL, [CRIU_CG_NONE] = "none", [CRIU_CG_PROPS] = "props",
-		[CRIU_CG_SOFT] = "soft", [CRIU_CG_FULL] = "full", [CRIU_CG_STRICT] = "strict",
+	static const struct word words[] = {
+		{ "soft", CRIU_CG_SOFT },
+		{ "full", CRIU_CG_FULL },
+		{ "strict", CRIU_CG_STRICT },
+		{ "props", CRIU_CG_PROPS },
+		{ "none", CRIU_CG_NONE },
+		{ "ignore", CRIU_CG_IGNORE },
+		{ NULL, 0 },
 	};
-	int mode = find_word(words, ARRAY_SIZE(words), word);
+	int mode = CRIU_CG_SOFT;
 
-	if (word && strcmp(word, "ignore") == 0)
-		return 0;
-	if (mode < 0)
-		return err_set(
-			err, EINVAL,
-			"--manage-cgroups-mode: \"%s\" is none of soft, full, strict, props, "
-			"none, ignore",
-			word);
-	o->manage_cgroups = true;
-	o->manage_cgroups_mode = mode ? mode : CRIU_CG_SOFT;
+	if (find_word("--manage-cgroups-mode", words, given, &mode, err) < 0)
+		return -1;
+	/* criu's own default is to ignore; a mode of 0 isn't sent. */
+	o->manage_cgroups = mode != CRIU_CG_IGNORE;
+	o->manage_cgroups_mode = mode;
 	return 0;
 }
 
-static int page_server(const char *text, struct arena *arena, struct criu_opts *o, struct err *err)
+int checkpoint_page_fd(const struct skerry_checkpoint_options *o)
 {
+	uint64_t fd;
+
+	return o->page_server && str_starts(o->page_server, PAGE_FD) &&
+			       units_u64(o->page_server + strlen(PAGE_FD), INT32_MAX, &fd) == 0 &&
+			       fd > 2
+		       ? (int)fd
+		       : -1;
+}
+
+static int page_server(const struct skerry_checkpoint_options *from, struct arena *arena,
+		       struct criu_opts *o, struct err *err)
+{
+	const char *text = from->page_server;
 	const char *colon = text ? strrchr(text, ':') : NULL;
+	const int fd = checkpoint_page_fd(from);
 	uint64_t port;
 
 	if (!text || !text[0])
 		return 0;
+	if (fd >= 0) {
+		o->ps = arena_alloc(arena, sizeof(*o->ps));
+		if (!o->ps)
+			return err_set(err, ENOMEM, "out of memory");
+		o->ps->fd = fd;
+		return 0;
+	}
 	if (!colon || colon == text || units_u64(colon + 1, UINT16_MAX, &port) < 0 || !port)
 		return err_set(err, EINVAL, "--page-server: \"%s\" is not ADDRESS:PORT", text);
 	o->ps = arena_alloc(arena, sizeof(*o->ps));
@@ -101,13 +139,15 @@ static int page_server(const char *text, struct arena *arena, struct criu_opts *
 static int network_options(const struct skerry_checkpoint_options *o, struct criu_opts *ret,
 			   struct err *err)
 {
-	static const char *const locks[] = { NULL, "iptables", "nftables", "skip" };
+	static const struct word locks[] = {
+		{ "iptables", CRIU_LOCK_IPTABLES },
+		{ "nftables", CRIU_LOCK_NFTABLES },
+		{ "skip", CRIU_LOCK_SKIP },
+		{ NULL, 0 },
+	};
 
-	ret->network_lock = find_word(locks, ARRAY_SIZE(locks), o->network_lock);
-	if (ret->network_lock < 0)
-		return err_set(err, EINVAL,
-			       "--network-lock: \"%s\" is none of iptables, nftables, skip",
-			       o->network_lock);
+	if (find_word("--network-lock", locks, o->network_lock, &ret->network_lock, err) < 0)
+		return -1;
 	if (o->empty_ns && o->empty_ns[0] && strcmp(o->empty_ns, "network") != 0)
 		return err_set(err, EINVAL, "--empty-ns: only \"network\" can be one, not \"%s\"",
 			       o->empty_ns);
@@ -136,7 +176,7 @@ int checkpoint_options(const struct skerry_checkpoint_options *o, const struct i
 		.ghost_limit = GHOST_LIMIT,
 	};
 	if (cgroup_mode(o->manage_cgroups_mode, ret, err) < 0 ||
-	    page_server(o->page_server, arena, ret, err) < 0)
+	    page_server(o, arena, ret, err) < 0)
 		return -1;
 	return network_options(o, ret, err);
 }

@@ -15,6 +15,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -43,13 +44,14 @@ struct restore {
 	struct arena arena;
 	struct criu criu;
 	struct criu_opts opts;
+	struct criu_relay relay;
 	struct restoring *with;
 	char state[PATH_MAX], root[PATH_MAX];
 	const char *rootfs;
 	int keep[KEEP_MAX]; /* descriptors that criu inherits */
 	size_t n_keep;
 	pid_t pid; /* seen at setup-namespaces */
-	const int *stdio; /* what pipes and files of outside become */
+	const struct clone_request *request;
 };
 
 static int out_of_memory(struct err *err)
@@ -105,7 +107,8 @@ static int inherit_stdio(struct restore *r, struct err *err)
 			continue;
 		for (size_t k = 0; k < i; k++)
 			seen = seen || strcmp(names.v[k], names.v[i]) == 0;
-		if (!seen && r->stdio[i] >= 0 && inherit(r, names.v[i], r->stdio[i], err) < 0)
+		if (!seen && r->request->stdio[i] >= 0 &&
+		    inherit(r, names.v[i], r->request->stdio[i], err) < 0)
 			return -1;
 	}
 	return 0;
@@ -209,6 +212,23 @@ static int external_mounts(struct restore *r, struct err *err)
 	return add_mount(r, "/dev/null", "/dev/null", err);
 }
 
+/* A network namespace of outside, without its path: the images want one.  It lives in the processes. */
+static int new_network(struct restore *r, struct err *err)
+{
+	static const char self[] = "/proc/self/ns/net";
+	AUTO_FD ours = open(self, O_RDONLY | O_CLOEXEC);
+	AUTO_FD fresh = -1;
+
+	if (ours < 0)
+		return err_sys(err, "open \"%s\"", self);
+	if (unshare(CLONE_NEWNET) < 0)
+		return err_sys(err, "make a network namespace");
+	fresh = open(self, O_RDONLY | O_CLOEXEC);
+	if (setns(ours, CLONE_NEWNET) < 0 || fresh < 0)
+		return err_sys(err, "network namespace");
+	return inherit(r, checkpoint_namespace_key(NS_NETWORK), fresh, err);
+}
+
 /* Name spaces to join: criu restores into them. */
 static int external_namespaces(struct restore *r, struct err *err)
 {
@@ -243,6 +263,8 @@ static int external_namespaces(struct restore *r, struct err *err)
 		}
 	}
 	r->opts.join_ns.n = n;
+	if (r->request->outer_network && !p->join[NS_NETWORK])
+		return new_network(r, err);
 	return 0;
 }
 
@@ -318,13 +340,14 @@ static int notified(void *arg, const struct criu_notify *n, int fd, struct err *
 	struct restore *r = arg;
 
 	runtime_debug(r->rt, "restore: %s", n->script);
-	if (strcmp(n->script, "setup-namespaces") == 0)
-		return set_up_namespaces(r, n->pid, err);
-	if (strcmp(n->script, "orphan-pts-master") == 0)
-		return take_terminal(r, fd, err);
-	if (strcmp(n->script, "post-restore") == 0)
-		return r->with->record(r->with, n->pid, err);
-	return 0;
+	if (strcmp(n->script, "setup-namespaces") == 0 && set_up_namespaces(r, n->pid, err) < 0)
+		return -1;
+	if (strcmp(n->script, "orphan-pts-master") == 0 && take_terminal(r, fd, err) < 0)
+		return -1;
+	if (strcmp(n->script, "post-restore") == 0 && r->with->record(r->with, n->pid, err) < 0)
+		return -1;
+	/* Behind all of ours: after its "go" nothing is left here that can fail. */
+	return criu_relay_ask(&r->relay, n, err);
 }
 
 /* --- in order --------------------------------------------------------------------- */
@@ -358,7 +381,8 @@ static int decide(struct restore *r, struct err *err)
 
 static int start_criu(struct restore *r, struct err *err)
 {
-	const struct criu_start start = { .cgroup = r->with->made->cgroup.fd,
+	const struct criu_start start = { .program = r->rt->criu,
+					  .cgroup = r->with->made->cgroup.fd,
 					  .own_mounts = true,
 					  .root = r->rootfs,
 					  .root_at = r->root,
@@ -405,6 +429,8 @@ static int restore_processes(void *arg, struct restoring *with, struct err *err)
 	criu_close(&r->criu);
 	if (rc < 0)
 		reap(r);
+	else if (r->request->restored)
+		r->request->restored(r->request->arg);
 	(void)unlinkat(with->made->entry.dir, ROOT_DIR, AT_REMOVEDIR);
 	while (r->n_keep)
 		(void)fd_close(r->keep[--r->n_keep]);
@@ -424,13 +450,15 @@ int container_restore_with(struct runtime *rt, const struct clone_request *reque
 	struct restore r = { .rt = rt,
 			     .o = request->o,
 			     .dirs = { .images_fd = -1, .work_fd = -1 },
-			     .stdio = request->stdio };
+			     .request = request };
 	const struct restorer by = { restore_processes, &r };
 	int rc;
 
 	arena_init(&r.arena, ARENA_MAX_DEFAULT);
 	criu_init(&r.criu);
-	rc = image_dirs_open(r.o, false, &r.dirs, err);
+	rc = criu_relay_begin(r.o->notify_fd, "post-restore", &r.relay, err);
+	if (rc == 0)
+		rc = image_dirs_open(r.o, false, &r.dirs, err);
 	if (rc == 0 && !asks_for_networks(&c))
 		rc = checkpoint_networks(r.dirs.images_fd, false, &r.arena, &c, err);
 	if (rc == 0)
@@ -445,7 +473,11 @@ int container_restore(struct runtime *rt, const char *id,
 		      const struct skerry_checkpoint_options *o, struct err *err)
 {
 	static const int ours[3] = { 0, 1, 2 };
-	const struct clone_request request = { NULL, id, create, o, ours };
+	const struct clone_request request = {
+		.twin = id, .create = create, .o = o, .stdio = ours
+	};
 
+	if (o->import_path)
+		return container_import(rt, id, create, o, err);
 	return container_restore_with(rt, &request, err);
 }

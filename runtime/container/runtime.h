@@ -16,6 +16,7 @@
 struct runtime {
 	struct store store;
 	char root[1024]; /* as given; "" for the default */
+	char criu[1024]; /* the same */
 	enum cgroup_manager manager;
 	uid_t uid; /* who calls */
 	bool rootless;

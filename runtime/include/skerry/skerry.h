@@ -46,6 +46,7 @@ struct skerry_options {
 	void (*debug)(const char *text, void *arg); /* debug messages, or NULL */
 	void (*warn)(const char *text, void *arg);
 	void *log_arg;
+	const char *criu; /* the program; NULL: $SKERRY_CRIU, else of $PATH */
 };
 struct skerry;
 struct skerry *skerry_open(const struct skerry_options *options, struct skerry_error *err);
@@ -130,9 +131,19 @@ struct skerry_checkpoint_options {
 	const char *empty_ns; /* "network": its devices aren't saved (they never are) */
 	const char *network_lock; /* "iptables", "nftables", "skip" */
 	const char *lsm_profile, *lsm_mount_context;
+	/* An archive in the layout of podman's and the CRI's, by the program skerry-archive; "-": standard
+	 * output and input.  Restoring makes what the bundle hasn't. */
+	const char *export_path, *import_path;
+	const char *compress; /* "zstd" (NULL), "gzip", "none" */
+	const char *create_image; /* the same as an image of this name in the store */
+	const char *rootfs_image; /* "NAME[@sha256:ID]" that the root file system was made from */
 	int status_fd; /* gets a NUL byte when lazy pages can be fetched; 0: none */
+	/* A connected socket, 0: none.  At each step of criu's (criu.org, "Action scripts") it is told
+	 * "STEP PID\n" and waits for "go\n" or, to have all of it undone, "no\n"; its end is a no.  Once
+	 * "held\n" was said before the answer, that end leaves a checkpointed container paused. */
+	int notify_fd;
 	bool leave_running, pre_dump, tcp_established, tcp_skip_in_flight, tcp_close;
-	bool ext_unix_sk, shell_job, file_locks, link_remap, lazy_pages, auto_dedup;
+	bool ext_unix_sk, shell_job, file_locks, link_remap, lazy_pages, auto_dedup, ignore_rootfs;
 };
 int skerry_checkpoint(struct skerry *s, const char *id, const struct skerry_checkpoint_options *o,
 		      struct skerry_error *err);

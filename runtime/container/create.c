@@ -319,14 +319,18 @@ static int filter_devices(struct create *c, struct err *err)
 
 static int filter_devices_late(struct create *c, struct err *err)
 {
+	struct err why = { 0 };
+
 	if (!filters_late(c))
 		return 0;
 	if (cgroup_filter(&c->c->cgroup, c->c->spec, err) < 0)
 		return -1;
-	if (c->plan.hooks || handshake_send(c->sock, MESSAGE_GO, 0, -1, NULL) == 0)
+	if (c->plan.hooks || handshake_send(c->sock, MESSAGE_GO, 0, -1, &why) == 0)
 		return 0;
-	/* It has ended meanwhile: what it said is still to be read. */
-	return handshake_expect(c->sock, MESSAGE_READY, NULL, err);
+	/* Has it ended meanwhile?  Then what it said is still to be read. */
+	if (why.code == EPIPE || why.code == ECONNRESET)
+		return handshake_expect(c->sock, MESSAGE_READY, NULL, err);
+	return err_set(err, why.code, "%s", why.msg);
 }
 
 static void remove_cgroup(struct create *c)

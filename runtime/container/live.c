@@ -31,6 +31,8 @@
 
 #define LIVE_ARENA_MAX ((size_t)64 << 20)
 
+#define ROOT_REFUSED "the root of a running container can't be mounted over or removed"
+
 struct live {
 	struct runtime *rt;
 	struct store_entry entry;
@@ -76,10 +78,23 @@ static int remove_node(const struct spec_device *d, int root, struct err *err)
 	return 0;
 }
 
+/* By a symbolic link of the container, which "/" as it is written was refused for already. */
+static bool leads_to_root(const char *dest, int root)
+{
+	AUTO_FD fd = beneath_open(root, dest, O_PATH, 0, 0);
+	struct statx at, top;
+
+	return fd >= 0 && statx(fd, "", AT_EMPTY_PATH, STATX_INO | STATX_MNT_ID, &at) == 0 &&
+	       statx(root, "", AT_EMPTY_PATH, STATX_INO | STATX_MNT_ID, &top) == 0 &&
+	       at.stx_ino == top.stx_ino && at.stx_mnt_id == top.stx_mnt_id;
+}
+
 static int add_mounts(const struct live *l, int root, struct err *err)
 {
 	for (size_t i = 0; i < l->n_entries; i++) {
-		if (mount_entry_apply(&l->entries[i], &l->mounts, root, err) == 0)
+		if (leads_to_root(l->entries[i].dest, root))
+			err_set_(err, EINVAL, "\"%s\": " ROOT_REFUSED, l->entries[i].dest);
+		else if (mount_entry_apply(&l->entries[i], &l->mounts, root, err) == 0)
 			continue;
 		while (i-- > 0)
 			(void)mount_entry_remove(l->entries[i].dest, root, NULL);
@@ -180,10 +195,9 @@ static int decide_mounts(struct live *l, const char *json, size_t len, struct er
 			return -1;
 		/* It would lie over the root that every process already has, seen by none. */
 		if (strcmp(e->dest, "/") == 0)
-			return err_field(
-				err, EINVAL,
-				arena_printf(&l->arena, "/%zu/destination", l->n_entries),
-				"the root of a running container can't be mounted over or removed");
+			return err_field(err, EINVAL,
+					 arena_printf(&l->arena, "/%zu/destination", l->n_entries),
+					 ROOT_REFUSED);
 		if (l->change == LIVE_MOUNTS_ADD && e->kind == MOUNT_BIND &&
 		    mount_entry_open_source(e, err) < 0)
 			return -1;

@@ -73,6 +73,12 @@ for path in / // /. /..; do
 	check "mounts remove of $path is refused" fails R mounts remove m1 "$T/root.json"
 done
 check 'mounts add at / says why' refuses 'root of a running container' R mounts add m1 "$T/root.json"
+R exec m1 ln -s / /rootlink
+for path in /rootlink /rootlink/. /rootlink/rootlink; do
+	echo "[{\"destination\": \"$path\", \"type\": \"tmpfs\", \"source\": \"tmpfs\"}]" >"$T/root.json"
+	check "mounts add at a link to the root, $path, is refused" refuses 'root of a running container' R mounts add m1 "$T/root.json"
+done
+check 'no mount came of it' prints 1 R exec m1 grep -c '^[0-9]* [0-9]* [^ ]* [^ ]* / ' /proc/self/mountinfo
 check 'mounts add over /proc is refused' fails R mounts add m1 "$T/bad.json"
 jq -n --arg s "$T/share" '[{destination: "/one", type: "bind", source: $s, options: ["bind"]}, {destination: "/two", type: "bind", source: "/no/such", options: ["bind"]}]' >"$T/bad.json"
 R mounts add m1 "$T/bad.json" >/dev/null 2>&1

@@ -110,8 +110,8 @@ static void put_queue(struct rtnl *r, int index, uint32_t minor, const char *kin
 
 /* What a filter of a network compares; a network that is all addresses compares nothing. */
 struct selector {
-	struct tc_u32_sel sel;
 	struct tc_u32_key keys[KEYS_MAX];
+	uint8_t n;
 };
 
 static void selector_make(struct selector *s, const struct ip_net *net, bool by_source)
@@ -123,15 +123,14 @@ static void selector_make(struct selector *s, const struct ip_net *net, bool by_
 	unsigned int left = net->prefix;
 
 	memset(s, 0, sizeof(*s));
-	s->sel.flags = TC_U32_TERMINAL;
-	for (int i = 0; i * WORD < (int)ip_size(&net->ip) && (left > 0 || i == 0); i++) {
+	for (size_t i = 0; i * WORD < ip_size(&net->ip) && (left > 0 || i == 0); i++) {
 		const unsigned int bits = left < 32 ? left : 32;
 		struct tc_u32_key *key = &s->keys[i];
 
 		key->mask = htonl(bits == 0 ? 0 : 0xffffffffU << (32 - bits));
 		memcpy(&key->val, &masked.ip.bytes[i * WORD], WORD);
-		key->off = offset + i * WORD;
-		s->sel.nkeys++;
+		key->off = offset + (int)(i * WORD);
+		s->n++;
 		left -= bits;
 	}
 }
@@ -146,19 +145,21 @@ static void put_filter(struct rtnl *r, int index, const struct ip_net *net,
 		       const struct tc_split *split)
 {
 	struct tcmsg message = message_to(index, MAJOR, 0);
-	uint8_t packed[sizeof(struct tc_u32_sel) + sizeof(((struct selector *)0)->keys)];
+	struct tc_u32_sel sel = { .flags = TC_U32_TERMINAL };
+	uint8_t packed[sizeof(sel) + sizeof(((struct selector *)0)->keys)];
 	struct selector s;
 
 	message.tcm_info = filter_info(net);
 	selector_make(&s, net, split->by_source);
-	memcpy(packed, &s.sel, sizeof(s.sel));
-	memcpy(packed + sizeof(s.sel), s.keys, sizeof(s.keys));
+	sel.nkeys = s.n;
+	memcpy(packed, &sel, sizeof(sel));
+	memcpy(packed + sizeof(sel), s.keys, sizeof(s.keys));
 	rtnl_begin(r, RTM_NEWTFILTER, NLM_F_CREATE | NLM_F_EXCL, &message, sizeof(message),
 		   "split what interface %d sends", index);
 	rtnl_put_string(r, TCA_KIND, "u32");
 	rtnl_nest(r, TCA_OPTIONS);
 	rtnl_put_u32(r, TCA_U32_CLASSID, MAJOR | (split->only ? LIMITED : FREE));
-	rtnl_put(r, TCA_U32_SEL, packed, sizeof(s.sel) + s.sel.nkeys * sizeof(s.keys[0]));
+	rtnl_put(r, TCA_U32_SEL, packed, sizeof(sel) + s.n * sizeof(s.keys[0]));
 	rtnl_nest_end(r);
 	rtnl_end(r);
 }
@@ -252,12 +253,11 @@ static bool is_ours(const struct found *found, uint32_t info, uint32_t class,
 
 		selector_make(&s, &split->nets[i], split->by_source);
 		if (info != filter_info(&split->nets[i]) ||
-		    rtnl_size(sel) < sizeof(has) + s.sel.nkeys * sizeof(s.keys[0]))
+		    rtnl_size(sel) < sizeof(has) + s.n * sizeof(s.keys[0]))
 			continue;
 		memcpy(&has, rtnl_data(sel), sizeof(has));
-		if (has.nkeys == s.sel.nkeys &&
-		    memcmp((const char *)rtnl_data(sel) + sizeof(has), s.keys,
-			   s.sel.nkeys * sizeof(s.keys[0])) == 0)
+		if (has.nkeys == s.n && memcmp((const char *)rtnl_data(sel) + sizeof(has), s.keys,
+					       s.n * sizeof(s.keys[0])) == 0)
 			return true;
 	}
 	return false;

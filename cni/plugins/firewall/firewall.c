@@ -15,7 +15,8 @@
  * What a bridge itself forwards between its ports is no matter of the forward
  * hook, so under `isolated` the container's port is isolated in the bridge.
  * A table can't allow what another one drops.  Where the host's own FORWARD
- * chain drops by its policy, accept.h says how containers get through.
+ * chain drops by its policy, accept.h says how containers get through, where
+ * firewalld filters, firewalld.h.
  * CNI plugin "firewall"; nft(8), bridge(8) "isolated".
  */
 #include <errno.h>
@@ -24,6 +25,7 @@
 #include "base/buf.h"
 #include "cni/nft.h"
 #include "cni/plugins/firewall/accept.h"
+#include "cni/plugins/firewall/firewalld.h"
 #include "cni/plugins/registry.h"
 #include "cni/prev.h"
 
@@ -114,13 +116,14 @@ static int parse_config(struct cni_call *call, struct config *ret, struct err *e
 {
 	if (netconf_decode(call->conf, &config_table, ret, call->arena, err) < 0)
 		return -1;
-	if (str_eq(ret->backend, "firewalld"))
-		return cni_err(err, CNI_ERR_FIELD,
-			       "backend \"firewalld\": rules are nftables of our own only");
 	if (ret->backend && ret->backend[0] != '\0' && !str_eq(ret->backend, "iptables") &&
-	    !str_eq(ret->backend, "nftables"))
+	    !str_eq(ret->backend, "nftables") && !str_eq(ret->backend, "firewalld"))
 		return cni_err(err, CNI_ERR_CONFIG, "unrecognized firewall backend \"%s\"",
 			       ret->backend);
+	if (!ret->zone || ret->zone[0] == '\0')
+		ret->zone = arena_strdup(call->arena, FIREWALLD_ZONE);
+	if (!ret->zone)
+		return err_set(err, ENOMEM, "firewalldZone: no memory");
 	if (parse_policy(ret->ingress_policy, &ret->policy) < 0)
 		return cni_err(err, CNI_ERR_CONFIG, "unknown ingress policy \"%s\"",
 			       ret->ingress_policy);
@@ -273,20 +276,55 @@ static int check_policy(struct cni_call *call, const struct config *config, stru
 
 /* --- verbs ------------------------------------------------------------------------------- */
 
+/* Is it firewalld that containers get through by?  Where nothing is said: if it runs. */
+static int by_firewalld(const struct config *config, struct err *err)
+{
+	if (config->backend && config->backend[0] != '\0')
+		return str_eq(config->backend, "firewalld");
+	return firewalld_runs(err);
+}
+
 static int firewall_add(struct cni_call *call, struct err *err)
 {
 	struct config config;
+	int through;
 
-	if (parse_config(call, &config, err) < 0 || accept_add(call, err) < 0)
+	if (parse_config(call, &config, err) < 0)
 		return -1;
-	return config.policy == POLICY_OPEN ? 0 : apply_policy(call, &config, err);
+	through = by_firewalld(&config, err);
+	if (through < 0 || (through == 0 && accept_add(call, err) < 0) ||
+	    (through > 0 && firewalld_add(call, config.zone, err) < 0))
+		return -1;
+	if (config.policy == POLICY_OPEN || apply_policy(call, &config, err) == 0)
+		return 0;
+	if (through > 0)
+		(void)firewalld_del(call, config.zone, NULL);
+	return -1;
+}
+
+/* Only what is the container's own is taken away: the sources of firewalld.  The rest is the
+ * network's. */
+static int firewall_del(struct cni_call *call, struct err *err)
+{
+	struct config config;
+	int through;
+
+	if (parse_config(call, &config, err) < 0)
+		return -1;
+	through = by_firewalld(&config, err);
+	return through > 0 ? firewalld_del(call, config.zone, err) : through;
 }
 
 static int firewall_check(struct cni_call *call, struct err *err)
 {
 	struct config config;
+	int through;
 
-	if (parse_config(call, &config, err) < 0 || accept_check(call, err) < 0)
+	if (parse_config(call, &config, err) < 0)
+		return -1;
+	through = by_firewalld(&config, err);
+	if (through < 0 || (through == 0 && accept_check(call, err) < 0) ||
+	    (through > 0 && firewalld_check(call, config.zone, err) < 0))
 		return -1;
 	return config.policy == POLICY_OPEN ? 0 : check_policy(call, &config, err);
 }
@@ -320,7 +358,10 @@ static int firewall_status(struct cni_call *call, struct err *err)
 
 	if (parse_config(call, &config, err) < 0)
 		return -1;
-	return nft_status(err) < 0 ? cni_code_(err, CNI_ERR_UNAVAILABLE) : 0;
+	if (nft_status(err) < 0 ||
+	    (str_eq(config.backend, "firewalld") && firewalld_status(err) < 0))
+		return cni_code_(err, CNI_ERR_UNAVAILABLE);
+	return 0;
 }
 
 const struct cni_plugin cni_plugin_firewall = {
@@ -328,7 +369,8 @@ const struct cni_plugin cni_plugin_firewall = {
 	.about = "who may reach the containers of a network",
 	.chained = true,
 	.since = "0.4.0",
-	.add = firewall_add, /* no del: what a network has is not one container's to take away */
+	.add = firewall_add,
+	.del = firewall_del,
 	.check = firewall_check,
 	.gc = firewall_gc,
 	.status = firewall_status,

@@ -110,8 +110,6 @@ fi
 # --- what is refused ------------------------------------------------------------------------------------------
 firewall a net1 '"ingressPolicy":"closed"'
 check 'an unknown policy: code 7' refused 7 'unknown ingress policy "closed"' ADD firewall
-firewall a net1 '"backend":"firewalld"'
-check 'backend firewalld: code 2' refused 2 firewalld ADD firewall
 firewall a net1 '"backend":"pf"'
 check 'an unknown backend: code 7' refused 7 pf ADD firewall
 firewall a net1 '"ingressPolicy":"same-bridge"'

@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 # lane: vm
+# shellcheck disable=SC2034 # what checks evaluate
 # vrf.sh - plugin vrf: a routing table of its own for an interface.
 . "$(dirname "$0")/chain-lib.sh"
 check 'two containers on a bridge' chain_begin

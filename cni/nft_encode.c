@@ -210,6 +210,8 @@ static void load_expr(struct nftnl_expr *e, const struct nft_step *step)
 	case NFT_STEP_COUNTER:
 	case NFT_STEP_XT_CONNTRACK:
 	case NFT_STEP_SET_META:
+	case NFT_STEP_SET_CT:
+	case NFT_STEP_CONNLIMIT:
 		break;
 	}
 }
@@ -286,6 +288,16 @@ static void use_expr(struct nftnl_expr *e, const struct nft_step *step, enum nft
 		nftnl_expr_set_u32(e, NFTNL_EXPR_META_KEY, step->key);
 		nftnl_expr_set_u32(e, NFTNL_EXPR_META_SREG, reg(step->reg));
 		break;
+	case NFT_STEP_SET_CT:
+		nftnl_expr_set_u32(e, NFTNL_EXPR_CT_KEY, step->key);
+		nftnl_expr_set_u32(e, NFTNL_EXPR_CT_SREG, reg(step->reg));
+		if (step->key == NFT_CT_ZONE)
+			nftnl_expr_set_u8(e, NFTNL_EXPR_CT_DIR, (uint8_t)step->op);
+		break;
+	case NFT_STEP_CONNLIMIT:
+		nftnl_expr_set_u32(e, NFTNL_EXPR_CONNLIMIT_COUNT, step->key);
+		nftnl_expr_set_u32(e, NFTNL_EXPR_CONNLIMIT_FLAGS, NFT_CONNLIMIT_F_INV);
+		break;
 	case NFT_STEP_MASQUERADE:
 	case NFT_STEP_COUNTER:
 		break;
@@ -339,13 +351,21 @@ int nft_encode_rule(struct nlmsghdr *h, enum nft_family family, const char *tabl
 		    const struct nft_rule_def *def, struct err *err)
 {
 	static const char *const names[] = {
-		[NFT_STEP_META] = "meta",	[NFT_STEP_PAYLOAD] = "payload",
-		[NFT_STEP_CT] = "ct",		[NFT_STEP_FIB] = "fib",
-		[NFT_STEP_MASK] = "bitwise",	[NFT_STEP_COMPARE] = "cmp",
-		[NFT_STEP_LOOKUP] = "lookup",	[NFT_STEP_VERDICT] = "immediate",
-		[NFT_STEP_MASQUERADE] = "masq", [NFT_STEP_DNAT] = "nat",
-		[NFT_STEP_COUNTER] = "counter", [NFT_STEP_XT_CONNTRACK] = "match",
+		[NFT_STEP_META] = "meta",
+		[NFT_STEP_PAYLOAD] = "payload",
+		[NFT_STEP_CT] = "ct",
+		[NFT_STEP_FIB] = "fib",
+		[NFT_STEP_MASK] = "bitwise",
+		[NFT_STEP_COMPARE] = "cmp",
+		[NFT_STEP_LOOKUP] = "lookup",
+		[NFT_STEP_VERDICT] = "immediate",
+		[NFT_STEP_MASQUERADE] = "masq",
+		[NFT_STEP_DNAT] = "nat",
+		[NFT_STEP_COUNTER] = "counter",
+		[NFT_STEP_XT_CONNTRACK] = "match",
 		[NFT_STEP_SET_META] = "meta",
+		[NFT_STEP_SET_CT] = "ct",
+		[NFT_STEP_CONNLIMIT] = "connlimit",
 	};
 	struct nft_steps steps;
 	struct nftnl_rule *rule;

@@ -12,6 +12,7 @@
 #include <errno.h>
 #include <linux/netfilter.h>
 #include <linux/netfilter/nf_conntrack_common.h>
+#include <linux/netfilter/nf_conntrack_tuple_common.h>
 #include <linux/netfilter/nf_tables.h>
 #include <linux/rtnetlink.h>
 #include <net/if.h>
@@ -42,7 +43,8 @@ enum value_kind {
 	VALUE_MAC,
 	VALUE_CT_STATE,
 	VALUE_CT_STATUS,
-	VALUE_FIB_TYPE
+	VALUE_FIB_TYPE,
+	VALUE_MARK
 };
 
 struct key {
@@ -84,6 +86,21 @@ static const struct key keys[] = {
 	{ "ct status", NFT_STEP_CT, NFT_CT_STATUS, 0, 4, VALUE_CT_STATUS, 0 },
 	{ "ct original proto-dst", NFT_STEP_CT, NFT_CT_PROTO_DST, 0, PORT_LEN, VALUE_PORT, 0 },
 	{ "fib daddr type", NFT_STEP_FIB, 0, 0, 4, VALUE_FIB_TYPE, 0 },
+	{ "meta mark", NFT_STEP_META, NFT_META_MARK, 0, 4, VALUE_MARK, 0 },
+	{ "ct mark", NFT_STEP_CT, NFT_CT_MARK, 0, 4, VALUE_MARK, 0 },
+};
+
+/* What can be set to a key's value or to what a map has for it. */
+static const struct settable {
+	const char *words;
+	enum nft_step_kind kind;
+	uint32_t key, direction;
+} settables[] = {
+	{ "meta priority set", NFT_STEP_SET_META, NFT_META_PRIORITY, 0 },
+	{ "meta mark set", NFT_STEP_SET_META, NFT_META_MARK, 0 },
+	{ "ct mark set", NFT_STEP_SET_CT, NFT_CT_MARK, 0 },
+	{ "ct original zone set", NFT_STEP_SET_CT, NFT_CT_ZONE, IP_CT_DIR_ORIGINAL },
+	{ "ct reply zone set", NFT_STEP_SET_CT, NFT_CT_ZONE, IP_CT_DIR_REPLY },
 };
 
 struct named {
@@ -369,6 +386,8 @@ static int compare_value(struct reader *r, const struct key *key, bool negate)
 {
 	const struct named *type;
 	struct mac mac;
+	uint64_t number;
+	uint32_t mark;
 
 	switch (key->value) {
 	case VALUE_ADDRESS:
@@ -386,6 +405,11 @@ static int compare_value(struct reader *r, const struct key *key, bool negate)
 		return compare_flags(r, negate, ct_states, ARRAY_SIZE(ct_states));
 	case VALUE_CT_STATUS:
 		return compare_flags(r, negate, ct_statuses, ARRAY_SIZE(ct_statuses));
+	case VALUE_MARK:
+		if (units_u64(r->word, UINT32_MAX, &number) < 0)
+			return complain(r, "no mark");
+		mark = (uint32_t)number;
+		return compare_step(r, negate, &mark, sizeof(mark));
 	case VALUE_FIB_TYPE:
 		type = find_named(fib_types, ARRAY_SIZE(fib_types), r->word);
 		if (!type)
@@ -499,28 +523,53 @@ static int dnat_statement(struct reader *r)
 	return 0;
 }
 
-/* meta priority set KEY... map @MAP */
-static int meta_statement(struct reader *r)
+/* WHAT set KEY... [map @MAP] */
+static int set_statement(struct reader *r, const struct settable *what)
 {
 	const struct key *first, *last;
 	struct nft_step *lookup, *set;
 	size_t n;
 
-	if (!accept_word(r, "priority") || !accept_word(r, "set"))
-		return complain(r, "no \"priority set\"");
 	first = accept_key(r);
 	if (!first)
 		return complain(r, "no key");
 	if (load_keys(r, first, &last, &n) < 0)
 		return -1;
-	if (!accept_word(r, "map"))
+	if (accept_word(r, "map")) {
+		lookup = lookup_step(r);
+		if (!lookup)
+			return -1;
+		lookup->to_data = true;
+	} else if (n > 1) {
 		return complain(r, "no \"map\"");
-	lookup = lookup_step(r);
-	set = add_step(r, NFT_STEP_SET_META, 0);
-	if (!lookup || !set)
+	}
+	set = add_step(r, what->kind, 0);
+	if (!set)
 		return -1;
-	lookup->to_data = true;
-	set->key = NFT_META_PRIORITY;
+	set->key = what->key;
+	set->op = what->direction;
+	return 0;
+}
+
+static const struct settable *accept_settable(struct reader *r)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(settables); i++)
+		if (accept_word(r, settables[i].words))
+			return &settables[i];
+	return NULL;
+}
+
+/* ct count over NUMBER */
+static int count_statement(struct reader *r)
+{
+	struct nft_step *step = add_step(r, NFT_STEP_CONNLIMIT, 0);
+	uint64_t number;
+
+	if (!step)
+		return -1;
+	if (next_word(r) <= 0 || units_u64(r->word, UINT32_MAX, &number) < 0)
+		return complain(r, "no number");
+	step->key = (uint32_t)number;
 	return 0;
 }
 
@@ -551,11 +600,16 @@ static int xt_statement(struct reader *r)
 
 static int statement(struct reader *r)
 {
-	const struct key *key = accept_key(r);
+	const struct settable *what = accept_settable(r);
+	const struct key *key = what ? NULL : accept_key(r);
 	const struct named *verdict;
 
+	if (what)
+		return set_statement(r, what);
 	if (key)
 		return match_statement(r, key);
+	if (accept_word(r, "ct count over"))
+		return count_statement(r);
 	if (next_word(r) < 0)
 		return -1;
 	verdict = find_named(verdicts, ARRAY_SIZE(verdicts), r->word);
@@ -563,8 +617,6 @@ static int statement(struct reader *r)
 		return verdict_statement(r, verdict);
 	if (strcmp(r->word, "dnat") == 0)
 		return dnat_statement(r);
-	if (strcmp(r->word, "meta") == 0)
-		return meta_statement(r);
 	if (strcmp(r->word, "xt") == 0)
 		return xt_statement(r);
 	if (strcmp(r->word, "masquerade") == 0)
@@ -595,9 +647,14 @@ static const struct {
 	const char *name;
 	uint32_t id, len;
 } types[] = {
-	{ "ipv4_addr", 7, 4 },	 { "ipv6_addr", 8, 16 },	   { "ether_addr", 9, MAC_BYTES },
-	{ "inet_proto", 12, 1 }, { "inet_service", 13, PORT_LEN }, { "ifname", 41, IFNAMSIZ },
+	{ "ipv4_addr", 7, 4 },
+	{ "ipv6_addr", 8, 16 },
+	{ "ether_addr", 9, MAC_BYTES },
+	{ "inet_proto", 12, 1 },
+	{ "inet_service", 13, PORT_LEN },
+	{ "ifname", 41, IFNAMSIZ },
 	{ "classid", 23, 4 },
+	{ "mark", 19, 4 },
 };
 
 static int type_part(const char *name, enum nft_family family, struct nft_type *type)

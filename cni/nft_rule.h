@@ -8,11 +8,15 @@
  *	           KEY [. KEY]... [!=] @SET
  *	           KEY [. KEY]... vmap @MAP
  *	           dnat to KEY [. KEY]... map @MAP      addr . inet_service
- *	           meta priority set KEY [. KEY]... map @MAP     classid: for the queueing discipline
+ *	           WHAT set KEY [. KEY]... map @MAP     or WHAT set KEY
+ *	           ct count over NUMBER                more connections than that came by here
  *	           xt conntrack STATE[,STATE]...       as iptables writes --ctstate
  *	           masquerade | accept | drop | return | jump CHAIN | goto CHAIN | counter
  *	KEY:       ip|ip6 saddr|daddr, th|tcp|udp|sctp sport|dport, meta l4proto, iifname, oifname,
- *	           ether saddr|daddr, ct state|status, ct original proto-dst, fib daddr type
+ *	           ether saddr|daddr, ct state|status, ct original proto-dst, fib daddr type,
+ *	           meta mark, ct mark
+ *	WHAT:      meta priority (a classid: for the queueing discipline), meta mark, ct mark,
+ *	           ct original zone, ct reply zone
  *	VALUE:     ADDRESS[/PREFIX] NAME["*"] NUMBER PROTOCOL FLAG[,FLAG]... TYPE
  *
  * "ip" and "ip6" both mean the addresses of the family the rule is made for, so
@@ -45,6 +49,8 @@ enum nft_step_kind {
 	NFT_STEP_COUNTER,
 	NFT_STEP_XT_CONNTRACK,
 	NFT_STEP_SET_META,
+	NFT_STEP_SET_CT,
+	NFT_STEP_CONNLIMIT,
 };
 
 /* One expression of a rule.  Registers are numbered in units of four bytes from 0. */
@@ -53,7 +59,7 @@ struct nft_step {
 	uint32_t reg; /* read from, or loaded */
 	uint32_t key; /* NFT_META_*, NFT_CT_*, NFT_PAYLOAD_* base, XT_CONNTRACK_STATE_* */
 	uint32_t offset, len; /* of the payload; of the value */
-	uint32_t op; /* NFT_CMP_* */
+	uint32_t op; /* NFT_CMP_*; SET_CT of a zone: IP_CT_DIR_* */
 	uint8_t value[NFT_VALUE_MAX]; /* compared with, masked by */
 	enum nft_do verdict; /* NFT_STEP_VERDICT */
 	bool negate; /* LOOKUP: not in the set */

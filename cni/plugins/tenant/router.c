@@ -107,6 +107,26 @@ static int take_slot(struct router *r, const struct ip_net *transit, struct err 
 	return err_set(err, ENOSPC, "no transit addresses are left");
 }
 
+int router_take_slot(struct router *r, const struct ip_net *transit, struct err *err)
+{
+	const int found = load_slot(r, transit, err);
+
+	return found < 0 || (found == 0 && take_slot(r, transit, err) < 0) ? -1 : 0;
+}
+
+int router_free_slot(struct router *r, struct err *err)
+{
+	char name[NAME_LENGTH], slot[NUMBER_TEXT + sizeof("slot.")];
+
+	(void)!str_format(name, sizeof(name), "net.%s", r->network);
+	(void)!str_format(slot, sizeof(slot), "slot.%u", r->slot);
+	if (unlinkat(r->lock, name, 0) < 0)
+		return errno == ENOENT ? 0 : err_sys(err, "remove \"%s\"", name);
+	if (unlinkat(r->lock, slot, 0) < 0 && errno != ENOENT)
+		return err_sys(err, "remove \"%s\"", slot);
+	return 0;
+}
+
 int router_open(const char *network, const struct ip_net *transit, struct router *ret,
 		struct err *err)
 {
@@ -223,9 +243,9 @@ int router_make(struct router *r, const struct ip_net *transit, struct rtnl *hos
 		struct err *err)
 {
 	struct link link;
-	int found = load_slot(r, transit, err);
+	int found;
 
-	if (found < 0 || (found == 0 && take_slot(r, transit, err) < 0))
+	if (router_take_slot(r, transit, err) < 0)
 		return -1;
 	set_addresses(r, transit);
 	if (r->netns < 0 && hold_namespace(r, err) < 0)
@@ -264,7 +284,6 @@ int router_is_used(const struct router *r, struct err *err)
 
 int router_remove(struct router *r, struct err *err)
 {
-	char name[NAME_LENGTH], slot[NUMBER_TEXT + sizeof("slot.")];
 	int rc = masq_del(r->network, OWNER, ROUTER_UPLINK, NULL, 0, err);
 
 	if (link_remove(-1, r->host_end, rc < 0 ? NULL : err) < 0)
@@ -275,11 +294,5 @@ int router_remove(struct router *r, struct err *err)
 		rc = err_sys(err, "remove \"%s\"", r->path);
 	if (rc < 0)
 		return -1;
-	(void)!str_format(name, sizeof(name), "net.%s", r->network);
-	(void)!str_format(slot, sizeof(slot), "slot.%u", r->slot);
-	if (unlinkat(r->lock, name, 0) < 0)
-		return errno == ENOENT ? 0 : err_sys(err, "remove \"%s\"", name);
-	if (unlinkat(r->lock, slot, 0) < 0 && errno != ENOENT)
-		return err_sys(err, "remove \"%s\"", slot);
-	return 0;
+	return router_free_slot(r, err);
 }

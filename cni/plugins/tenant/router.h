@@ -36,6 +36,9 @@ struct router {
  * router_close(). */
 int router_open(const char *network, const struct ip_net *transit, struct router *ret,
 		struct err *err);
+/* The network's number in r->slot, taken when it has none; given back. */
+int router_take_slot(struct router *r, const struct ip_net *transit, struct err *err);
+int router_free_slot(struct router *r, struct err *err);
 /* Makes what is missing of it. */
 int router_make(struct router *r, const struct ip_net *transit, struct rtnl *host, uint32_t mtu,
 		struct err *err);

@@ -11,6 +11,7 @@
  *
  * A port of the host leads in two steps: portmap on the host leads it to the
  * router, portmap in the router to the container.
+ * With "isolation": "policy" there is no router: policy.c.
  * The router is made by the first container of the network and goes with the
  * last.  What the result calls the host's side is in the router's namespace and
  * says so.
@@ -25,6 +26,7 @@
 #include "cni/netns.h"
 #include "cni/plugins/registry.h"
 #include "cni/plugins/tenant/router.h"
+#include "cni/plugins/tenant/tenant.h"
 
 #define TRANSIT_DEFAULT "100.64.0.0/10" /* RFC 6598: for use behind a translation */
 #define TRANSIT_MIN	8
@@ -46,6 +48,7 @@ struct request {
 	struct config config;
 	struct ip_net transit;
 	struct router router;
+	bool policy;
 };
 
 static int parse_config(struct cni_call *call, struct request *r, struct err *err)
@@ -55,8 +58,10 @@ static int parse_config(struct cni_call *call, struct request *r, struct err *er
 	memset(r, 0, sizeof(*r));
 	if (netconf_decode(call->conf, &config_table, &r->config, call->arena, err) < 0)
 		return -1;
-	if (r->config.isolation && strcmp(r->config.isolation, "netns") != 0)
-		return cni_err(err, CNI_ERR_CONFIG, "isolation: \"%.32s\" is not \"netns\"",
+	r->policy = str_eq(r->config.isolation, "policy");
+	if (r->config.isolation && !r->policy && strcmp(r->config.isolation, "netns") != 0)
+		return cni_err(err, CNI_ERR_CONFIG,
+			       "isolation: \"%.32s\" is not \"netns\" or \"policy\"",
 			       r->config.isolation);
 	transit = r->config.transit ? r->config.transit : TRANSIT_DEFAULT;
 	if (ip_net_parse(transit, &r->transit) < 0 || r->transit.ip.family != AF_INET ||
@@ -70,8 +75,6 @@ static int parse_config(struct cni_call *call, struct request *r, struct err *er
 
 static int open_request(struct cni_call *call, struct request *r, struct err *err)
 {
-	if (parse_config(call, r, err) < 0)
-		return -1;
 	if (router_open(call->conf->name, &r->transit, &r->router, err) == 0)
 		return 0;
 	router_close(&r->router);
@@ -80,14 +83,8 @@ static int open_request(struct cni_call *call, struct request *r, struct err *er
 
 /* --- delegates ---------------------------------------------------------------------------- */
 
-struct delegate {
-	const char *type, *patch; /* of the configuration */
-	enum cni_verb verb;
-	bool inside; /* in the router's namespace */
-};
-
-static int delegate(struct cni_call *call, const struct request *r, const struct delegate *d,
-		    struct buf *out, struct err *err)
+int tenant_delegate(struct cni_call *call, int netns, const struct delegate *d, struct buf *out,
+		    struct err *err)
 {
 	const struct cni_plugin *plugin = call->find ? call->find(d->type) : NULL;
 	const char *own = arena_strndup(call->arena, call->conf->text, call->conf->len);
@@ -106,11 +103,17 @@ static int delegate(struct cni_call *call, const struct request *r, const struct
 	if (!d->inside)
 		return cni_request(plugin, call->find, &args, text.s, text.len, out, err);
 	/* every socket that the plugin opens is the router's */
-	if (netns_enter(r->router.netns, &back, err) < 0)
+	if (netns_enter(netns, &back, err) < 0)
 		return -1;
 	rc = cni_request(plugin, call->find, &args, text.s, text.len, out, err);
 	netns_leave(back);
 	return rc;
+}
+
+static int delegate(struct cni_call *call, const struct request *r, const struct delegate *d,
+		    struct buf *out, struct err *err)
+{
+	return tenant_delegate(call, r->router.netns, d, out, err);
 }
 
 /* {"prevResult":...} of what bridge gave, as it was before the namespaces were named; "{}". */
@@ -286,6 +289,10 @@ static int tenant_add(struct cni_call *call, struct err *err)
 	struct request r;
 	int rc;
 
+	if (parse_config(call, &r, err) < 0)
+		return -1;
+	if (r.policy)
+		return policy_add(call, &r.transit, err);
 	if (open_request(call, &r, err) < 0)
 		return -1;
 	rc = add_opened(call, &r, err);
@@ -298,6 +305,10 @@ static int tenant_del(struct cni_call *call, struct err *err)
 	struct request r;
 	int rc;
 
+	if (parse_config(call, &r, err) < 0)
+		return -1;
+	if (r.policy)
+		return policy_del(call, &r.transit, err);
 	if (open_request(call, &r, err) < 0)
 		return -1;
 	(void)result_copy(&call->conf->prev, call->arena, &call->result);
@@ -330,6 +341,10 @@ static int tenant_check(struct cni_call *call, struct err *err)
 	struct request r;
 	int rc;
 
+	if (parse_config(call, &r, err) < 0)
+		return -1;
+	if (r.policy)
+		return policy_check(call, &r.transit, err);
 	if (open_request(call, &r, err) < 0)
 		return -1;
 	rc = check_opened(call, &r, err);
@@ -368,6 +383,10 @@ static int tenant_gc(struct cni_call *call, struct err *err)
 	struct request r;
 	int rc;
 
+	if (parse_config(call, &r, err) < 0)
+		return -1;
+	if (r.policy)
+		return policy_gc(call, &r.transit, err);
 	if (open_request(call, &r, err) < 0)
 		return -1;
 	rc = gc_opened(call, &r, err);

@@ -179,3 +179,22 @@ TEST(a_packet_gets_its_class_from_a_map)
 	CHECK_INT(parse("meta priority iifname map @m", NFT_IP), -1);
 	CHECK_INT(parse("meta priority set iifname vmap @m", NFT_IP), -1);
 }
+
+TEST(marks_and_zones_are_set_from_maps_or_each_other)
+{
+	REQUIRE(parse("ct original zone set iifname map @zones", NFT_IP) == 0);
+	CHECK_INT(steps.v[2].kind, NFT_STEP_SET_CT);
+	CHECK_INT(steps.v[2].op, 0); /* IP_CT_DIR_ORIGINAL */
+	CHECK(steps.v[1].to_data);
+	REQUIRE(parse("ct reply zone set meta l4proto . th dport map @zones", NFT_IP) == 0);
+	CHECK_INT(steps.v[3].op, 1); /* IP_CT_DIR_REPLY */
+	REQUIRE(parse("meta mark set ct mark", NFT_IP) == 0);
+	CHECK_INT(steps.n, 2);
+	CHECK_INT(steps.v[1].kind, NFT_STEP_SET_META);
+	REQUIRE(parse("ct state new ct count over 200 drop", NFT_IP) == 0);
+	CHECK_INT(steps.v[3].kind, NFT_STEP_CONNLIMIT);
+	CHECK_INT(steps.v[3].key, 200);
+	CHECK_INT(parse("meta mark set iifname . oifname", NFT_IP), -1);
+	CHECK_INT(parse("ct count over many", NFT_IP), -1);
+	CHECK_INT(parse("ct mark set", NFT_IP), -1);
+}

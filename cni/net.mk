@@ -19,5 +19,6 @@ $(BUILD)/skerry-net: $(patsubst %.c,$(BUILD)/obj/%.o,$(NET_SRC) runtime/cli/opti
 LAYERS_net := cni-net $(LAYERS_cni)
 LIBS_net := $(LIBS_cni)
 
-$(BUILD)/bin/conflist_fuzz: $(BUILD)/lib/cni-net.a $(BUILD)/lib/cni-plugins.a $(BUILD)/lib/cni.a
+$(BUILD)/bin/conflist_fuzz $(BUILD)/bin/network_records_fuzz: $(BUILD)/lib/cni-net.a $(BUILD)/lib/cni-plugins.a $(BUILD)/lib/cni.a
 FUZZ_LIBS_conflist := $(CNI_LIBS_DYNAMIC)
+FUZZ_LIBS_network_records := $(CNI_LIBS_DYNAMIC)

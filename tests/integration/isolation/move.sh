@@ -129,7 +129,9 @@ for h in 1 2 3; do
 	[ $h = 1 ] || ip -n host$h -6 route add fd00:1::/64 via fd00:ff::1
 done
 for kind in vxlan gre ipip; do
-	if ! ip link add try0 type $kind $([ $kind = vxlan ] && echo id 1 dstport 4789 || echo local 192.0.2.9 remote 192.0.2.8) 2>/dev/null; then
+	how=(local 192.0.2.9 remote 192.0.2.8)
+	[ $kind != vxlan ] || how=(id 1 dstport 4789)
+	if ! ip link add try0 type $kind "${how[@]}" 2>/dev/null; then
 		skip "a tunnel by $kind" "this kernel has no $kind: the virtual machine's has"
 		continue
 	fi

@@ -77,6 +77,8 @@ int bundle_mounts(struct bundle *b, struct err *err);
 int bundle_limits(struct bundle *b, struct err *err);
 /* Ids of a namespace of our own, and what is otherwise in one: after the limits. */
 int bundle_namespace(struct bundle *b, struct err *err);
+/* watch.json, where restarts or health checks are wanted. */
+int bundle_watch(struct bundle *b, struct err *err);
 int bundle_write(const struct bundle *b, struct buf *out, struct err *err);
 
 /* Appends to a list of the arena, NULL-terminated. */

@@ -10,6 +10,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <string.h>
+#include <sys/file.h>
 #include <unistd.h>
 
 #include "base/beneath.h"
@@ -204,11 +205,12 @@ static int write_config(struct made *m, const struct bundle_flags *f,
 		.n_words = (size_t)args->n - 1,
 		.root = root,
 		.host_network = f->host_network,
-		.poststop = { m->self, "--store", store_path(m->store), "unbundle", id, f->marker },
+		.poststop = { m->self, "--store", store_path(m->store), "unbundle", "--hook", id,
+			      f->marker },
 	};
 	if (bundle_process(&b, err) < 0 || bundle_caps(&b, err) < 0 || bundle_mounts(&b, err) < 0 ||
 	    bundle_limits(&b, err) < 0 || bundle_namespace(&b, err) < 0 ||
-	    make_cwd(root, b.cwd, err) < 0 ||
+	    bundle_watch(&b, err) < 0 || make_cwd(root, b.cwd, err) < 0 ||
 	    make_volumes(root, &m->config.config.volumes, err) < 0 ||
 	    bundle_write(&b, &text, err) < 0)
 		return -1;
@@ -232,11 +234,17 @@ static int make(struct made *m, const struct bundle_flags *f, const struct optio
 		return -1;
 	if (str_format(m->dir, sizeof(m->dir), "%s/containers/%s", store_path(m->store), id) < 0)
 		return err_set(err, ENAMETOOLONG, "the store's path is too long");
-	if (make_rootfs(m, &f->words.image, id, err) < 0)
-		return -1;
-	if (write_config(m, f, args, err) == 0)
+	struct err why = { 0 };
+	bool rooted = make_rootfs(m, &f->words.image, id, &why) == 0;
+	if (rooted && write_config(m, f, args, &why) == 0)
 		return 0;
-	(void)rootfs_remove(m->store, id, NULL);
+	if (rooted)
+		(void)rootfs_remove(m->store, id, NULL);
+	/* a container of that id that was there before keeps its marker */
+	if (f->marker && why.code != EEXIST)
+		(void)unlink(f->marker);
+	if (err)
+		*err = why;
 	return -1;
 }
 
@@ -273,15 +281,38 @@ const struct command verb_bundle = {
 	.run = bundle,
 };
 
+struct unbundle_flags {
+	bool hook;
+};
+
+static const struct option unbundle_rows[] = {
+	{ .name = "hook",
+	  .kind = OPTION_FLAG,
+	  .offset = offsetof(struct unbundle_flags, hook),
+	  .help = "not while the container is being started again" },
+};
+
+/* Whoever watches the container holds a lock while it makes the container anew in this bundle. */
+static bool is_restarting(const struct store *s, const char *id)
+{
+	char path[PATH_MAX];
+	if (str_format(path, sizeof(path), "%s/containers/%s/restarting", store_path(s), id) < 0)
+		return false;
+	AUTO_FD fd = open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+	return fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) < 0;
+}
+
 static int unbundle(struct cli *cli, const void *options, const struct option_args *args,
 		    struct err *err)
 {
 	(void)cli;
-	(void)options; /* has none */
+	const struct unbundle_flags *f = options;
 	AUTO_STORE *s = NULL;
 	struct err why = { 0 };
 	if (common_store(true, &s, err) < 0)
 		return -1;
+	if (f->hook && is_restarting(s, args->v[0]))
+		return 0;
 	if (rootfs_remove(s, args->v[0], &why) < 0 && why.code != ENOENT) {
 		if (err)
 			*err = why;
@@ -296,6 +327,8 @@ const struct command verb_unbundle = {
 	.name = "unbundle",
 	.arguments = "ID [MARKER]",
 	.summary = "remove the bundle of a container from an image",
+	.options = { unbundle_rows, ARRAY_SIZE(unbundle_rows), NULL },
+	.size = sizeof(struct unbundle_flags),
 	.min_args = 1,
 	.max_args = 2,
 	.hidden = true,

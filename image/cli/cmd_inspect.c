@@ -106,8 +106,17 @@ static int inspect(struct cli *cli, const void *options, const struct option_arg
 	for (int i = 0; i < args->n; i++) {
 		struct image image;
 		struct image_config config;
-		if (common_find(s, args->v[i], &image, &cli->arena, err) < 0)
+		struct err why = { 0 };
+		int found = common_find(s, args->v[i], &image, &cli->arena, &why);
+		/* a container's id, where no image has that name */
+		if (found < 0 && why.code == ENOENT && !f->config && !f->manifest &&
+		    inspect_container(&o, s, args->v[i], &cli->arena, NULL) == 0)
+			continue;
+		if (found < 0) {
+			if (err)
+				*err = why;
 			return -1;
+		}
 		if (f->config || f->manifest) {
 			if (print_blob(s, f->config ? &image.config : &image.manifest, err) < 0)
 				return -1;
@@ -124,8 +133,8 @@ static int inspect(struct cli *cli, const void *options, const struct option_arg
 
 const struct command verb_inspect = {
 	.name = "inspect",
-	.arguments = "IMAGE...",
-	.summary = "show what an image is",
+	.arguments = "IMAGE|CONTAINER...",
+	.summary = "show what an image, or a container of one, is",
 	.options = { rows, ARRAY_SIZE(rows), NULL },
 	.size = sizeof(struct inspect_flags),
 	.min_args = 1,

@@ -42,6 +42,10 @@ struct image_config;
 int common_config(const struct store *s, const struct image *image, struct image_config *ret,
 		  struct arena *arena, struct err *err);
 
+/* What `inspect` says of a container of the store; nothing is written when there is none. */
+int inspect_container(struct json_out *o, struct store *s, const char *id, struct arena *arena,
+		      struct err *err);
+
 /* A file that appears, or replaces another, when all of it is written; anything but a plain file is
  * written as it is.  The descriptor, or -1. */
 int common_output_open(const char *path, struct err *err);

@@ -7,6 +7,7 @@
 #include "runtime/cli/image_options.h"
 #include "runtime/cli/net_options.h"
 
+extern const struct command cmd_attach;
 extern const struct command cmd_check;
 extern const struct command cmd_checkpoint, cmd_restore, cmd_clone;
 extern const struct command cmd_build, cmd_commit, cmd_cp, cmd_diff, cmd_export, cmd_import,

@@ -27,7 +27,8 @@ const struct command cmd_rmi = IMAGE_COMMAND("rmi", "IMAGE...", "remove images")
 const struct command cmd_tag = IMAGE_COMMAND("tag", "IMAGE NAME...", "give an image another name");
 const struct command cmd_untag =
 	IMAGE_COMMAND("untag", "NAME...", "take a name away from an image");
-const struct command cmd_inspect = IMAGE_COMMAND("inspect", "IMAGE...", "show what an image is");
+const struct command cmd_inspect = IMAGE_COMMAND("inspect", "IMAGE|CONTAINER...",
+						 "show what an image, or a container of one, is");
 const struct command cmd_history = IMAGE_COMMAND("history", "IMAGE", "show how an image was made");
 const struct command cmd_search =
 	IMAGE_COMMAND("search", "[REGISTRY/]TERM", "look for images in a registry");

@@ -3,6 +3,7 @@
 #include <errno.h>
 
 #include "runtime/cli/cmd.h"
+#include "runtime/cli/watch.h"
 
 struct kill_options {
 	bool all, regex;
@@ -30,6 +31,7 @@ static int kill_one(struct cli *cli, const char *id, const void *arg, struct err
 {
 	const struct request *r = arg;
 	struct skerry_error failed = { 0 };
+	watch_note_stop(cli, id, r->sig);
 	if (skerry_kill(cli->skerry, id, r->sig, r->all, &failed) < 0)
 		return cli_fail(&failed, err);
 	return 0;

@@ -5,6 +5,7 @@
 #include "runtime/cli/cmd.h"
 #include "runtime/cli/image_run.h"
 #include "runtime/cli/print.h"
+#include "runtime/cli/watch.h"
 
 struct run_options {
 	struct create_words words; /* first: the shared rows store here */
@@ -38,8 +39,8 @@ static int run(struct cli *cli, const void *options, const struct option_args *a
 	struct image_run image;
 	if (image_run_begin(cli, &given->words, args, &o, &image, err) < 0)
 		return -1;
-	bool watched = o.detach && given->words.image.rm;
-	int status = watched ? image_run_watched(cli, &image, &o, err)
+	bool watched = o.detach && image.made && watch_is_wanted(&image, &given->words.image);
+	int status = watched ? watch_start(cli, &image, &given->words.image, &o, err)
 			     : skerry_run(cli->skerry, args->v[0], &o, &failed);
 	image_run_end(&image);
 	if (status >= 0)

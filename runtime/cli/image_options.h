@@ -19,8 +19,10 @@ struct image_options {
 	struct option_list env, env_file, volumes, mounts, tmpfs, devices, labels, cap_add,
 		cap_drop, security, sysctl, ulimits, groups;
 	const char *workdir, *user, *hostname, *memory, *memory_swap, *cpus, *cpu_shares,
-		*cpuset_cpus, *pids, *entrypoint, *stop_signal, *pull, *platform, *shm_size, *store;
-	bool read_only, rm, tty, interactive, privileged;
+		*cpuset_cpus, *pids, *entrypoint, *stop_signal, *pull, *platform, *shm_size, *store,
+		*restart, *health_cmd, *health_interval, *health_timeout, *health_retries,
+		*health_start_period, *health_start_interval;
+	bool read_only, rm, tty, interactive, privileged, no_healthcheck;
 };
 
 /* Offsets into struct create_words (cmd.h). */

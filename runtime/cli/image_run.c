@@ -10,7 +10,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -26,7 +25,6 @@
 #define MARKERS	    ".images"
 #define STATE_ROOT  "/run/skerry"
 #define WORDS_FIXED 7
-#define WATCH_MS    5
 
 /* Beside this program, else where it is installed. */
 static int find_helper(char path[PATH_MAX], struct err *err)
@@ -185,6 +183,13 @@ static void unbundle(struct cli *cli, const char *id, const char *marker, const 
 		log_warning("remove the bundle of \"%s\": %s", id, err.msg);
 }
 
+bool image_run_has(const struct cli *cli, const char *id)
+{
+	char marker[PATH_MAX];
+
+	return marker_path(cli, id, marker, NULL) == 0 && access(marker, F_OK) == 0;
+}
+
 void image_run_clean(struct cli *cli, const char *id)
 {
 	char marker[PATH_MAX];
@@ -235,70 +240,6 @@ static int redirect(struct image_run *run, bool input, bool output, struct err *
 	return 0;
 }
 
-struct watched {
-	struct cli *cli;
-	const struct image_run *run;
-	struct skerry_create_options o;
-};
-
-/* In the process that waits: it has /dev/null as its output. */
-static int watch(void *data)
-{
-	struct watched *w = data;
-	struct image_run own = { .saved = { -1, -1, -1 } };
-
-	(void)str_copy(own.bundle, sizeof(own.bundle), w->run->bundle);
-	if (redirect(&own, false, true, NULL) < 0)
-		return -1;
-	for (int fd = 0; fd < 3; fd++)
-		own.saved[fd] = fd_close(own.saved[fd]);
-	w->o.detach = false;
-	int status = skerry_run(w->cli->skerry, w->run->id, &w->o, NULL);
-	if (status < 0)
-		image_run_clean(w->cli, w->run->id);
-	return status;
-}
-
-/* Has the container's process become its program?  Until then it is this one. */
-static bool has_begun(struct cli *cli, const char *id)
-{
-	struct skerry_state st;
-	struct stat own, its;
-	char exe[64];
-
-	if (skerry_state(cli->skerry, id, &st, NULL) < 0)
-		return false;
-	bool begun = st.status == SKERRY_RUNNING &&
-		     str_format(exe, sizeof(exe), "/proc/%d/exe", (int)st.pid) == 0 &&
-		     stat(exe, &its) == 0 && stat("/proc/self/exe", &own) == 0 &&
-		     (its.st_dev != own.st_dev || its.st_ino != own.st_ino);
-	skerry_state_release(&st);
-	return begun;
-}
-
-int image_run_watched(struct cli *cli, const struct image_run *run,
-		      const struct skerry_create_options *o, struct err *err)
-{
-	struct watched w = { cli, run, *o };
-	int status = -1;
-	AUTO_FD end = proc_background(watch, &w, err);
-
-	if (end < 0)
-		return -1;
-	for (;;) {
-		struct pollfd ended = { .fd = end, .events = POLLIN };
-		if (poll(&ended, 1, WATCH_MS) > 0)
-			break;
-		if (has_begun(cli, run->id))
-			return 0;
-	}
-	if (fd_read_full(end, &status, sizeof(status)) == (ssize_t)sizeof(status) && status >= 0)
-		return 0;
-	return err_set(err, EIO,
-		       "container \"%s\" could not be started: without --rm it is said why",
-		       run->id);
-}
-
 /* The first option of an image that was given without one. */
 static int check_absent(struct cli *cli, const struct create_words *words, struct err *err)
 {
@@ -310,6 +251,17 @@ static int check_absent(struct cli *cli, const struct create_words *words, struc
 		return 0;
 	return err_set(err, EINVAL, "\"%.*s\" needs --image", (int)strcspn(options.v[0], "="),
 		       options.v[0]);
+}
+
+/* Only who stays beside it can start it again. */
+static int check_watch(const struct image_options *i, const struct skerry_create_options *o,
+		       struct err *err)
+{
+	if (!o->detach && i->restart && !str_eq(i->restart, "no"))
+		return err_set(err, EINVAL, "--restart needs \"run --detach\"");
+	if (o->detach && i->tty && o->console_socket)
+		return err_set(err, EINVAL, "either --detach with --tty or --console-socket");
+	return 0;
 }
 
 int image_run_begin(struct cli *cli, const struct create_words *words,
@@ -331,7 +283,7 @@ int image_run_begin(struct cli *cli, const struct create_words *words,
 	if (enter_namespace(cli, err) < 0 || make_bundle(cli, words, args, ret, err) < 0)
 		return -1;
 	o->bundle = ret->bundle;
-	if (redirect(ret, !i->interactive, o->detach, err) == 0)
+	if (check_watch(i, o, err) == 0 && redirect(ret, !i->interactive, o->detach, err) == 0)
 		return 0;
 	image_run_end(ret);
 	image_run_undo(cli, ret);

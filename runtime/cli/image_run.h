@@ -22,17 +22,14 @@ int image_run_begin(struct cli *cli, const struct create_words *words,
 		    const struct option_args *args, struct skerry_create_options *o,
 		    struct image_run *ret, struct err *err);
 
-/* Runs a detached container that is to be removed at its end: in a process that waits for that.  0 once
- * the container runs, or has run. */
-int image_run_watched(struct cli *cli, const struct image_run *run,
-		      const struct skerry_create_options *o, struct err *err);
-
 /* Our own standard descriptors again. */
 void image_run_end(struct image_run *run);
 
 /* Takes the bundle away again when the container could not be made. */
 void image_run_undo(struct cli *cli, const struct image_run *run);
 
+/* Is this container one of an image? */
+bool image_run_has(const struct cli *cli, const char *id);
 /* `delete --force`: takes away what a crash left of a bundle before there was a container. */
 void image_run_clean(struct cli *cli, const char *id);
 

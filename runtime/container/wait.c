@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <stdint.h>
 #include <sys/ioctl.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 
 #include "base/fd.h"
@@ -35,6 +36,30 @@ static int ask_status(int pidfd, int *ret_status)
 	return 0;
 }
 
+/* Its parent may ask before reaping it, whatever the kernel. */
+static int ask_as_parent(int pidfd, int *ret_status)
+{
+	siginfo_t info = { 0 };
+
+	if (waitid(P_PIDFD, (id_t)pidfd, &info, WEXITED | WNOHANG | WNOWAIT) < 0 ||
+	    info.si_pid == 0)
+		return -1;
+	*ret_status = info.si_code == CLD_EXITED ? W_EXITCODE(info.si_status, 0)
+						 : W_EXITCODE(0, info.si_status);
+	return 0;
+}
+
+/* The same when it ended before anybody asked, for a parent that has yet to reap it. */
+static int ask_unreaped(const struct record *r, int *ret_status)
+{
+	AUTO_FD pidfd = r->pid > 1 ? proc_pidfd_open(r->pid) : -1;
+	struct stat st;
+
+	if (pidfd < 0 || fstat(pidfd, &st) < 0 || (r->pidfs_ino && st.st_ino != r->pidfs_ino))
+		return -1;
+	return ask_as_parent(pidfd, ret_status);
+}
+
 static int remember(struct runtime *rt, const char *id, int code)
 {
 	CLEANUP(store_entry_release) struct store_entry e = STORE_ENTRY_INIT;
@@ -59,6 +84,8 @@ int container_wait(struct runtime *rt, const char *id, int timeout_ms, struct er
 	if (e.rec.has_exit)
 		return e.rec.exit_status;
 	pidfd = record_open_process(&e.rec);
+	if (pidfd < 0 && ask_unreaped(&e.rec, &status) == 0)
+		return remember(rt, id, relay_exit_code(status));
 	if (pidfd < 0)
 		return err_set(err, ESRCH,
 			       "container \"%s\" has stopped and its exit status was not seen", id);
@@ -69,7 +96,8 @@ int container_wait(struct runtime *rt, const char *id, int timeout_ms, struct er
 		return err_set(err, ETIMEDOUT, "container \"%s\" still runs after %d ms", id,
 			       timeout_ms);
 	/* The parent has to reap it first: the status is there from then on. */
-	for (int tries = 0; ask_status(pidfd, &status) < 0; tries++)
+	for (int tries = 0; ask_as_parent(pidfd, &status) < 0 && ask_status(pidfd, &status) < 0;
+	     tries++)
 		if (tries == 100 || proc_pidfd_wait(-1, 10) != 0)
 			return err_set(
 				err, ENODATA,

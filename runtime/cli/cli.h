@@ -30,6 +30,7 @@ struct cli {
 	const char *program; /* the name it was started under, without folders */
 	struct skerry *skerry; /* NULL in a command that is `plain` */
 	const char *root; /* --root, or NULL */
+	const struct global_options *globals;
 	struct arena arena;
 };
 

@@ -25,6 +25,7 @@ extern const struct command cmd_features;
 extern const struct command cmd_help;
 extern const struct command cmd_kill;
 extern const struct command cmd_list;
+extern const struct command cmd_migrate;
 extern const struct command cmd_mounts;
 extern const struct command cmd_net;
 extern const struct command cmd_pause;

@@ -4,15 +4,15 @@
 #include "runtime/cli/cmd.h"
 
 const struct command *const commands[] = {
-	&cmd_create,	 &cmd_start,	  &cmd_run,	&cmd_exec,   &cmd_state,    &cmd_kill,
-	&cmd_delete,	 &cmd_list,	  &cmd_ps,	&cmd_pause,  &cmd_resume,   &cmd_update,
-	&cmd_events,	 &cmd_checkpoint, &cmd_restore, &cmd_clone,  &cmd_wait,	    &cmd_mounts,
-	&cmd_net,	 &cmd_device,	  &cmd_spec,	&cmd_check,  &cmd_features, &cmd_doctor,
-	&cmd_completion, &cmd_pull,	  &cmd_push,	&cmd_build,  &cmd_commit,   &cmd_diff,
-	&cmd_cp,	 &cmd_save,	  &cmd_load,	&cmd_import, &cmd_export,   &cmd_prune,
-	&cmd_logs,	 &cmd_attach,	  &cmd_images,	&cmd_rmi,    &cmd_tag,	    &cmd_untag,
-	&cmd_inspect,	 &cmd_history,	  &cmd_login,	&cmd_logout, &cmd_search,   &cmd_tags,
-	&cmd_image,	 &cmd_help,	  NULL,
+	&cmd_create, &cmd_start,      &cmd_run,	    &cmd_exec,	 &cmd_state,   &cmd_kill,
+	&cmd_delete, &cmd_list,	      &cmd_ps,	    &cmd_pause,	 &cmd_resume,  &cmd_update,
+	&cmd_events, &cmd_checkpoint, &cmd_restore, &cmd_clone,	 &cmd_migrate, &cmd_wait,
+	&cmd_mounts, &cmd_net,	      &cmd_device,  &cmd_spec,	 &cmd_check,   &cmd_features,
+	&cmd_doctor, &cmd_completion, &cmd_pull,    &cmd_push,	 &cmd_build,   &cmd_commit,
+	&cmd_diff,   &cmd_cp,	      &cmd_save,    &cmd_load,	 &cmd_import,  &cmd_export,
+	&cmd_prune,  &cmd_logs,	      &cmd_attach,  &cmd_images, &cmd_rmi,     &cmd_tag,
+	&cmd_untag,  &cmd_inspect,    &cmd_history, &cmd_login,	 &cmd_logout,  &cmd_search,
+	&cmd_tags,   &cmd_image,      &cmd_help,    NULL,
 };
 
 #define GLOBAL(name_, letter_, kind_, member, value_, help_) \

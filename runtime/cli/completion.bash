@@ -23,19 +23,19 @@ _skerry()
 	case $command in
 	'')
 		options='--root --log --log-format --log-level --debug --cgroup-manager --systemd-cgroup --rootless --criu --version --help'
-		ids='create start run exec state kill delete list ps pause resume update events checkpoint restore clone wait mounts net device spec check features doctor pull push build commit diff cp save load import export prune logs images rmi tag untag inspect history login logout search tags image help'
+		ids='create start run exec state kill delete list ps pause resume update events checkpoint restore clone migrate wait mounts net device spec check features doctor pull push build commit diff cp save load import export prune logs attach images rmi tag untag inspect history login logout search tags image help'
 		valued='--root|-r|--log|-l|--log-format|--log-level|--cgroup-manager|--rootless|--criu' ;;
 	create)
-		options='--bundle --config --console-socket --pidfd-socket --pid-file --preserve-fds --no-pivot --no-new-keyring --no-subreaper --net --publish --ip --mac-address --dns --dns-search --dns-option --add-host --pod --image --env --env-file --volume --mount --tmpfs --device --workdir --user --group-add --hostname --entrypoint --interactive --tty --rm --read-only --memory --memory-swap --cpus --cpu-shares --cpuset-cpus --pids --shm-size --ulimit --cap-add --cap-drop --security-opt --privileged --sysctl --label --stop-signal --pull --platform --store --help'
-		valued='--bundle|-b|--config|-f|--console-socket|--pidfd-socket|--pid-file|--preserve-fds|--net|--network|--publish|-p|--ip|--mac-address|--dns|--dns-search|--dns-option|--add-host|--pod|--image|--env|-e|--env-file|--volume|-v|--mount|--tmpfs|--device|--workdir|-w|--user|-u|--group-add|--hostname|--entrypoint|--memory|-m|--memory-swap|--cpus|--cpu-shares|-c|--cpuset-cpus|--pids|--pids-limit|--shm-size|--ulimit|--cap-add|--cap-drop|--security-opt|--sysctl|--label|-l|--stop-signal|--pull|--platform|--store'
+		options='--bundle --config --console-socket --pidfd-socket --pid-file --preserve-fds --no-pivot --no-new-keyring --no-subreaper --net --publish --ip --mac-address --dns --dns-search --dns-option --add-host --pod --image --env --env-file --volume --mount --tmpfs --device --workdir --user --group-add --hostname --entrypoint --interactive --tty --rm --restart --health-cmd --health-interval --health-timeout --health-retries --health-start-period --health-start-interval --no-healthcheck --read-only --memory --memory-swap --cpus --cpu-shares --cpuset-cpus --pids --shm-size --ulimit --cap-add --cap-drop --security-opt --privileged --sysctl --label --stop-signal --pull --platform --store --help'
+		valued='--bundle|-b|--config|-f|--console-socket|--pidfd-socket|--pid-file|--preserve-fds|--net|--network|--publish|-p|--ip|--mac-address|--dns|--dns-search|--dns-option|--add-host|--pod|--image|--env|-e|--env-file|--volume|-v|--mount|--tmpfs|--device|--workdir|-w|--user|-u|--group-add|--hostname|--entrypoint|--restart|--health-cmd|--health-interval|--health-timeout|--health-retries|--health-start-period|--health-start-interval|--memory|-m|--memory-swap|--cpus|--cpu-shares|-c|--cpuset-cpus|--pids|--pids-limit|--shm-size|--ulimit|--cap-add|--cap-drop|--security-opt|--sysctl|--label|-l|--stop-signal|--pull|--platform|--store'
 		ids=$("${COMP_WORDS[0]}" "${root[@]}" list --quiet 2>/dev/null) ;;
 	start)
 		options='--help'
 		valued=''''
 		ids=$("${COMP_WORDS[0]}" "${root[@]}" list --quiet 2>/dev/null) ;;
 	run)
-		options='--detach --keep --plan --bundle --config --console-socket --pidfd-socket --pid-file --preserve-fds --no-pivot --no-new-keyring --no-subreaper --net --publish --ip --mac-address --dns --dns-search --dns-option --add-host --pod --image --env --env-file --volume --mount --tmpfs --device --workdir --user --group-add --hostname --entrypoint --interactive --tty --rm --read-only --memory --memory-swap --cpus --cpu-shares --cpuset-cpus --pids --shm-size --ulimit --cap-add --cap-drop --security-opt --privileged --sysctl --label --stop-signal --pull --platform --store --help'
-		valued='--bundle|-b|--config|-f|--console-socket|--pidfd-socket|--pid-file|--preserve-fds|--net|--network|--publish|-p|--ip|--mac-address|--dns|--dns-search|--dns-option|--add-host|--pod|--image|--env|-e|--env-file|--volume|-v|--mount|--tmpfs|--device|--workdir|-w|--user|-u|--group-add|--hostname|--entrypoint|--memory|-m|--memory-swap|--cpus|--cpu-shares|-c|--cpuset-cpus|--pids|--pids-limit|--shm-size|--ulimit|--cap-add|--cap-drop|--security-opt|--sysctl|--label|-l|--stop-signal|--pull|--platform|--store'
+		options='--detach --keep --plan --bundle --config --console-socket --pidfd-socket --pid-file --preserve-fds --no-pivot --no-new-keyring --no-subreaper --net --publish --ip --mac-address --dns --dns-search --dns-option --add-host --pod --image --env --env-file --volume --mount --tmpfs --device --workdir --user --group-add --hostname --entrypoint --interactive --tty --rm --restart --health-cmd --health-interval --health-timeout --health-retries --health-start-period --health-start-interval --no-healthcheck --read-only --memory --memory-swap --cpus --cpu-shares --cpuset-cpus --pids --shm-size --ulimit --cap-add --cap-drop --security-opt --privileged --sysctl --label --stop-signal --pull --platform --store --help'
+		valued='--bundle|-b|--config|-f|--console-socket|--pidfd-socket|--pid-file|--preserve-fds|--net|--network|--publish|-p|--ip|--mac-address|--dns|--dns-search|--dns-option|--add-host|--pod|--image|--env|-e|--env-file|--volume|-v|--mount|--tmpfs|--device|--workdir|-w|--user|-u|--group-add|--hostname|--entrypoint|--restart|--health-cmd|--health-interval|--health-timeout|--health-retries|--health-start-period|--health-start-interval|--memory|-m|--memory-swap|--cpus|--cpu-shares|-c|--cpuset-cpus|--pids|--pids-limit|--shm-size|--ulimit|--cap-add|--cap-drop|--security-opt|--sysctl|--label|-l|--stop-signal|--pull|--platform|--store'
 		ids=$("${COMP_WORDS[0]}" "${root[@]}" list --quiet 2>/dev/null) ;;
 	exec)
 		options='--process --detach --tty --cwd --env --user --additional-gids --cap --no-new-privs --apparmor --process-label --cgroup --console-socket --pidfd-socket --pid-file --preserve-fds --ignore-paused --help'
@@ -87,6 +87,10 @@ _skerry()
 	clone)
 		options='--bundle --console-socket --pid-file --ext-unix-sk --network-lock --help'
 		valued='--bundle|-b|--console-socket|--pid-file|--network-lock'
+		ids=$("${COMP_WORDS[0]}" "${root[@]}" list --quiet 2>/dev/null) ;;
+	migrate)
+		options='--help'
+		valued=''''
 		ids=$("${COMP_WORDS[0]}" "${root[@]}" list --quiet 2>/dev/null) ;;
 	wait)
 		options='--timeout --print --help'
@@ -154,6 +158,10 @@ _skerry()
 	logs)
 		options='--follow --tail --help'
 		valued='--tail|-n'
+		ids=$("${COMP_WORDS[0]}" "${root[@]}" list --quiet 2>/dev/null) ;;
+	attach)
+		options='--no-stdin --help'
+		valued=''''
 		ids=$("${COMP_WORDS[0]}" "${root[@]}" list --quiet 2>/dev/null) ;;
 	images)
 		options='--help'

@@ -138,6 +138,7 @@ static int run_command(struct cli *cli, const struct global_options *g,
 		*ret_failure = CLI_UNKNOWN_COMMAND;
 		return err_set(err, EINVAL, "No help topic for '%s'", words->v[0]);
 	}
+	cli->globals = g;
 	if (c->raw)
 		return c->run(cli, NULL, words, err);
 	_Alignas(max_align_t) unsigned char options[COMMAND_OPTIONS_MAX] = { 0 };

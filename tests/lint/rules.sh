@@ -18,7 +18,7 @@ runtime/container:   base runtime/spec runtime/isolate cgroups runtime/include
 runtime/include:
 runtime/cli:         base runtime/include
 runtime/shim:        base runtime/include runtime/spec
-runtime/migrate:     base runtime/include
+runtime/migrate:     base runtime/include runtime/cli
 runtime/archive:     base image
 cni/plugins:         base cni
 cni/net:             base cni cni/plugins runtime/cli
@@ -65,13 +65,15 @@ only() {
 }
 only '<yajl/' base/json.c
 only '<curl/' image/http.c
+only '<openssl/(ssl|err|x509v3)\.h>' runtime/migrate/tls.c
 only '<seccomp\.h>' runtime/isolate/filter.c
 only '<systemd/' cgroups/systemd/main.c
 only '<libmnl/' cni/nft.c cni/nft_socket.c cni/nft_table.c cni/conntrack.c cni/static/mnl.c
 only '<libnftnl/' cni/nft.c cni/nft_socket.c cni/nft_table.c cni/nft_encode.c
 only '<netlink/' cni/rtnl.c
 only '\b(v?fork|clone3?|posix_spawnp?)\([^0-9]' base/proc.c runtime/container/spawn.c \
-	runtime/shim/worker.c image/jail.c image/rootless.c
+	runtime/shim/worker.c image/jail.c image/rootless.c runtime/migrate/child.c \
+	runtime/migrate/listen.c
 only '\bexit\([^0-9]' runtime/cli/main.c runtime/shim/main.c cgroups/systemd/main.c
 
 # never WHAT PATTERN: no source may match PATTERN.

@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* memory.h - the source's memory: rounds while it runs, the rest as criu dumps it
+ *
+ * A round reads the pages of the running processes and sends those whose
+ * contents the target lacks.  Where the kernel tracks writes (soft-dirty), only
+ * pages written since the last round are read.  In the end criu, told that we
+ * are its page server, hands over all pages in its own order; of those that are
+ * as they were sent only the place is passed on.
+ */
+#ifndef SKERRY_MIGRATE_MEMORY_H
+#define SKERRY_MIGRATE_MEMORY_H
+
+#include <sys/types.h>
+
+#include "runtime/migrate/channel.h"
+#include "runtime/migrate/pages.h"
+
+struct memory_region {
+	uint64_t start, end;
+	bool shared, writable;
+	uint64_t inode;
+};
+struct memory_regions {
+	struct memory_region *v;
+	size_t n, cap;
+};
+/* One line of /proc/PID/maps: 1, 0 it is none (or nothing to send), pure. */
+int memory_parse_line(const char *line, struct memory_region *ret);
+
+struct memory {
+	struct channel *channel;
+	struct page_key key;
+	struct page_tasks tasks;
+	bool tracks; /* the kernel tracks writes */
+	uint64_t sent; /* bytes of pages */
+	uint64_t seen; /* bytes of pages that were looked at in this round */
+	unsigned char *buffer; /* a run of pages */
+	struct memory_regions regions, wanted;
+};
+int memory_init(struct memory *m, struct channel *c, struct err *err);
+void memory_release(struct memory *m);
+/* One round over these processes. *ret: bytes sent. */
+int memory_round(struct memory *m, const pid_t *pids, size_t n, uint64_t *ret, struct err *err);
+
+/* page_server.c: criu's side.  sock: connected to it (criu's own end is what `skerry checkpoint
+ * --page-server=fd:N` gets). */
+struct page_server {
+	struct memory *memory;
+	int sock;
+	size_t head; /* of a request: it became larger with criu 4.2 */
+	unsigned char *input;
+	size_t len; /* bytes there */
+	uint64_t left; /* pages of the present request still to come */
+	uint64_t task, address;
+	uint32_t flags;
+	bool closed; /* criu has said so */
+	/* a run that waits to be sent */
+	uint64_t run_address, run_count;
+	bool run_changed;
+	uint64_t pages, changed;
+};
+#define PAGE_SERVER_WIDE 40200 /* version of criu */
+int page_server_open(struct page_server *s, struct memory *m, uint32_t criu, int *ret_theirs,
+		     struct err *err);
+/* Takes what there is: 0, or -1. */
+int page_server_serve(struct page_server *s, struct err *err);
+void page_server_close(struct page_server *s);
+
+struct page_request {
+	uint32_t command, flags;
+	uint64_t pages, address, task;
+};
+/* Pure; head: size of the request. */
+int page_request_parse(const unsigned char *data, size_t head, struct page_request *ret,
+		       struct err *err);
+enum {
+	PAGE_OPEN = 4,
+	PAGE_PARENT = 5,
+	PAGE_ADD = 6,
+	PAGE_CLOSE = 0x1023,
+	PAGE_FORCE_CLOSE = 0x1024,
+};
+#define PAGE_FLAG_PRESENT 4
+
+#endif

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* source.h - what the source knows of its migration */
+#ifndef SKERRY_MIGRATE_SOURCE_H
+#define SKERRY_MIGRATE_SOURCE_H
+
+#include "runtime/include/skerry/skerry.h"
+#include "runtime/migrate/config.h"
+#include "runtime/migrate/memory.h"
+#include "runtime/migrate/migrate.h"
+#include "runtime/migrate/tree.h"
+
+#define VOLUMES_MAX 64
+
+/* A folder that goes along. */
+struct source_tree {
+	struct tree_head head;
+	struct tree_memory memory;
+	const char *path;
+	int top;
+};
+
+struct source {
+	const struct options *o;
+	const char *id, *host, *root;
+	struct arena arena;
+	struct skerry *skerry;
+	struct skerry_state state;
+	struct buf config_text, networks_text;
+	struct config config;
+	struct strings networks; /* attachments */
+	struct channel channel;
+	struct child ssh, dump;
+	struct hello ours, theirs;
+	struct offer offer;
+	struct journal journal;
+	struct source_tree trees[1 + VOLUMES_MAX];
+	size_t n_trees;
+	struct tree_sent sent; /* files */
+	struct memory memory;
+	struct page_server pages;
+	bool prepared; /* the networks are to be given back */
+	bool cut; /* ... and lead to the target */
+	bool committed; /* COMMIT may have been heard */
+	bool running; /* there */
+	int64_t began, frozen, thawed; /* milliseconds */
+	unsigned int rounds;
+	uint64_t memory_bytes, last_bytes; /* of pages; of those while it stood still */
+};
+
+/* source_memory.c */
+int memory_rounds(struct source *s, struct err *err);
+
+/* progress.c */
+void progress(const struct source *s, const char *phase, const char *format, ...) PRINTF(3, 4);
+void progress_result(const struct source *s);
+
+/* source_net.c: the attachments' moves. */
+int networks_prepare(struct source *s, struct err *err);
+int networks_cut(struct source *s, struct err *err);
+void networks_finish(struct source *s, bool moved);
+
+#endif

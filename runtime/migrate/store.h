@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* store.h - the target's pages: as they come, and as criu's images in the end
+ *
+ * Pages of the rounds are kept by process and address, the newest contents of
+ * each.  The runs that come while the container stands still say which pages
+ * there are, in criu's order; with them pagemap-ID.img and pages-N.img are
+ * written, without parents: a lazy restore needs them flat.
+ */
+#ifndef SKERRY_MIGRATE_STORE_H
+#define SKERRY_MIGRATE_STORE_H
+
+#include "base/buf.h"
+#include "runtime/migrate/frame.h"
+#include "runtime/migrate/pages.h"
+
+struct store_task {
+	uint64_t task;
+	struct page_map map; /* digest.a: the page's place in `file` */
+	int file; /* pages as they came */
+	uint64_t used; /* places of it */
+	int image; /* pages-N.img */
+	uint64_t written; /* pages of it */
+	struct buf pagemap; /* its entries */
+	struct page_run last; /* the entry that may grow */
+	uint32_t number; /* N */
+};
+struct store {
+	int dir; /* borrowed: the folder of the images */
+	struct store_task *v;
+	size_t n, cap;
+	bool final;
+	uint64_t pages; /* that runs told about */
+};
+void store_init(struct store *s, int dir);
+void store_release(struct store *s);
+/* A PAGES frame. */
+int store_put(struct store *s, const struct page_run *run, struct err *err);
+/* A RUN frame; the first one ends the rounds. */
+int store_run(struct store *s, const struct page_run *run, struct err *err);
+/* After the last: the images are whole. */
+int store_finish(struct store *s, struct err *err);
+
+#endif

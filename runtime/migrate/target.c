@@ -1,0 +1,690 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* target.c - the end that gets the container
+ *
+ * Frames come, one function each; RESTORE begins the restore, which is held
+ * before its processes run until COMMIT came and is on record.  Whatever was
+ * made is removed when it doesn't come to that.
+ */
+#include "runtime/migrate/target.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "base/file.h"
+
+#define BUNDLES	     "/var/lib/skerry/migrated"
+#define IMAGES	     "images"
+#define LOG_FILE     "log"
+#define ERRORS	     "errors"
+#define PROBLEMS_MAX 64
+#define DONE_WAIT_MS 60000
+#define VERDICT_MS   20000
+#define SPARE	     ((uint64_t)64 << 20)
+
+/* --- can it be taken ------------------------------------------------------------------------------ */
+
+static void complain(struct target *t, const char *format, ...) PRINTF(2, 3);
+static void complain(struct target *t, const char *format, ...)
+{
+	va_list ap;
+	char text[ERR_MSG_MAX];
+	AUTO_BUF b;
+
+	buf_init_max(&b, sizeof(text) - 1);
+	va_start(ap, format);
+	buf_vprintf(&b, format, ap);
+	va_end(ap);
+	if (t->answer.problems.n < PROBLEMS_MAX)
+		t->answer.problems.v[t->answer.problems.n++] = arena_strdup(&t->arena, b.s);
+}
+
+/* 1: there is nothing, or an empty folder (*ret_was then); 0: it is in use. */
+static int is_free(const char *path, bool *ret_was)
+{
+	DIR *list = opendir(path);
+	int n = 0;
+
+	*ret_was = list;
+	if (!list)
+		return errno == ENOENT;
+	/* NOLINTNEXTLINE(concurrency-mt-unsafe): the stream is ours alone */
+	while (n < 3 && readdir(list))
+		n++;
+	(void)closedir(list);
+	return n == 2;
+}
+
+static void check_volumes(struct target *t)
+{
+	for (size_t i = 0; i < t->offer.volumes.n; i++) {
+		const struct volume *v = &t->offer.volumes.v[i];
+
+		if (v->shared) {
+			if (access(v->path, F_OK) < 0)
+				complain(t, "shared volume \"%s\" is not there", v->path);
+		} else if (!is_free(v->path, &t->volumes[i].was)) {
+			complain(t, "volume \"%s\" is there already (--shared=%s uses it as it is)",
+				 v->path, v->path);
+		}
+	}
+}
+
+/* The nearest folder above that exists. */
+static int space_at(const char *path, struct statvfs *ret)
+{
+	char at[PATH_MAX], *slash;
+
+	if (str_copy(at, sizeof(at), path) < 0)
+		return -1;
+	while (statvfs(at, ret) < 0) {
+		slash = strrchr(at, '/');
+		if (!slash)
+			return -1;
+		slash[slash == at ? 1 : 0] = '\0';
+	}
+	return 0;
+}
+
+static void check_resources(struct target *t)
+{
+	const struct offer *o = &t->offer;
+	struct statvfs fs;
+
+	if (space_at(t->bundle, &fs) == 0 &&
+	    (uint64_t)fs.f_bavail * fs.f_frsize < o->disk + o->disk / 16)
+		complain(t, "its files take %llu MiB, of which \"%s\" has %llu free",
+			 (unsigned long long)(o->disk >> 20), t->bundle,
+			 (unsigned long long)((uint64_t)fs.f_bavail * fs.f_frsize >> 20));
+	/* The images are in memory until the processes are. */
+	if (t->hello.memory && t->hello.memory < 2 * o->memory + SPARE)
+		complain(
+			t,
+			"its memory of %llu MiB takes twice as much while it is restored, and %llu MiB are free",
+			(unsigned long long)(o->memory >> 20),
+			(unsigned long long)(t->hello.memory >> 20));
+}
+
+static void check_networks(struct target *t)
+{
+	for (size_t i = 0; i < t->offer.tickets.n; i++) {
+		const char *words[] = { "net", "inspect", t->offer.tickets.v[i].network, NULL };
+
+		if (run_skerry(t->o, words, NULL, NULL) < 0)
+			complain(t, "network \"%s\" is not there (\"skerry net create\")",
+				 t->offer.tickets.v[i].network);
+	}
+	if (t->offer.netns && access(t->offer.netns, F_OK) < 0)
+		complain(t, "network namespace \"%s\" is not there", t->offer.netns);
+}
+
+static int check_offer(struct target *t, struct err *err)
+{
+	struct config c;
+	struct skerry_state state;
+	struct skerry_error failed = { 0 };
+	bool was;
+
+	if (config_parse(t->offer.config.v, t->offer.config.n, &t->arena, &c, err) < 0)
+		return -1;
+	if (skerry_state(t->skerry, t->offer.id, &state, &failed) == 0) {
+		skerry_state_release(&state);
+		complain(t, "a container \"%s\" is there already", t->offer.id);
+	}
+	if (!is_free(t->bundle, &was) || was)
+		complain(t, "the bundle \"%s\" is there already", t->bundle);
+	if (c.netns && !t->offer.netns && access(c.netns, F_OK) < 0)
+		complain(t, "network namespace \"%s\" is not there (--netns)", c.netns);
+	check_volumes(t);
+	check_resources(t);
+	check_networks(t);
+	return 0;
+}
+
+/* --- what is made --------------------------------------------------------------------------------- */
+
+static int make_dir_at(const char *path, struct err *err)
+{
+	int fd;
+
+	if (file_make_dirs(path, 0755) < 0)
+		return err_sys(err, "make \"%s\"", path);
+	fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	return fd < 0 ? err_sys(err, "open \"%s\"", path) : fd;
+}
+
+static int write_config(struct target *t, struct err *err)
+{
+	char self[PATH_MAX], rootfs[PATH_MAX];
+	struct config_change change = {
+		.rootfs = rootfs, .netns = t->offer.netns, .hook = self, .bundle = t->bundle
+	};
+	AUTO_BUF out;
+	ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
+
+	buf_init(&out);
+	if (n < 0)
+		return err_sys(err, "this program's own path");
+	self[n] = '\0';
+	if (str_format(rootfs, sizeof(rootfs), "%s/rootfs", t->bundle) < 0)
+		return err_sys(err, "bundle \"%.200s\"", t->bundle);
+	if (config_change(t->offer.config.v, t->offer.config.n, &change, &out, err) < 0)
+		return -1;
+	if (file_replace(t->bundle_fd, "config.json", out.s, out.len, 0600) < 0)
+		return err_sys(err, "write \"%s/config.json\"", t->bundle);
+	return 0;
+}
+
+static int prepare_networks(struct target *t, struct err *err)
+{
+	for (size_t i = 0; i < t->offer.tickets.n; i++) {
+		const struct ticket *k = &t->offer.tickets.v[i];
+		char from[1100];
+		const char *words[] = { "net",	    "move",	 "prepare", from,
+					k->network, t->offer.id, NULL };
+		AUTO_FD text = memfd_create("ticket", MFD_CLOEXEC);
+
+		if (str_format(from, sizeof(from), "--from=%s", t->offer.address) < 0)
+			return err_sys(err, "address \"%.100s\"", t->offer.address);
+		if (text < 0 || fd_write_full(text, k->text.v, k->text.n) < 0 ||
+		    lseek(text, 0, SEEK_SET) < 0)
+			return err_sys(err, "ticket of network \"%s\"", k->network);
+		t->prepared = true;
+		if (run_skerry_with(t->o, words, text, err) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+static void each_network(struct target *t, const char *verb)
+{
+	for (size_t i = 0; t->prepared && i < t->offer.tickets.n; i++) {
+		const char *words[] = { "net",	     "move", verb, t->offer.tickets.v[i].network,
+					t->offer.id, NULL };
+
+		(void)run_skerry(t->o, words, NULL, NULL);
+	}
+}
+
+static int make_places(struct target *t, struct err *err)
+{
+	t->bundle_made = true;
+	t->bundle_fd = make_dir_at(t->bundle, err);
+	if (t->bundle_fd < 0)
+		return -1;
+	if (mkdirat(t->bundle_fd, "rootfs", 0755) < 0 || mkdirat(t->journal.work, IMAGES, 0700) < 0)
+		return err_sys(err, "make a folder in \"%s\"", t->bundle);
+	t->rootfs = openat(t->bundle_fd, "rootfs", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	t->images = openat(t->journal.work, IMAGES, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (t->rootfs < 0 || t->images < 0)
+		return err_sys(err, "open a folder of \"%s\"", t->bundle);
+	store_init(&t->store, t->images);
+	for (size_t i = 0; i < t->offer.volumes.n; i++) {
+		const struct volume *v = &t->offer.volumes.v[i];
+
+		if (v->shared)
+			continue;
+		t->volumes[i].made = true;
+		t->volumes[i].fd = make_dir_at(v->path, err);
+		if (t->volumes[i].fd < 0)
+			return -1;
+	}
+	return write_config(t, err) < 0 ? -1 : prepare_networks(t, err);
+}
+
+/* Where the container was, nothing is left. */
+static void undo(struct target *t)
+{
+	const char *words[] = { "delete", "--force", t->offer.id, NULL };
+
+	/* A restore that was killed could not take its own back. */
+	if (t->restoring)
+		(void)run_skerry(t->o, words, NULL, NULL);
+	each_network(t, "abort");
+	for (size_t i = 0; i < t->offer.volumes.n && i < TARGET_VOLUMES_MAX; i++) {
+		t->volumes[i].fd = fd_close(t->volumes[i].fd);
+		if (!t->volumes[i].made)
+			continue;
+		(void)file_remove_tree(AT_FDCWD, t->offer.volumes.v[i].path);
+		if (t->volumes[i].was)
+			(void)mkdir(t->offer.volumes.v[i].path, 0755);
+	}
+	if (t->bundle_made)
+		(void)file_remove_tree(AT_FDCWD, t->bundle);
+}
+
+/* Of one that was killed before its copy counted. */
+static void undo_dead(const struct journal *j, void *arg)
+{
+	struct target *t = arg;
+	struct skerry_state state;
+
+	if (j->is_source || !j->bundle[0])
+		return;
+	if (skerry_state(t->skerry, j->id, &state, NULL) == 0) {
+		const bool ours = str_eq(state.bundle, j->bundle);
+		const char *words[] = { "delete", "--force", j->id, NULL };
+
+		skerry_state_release(&state);
+		if (!ours)
+			return;
+		(void)run_skerry(t->o, words, NULL, NULL);
+	}
+	(void)file_remove_tree(AT_FDCWD, j->bundle);
+}
+
+static int take_offer(struct target *t, const struct frame *f, struct err *err)
+{
+	char *body = arena_strndup(&t->arena, (const char *)f->body, f->size);
+	const struct frame copy = { f->type, (unsigned char *)body, f->size };
+	int rc;
+
+	/* The frame's bytes don't last; the offer does. */
+	if (!body)
+		return err_set(err, ENOMEM, "out of memory");
+	if (frame_decode(&copy, &t->offer, &t->arena, err) < 0)
+		return -1;
+	if (t->offer.volumes.n > TARGET_VOLUMES_MAX)
+		return err_set(err, E2BIG, "more than %d volumes", TARGET_VOLUMES_MAX);
+	for (size_t i = 0; i < t->offer.volumes.n; i++)
+		t->volumes[i].fd = -1;
+	rc = t->offer.bundle ? str_copy(t->bundle, sizeof(t->bundle), t->offer.bundle)
+			     : str_format(t->bundle, sizeof(t->bundle), "%s/%s",
+					  t->o->bundles ? t->o->bundles : BUNDLES, t->offer.id);
+	if (rc < 0)
+		return err_sys(err, "bundle");
+	journal_sweep(t->root, undo_dead, t);
+	t->answer.problems.v = arena_array(&t->arena, PROBLEMS_MAX, sizeof(char *));
+	if (!t->answer.problems.v)
+		return err_set(err, ENOMEM, "out of memory");
+	if (check_offer(t, err) < 0)
+		return -1;
+	if (!t->answer.problems.n && !t->offer.dry_run) {
+		if (str_copy(t->journal.uuid, sizeof(t->journal.uuid), t->offer.uuid) < 0 ||
+		    str_copy(t->journal.id, sizeof(t->journal.id), t->offer.id) < 0 ||
+		    str_copy(t->journal.bundle, sizeof(t->journal.bundle), t->bundle) < 0)
+			return err_sys(err, "migration \"%s\"", t->offer.uuid);
+		if (journal_begin(&t->journal, t->root, err) < 0 || make_places(t, err) < 0)
+			return -1;
+	}
+	return channel_send_message(t->channel, FRAME_ANSWER, &t->answer, err);
+}
+
+/* --- files -------------------------------------------------------------------------------------------- */
+
+static int begin_tree(struct target *t, const struct frame *f, struct err *err)
+{
+	struct tree_head head;
+	int top = t->rootfs;
+
+	if (t->in_tree)
+		return err_set(err, EBADMSG, "a tree within a tree");
+	if (frame_decode(f, &head, &t->arena, err) < 0)
+		return -1;
+	if (head.kind == TREE_IMAGES)
+		top = t->images;
+	if (head.kind == TREE_VOLUME)
+		top = head.index < t->offer.volumes.n ? t->volumes[head.index].fd : -1;
+	if (top < 0)
+		return err_set(err, EBADMSG, "a tree that was not offered");
+	tree_receive_begin(&t->tree, top);
+	t->in_tree = true;
+	return 0;
+}
+
+static int take_file(struct target *t, const struct frame *f, struct err *err)
+{
+	int rc = t->in_tree ? tree_receive(&t->tree, f, err)
+			    : err_set(err, EBADMSG, "frame %s without a tree", frame_name(f->type));
+
+	if (rc > 0) {
+		tree_receive_end(&t->tree);
+		t->in_tree = false;
+	}
+	return rc < 0 ? -1 : 0;
+}
+
+/* --- memory ---------------------------------------------------------------------------------------------- */
+
+static int take_pages(struct target *t, const struct frame *f, struct err *err)
+{
+	struct page_run run;
+
+	if (frame_decode_run(f, &run, err) < 0)
+		return -1;
+	return f->type == FRAME_RUN ? store_run(&t->store, &run, err)
+				    : store_put(&t->store, &run, err);
+}
+
+/* The source learns how fast it goes, and that there was room. */
+static int take_round(struct target *t, const struct frame *f, struct err *err)
+{
+	const struct ack ack = { .bytes = t->channel->received };
+	struct round_end r;
+
+	if (frame_decode(f, &r, &t->arena, err) < 0)
+		return -1;
+	return channel_send_message(t->channel, FRAME_ACK, &ack, err);
+}
+
+/* --- the processes -------------------------------------------------------------------------------------- */
+
+static int start_restore(struct target *t, const struct restore_order *order, struct err *err)
+{
+	char *images = arena_printf(&t->arena, "%s/" IMAGES, t->journal.folder);
+	char *errors = arena_printf(&t->arena, "%s/" ERRORS, t->journal.folder);
+	const char *words[16] = { "--log", errors,    "restore",      "-d",  "--notify-fd=3",
+				  "-b",	   t->bundle, "--image-path", images };
+	struct child_start start = { .program = t->o->runtime,
+				     .in = -1,
+				     .notify = true,
+				     .out_is_err = true,
+				     .keep = t->journal.lock };
+	size_t n = 9;
+	AUTO_FD log =
+		openat(t->bundle_fd, LOG_FILE, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600);
+
+	if (log < 0)
+		return err_sys(err, "open \"%s/" LOG_FILE "\"", t->bundle);
+	if (order->tcp_established)
+		words[n++] = "--tcp-established";
+	words[n++] = t->offer.id;
+	start.out = log;
+	start.argv = images && errors ? skerry_words(t->o, words, &t->arena) : NULL;
+	if (!start.argv)
+		return err_set(err, ENOMEM, "out of memory");
+	t->restoring = true;
+	return child_start(&t->restore, &start, err);
+}
+
+/* It failed; what it wrote into its log says why. */
+static int restore_failed(struct target *t, struct err *err)
+{
+	AUTO_BUF text;
+	char *end;
+
+	buf_init(&text);
+	if (child_wait(&t->restore, err) == 0)
+		(void)err_set(err, EIO, "the restore ended too early");
+	if (file_read(t->journal.work, ERRORS, &text, BUF_MAX_DEFAULT, true) == 0 && text.len) {
+		end = strstr(text.s, "\nlog file:");
+		if (end)
+			*end = '\0';
+		(void)err_set(err, EIO, "%.450s", text.s);
+	}
+	return -1;
+}
+
+static int next_step(struct target *t, struct child_step *ret, struct err *err)
+{
+	for (;;) {
+		struct pollfd p = { .fd = t->restore.notify, .events = POLLIN };
+		int rc = child_step(&t->restore, ret);
+
+		if (rc > 0)
+			return 0;
+		if (rc < 0)
+			return restore_failed(t, err);
+		rc = channel_wait(t->channel, &p, 1, -1, err);
+		if (rc != 0)
+			return rc < 0 ? -1 : err_set(err, EBADMSG, "the source spoke out of turn");
+	}
+}
+
+/* The point after which there is no way back. */
+static int commit(struct target *t, struct err *err)
+{
+	struct outcome running = { 0 };
+	struct frame f;
+
+	fault_point("t-ready");
+	if (channel_receive(t->channel, &f, err) < 0)
+		return -1;
+	if (f.type != FRAME_COMMIT)
+		return err_set(err, EBADMSG, "frame %s in place of COMMIT", frame_name(f.type));
+	if (journal_advance(&t->journal, JOURNAL_READY, JOURNAL_COMMITTED, err) < 0)
+		return -1;
+	t->committed = true;
+	fault_point("t-committed");
+	each_network(t, "cutover");
+	if (child_answer(&t->restore, "go", err) < 0 || child_wait(&t->restore, err) < 0)
+		return -1;
+	if (journal_advance(&t->journal, JOURNAL_COMMITTED, JOURNAL_RUNNING, err) < 0)
+		return -1;
+	t->running = true;
+	fault_point("t-running");
+	if (channel_send_message(t->channel, FRAME_RUNNING, &running, err) < 0)
+		return -1;
+	return channel_flush(t->channel, err);
+}
+
+static int take_restore(struct target *t, const struct frame *f, struct err *err)
+{
+	struct child_step step = { .name = "" };
+	struct outcome ready = { 0 };
+	struct restore_order order;
+
+	if (t->in_tree || frame_decode(f, &order, &t->arena, err) < 0)
+		return err_set(err, EBADMSG, "RESTORE out of turn");
+	if (order.pages != t->store.pages)
+		return err_set(err, EBADMSG, "%llu pages came in place of %llu",
+			       (unsigned long long)t->store.pages, (unsigned long long)order.pages);
+	if (store_finish(&t->store, err) < 0)
+		return -1;
+	fault_point("t-restore");
+	if (start_restore(t, &order, err) < 0)
+		return -1;
+	for (;;) {
+		if (next_step(t, &step, err) < 0)
+			return -1;
+		if (strcmp(step.name, "post-restore") == 0)
+			break;
+		if (child_answer(&t->restore, "go", err) < 0)
+			return -1;
+	}
+	ready.pid = step.pid;
+	if (journal_advance(&t->journal, JOURNAL_OPEN, JOURNAL_READY, err) < 0 ||
+	    channel_send_message(t->channel, FRAME_READY, &ready, err) < 0)
+		return -1;
+	return commit(t, err);
+}
+
+/* The source's thanks: it knows, and the record has no reader any more. */
+static void wait_for_done(struct target *t)
+{
+	struct frame f;
+	const bool heard = channel_wait(t->channel, NULL, 0, DONE_WAIT_MS, NULL) == 1 &&
+			   channel_take(t->channel, &f, NULL) == 0 && f.type == FRAME_DONE;
+
+	each_network(t, "finish");
+	journal_clean(&t->journal, heard);
+}
+
+/* --- a question ------------------------------------------------------------------------------------------- */
+
+static bool does_run(struct target *t, const char *id)
+{
+	struct skerry_state state;
+	bool runs;
+
+	if (skerry_state(t->skerry, id, &state, NULL) < 0)
+		return false;
+	runs = state.status == SKERRY_RUNNING || state.status == SKERRY_PAUSED;
+	skerry_state_release(&state);
+	return runs;
+}
+
+/* 1: its copy counts; 0: it never will; -1. */
+static int verdict(struct target *t, struct journal *j, struct err *err)
+{
+	int rc = journal_find(j, t->root, err);
+
+	if (rc <= 0)
+		return rc;
+	if (j->state == JOURNAL_OPEN || j->state == JOURNAL_READY) {
+		if (journal_advance(j, j->state, JOURNAL_ABORTED, err) == 0)
+			return 0;
+		err_clear(err);
+	}
+	/* Whoever works on it either gets it to run or takes it back. */
+	if (j->state != JOURNAL_ABORTED && journal_wait(j, VERDICT_MS, err) < 0)
+		return -1;
+	if (j->state == JOURNAL_RUNNING)
+		return 1;
+	if (j->state != JOURNAL_COMMITTED)
+		return 0;
+	if (does_run(t, j->id))
+		return journal_advance(j, JOURNAL_COMMITTED, JOURNAL_RUNNING, err) < 0 ? -1 : 1;
+	return journal_advance(j, JOURNAL_COMMITTED, JOURNAL_ABORTED, err) < 0 ? -1 : 0;
+}
+
+/* The record has done its work once the source knows. */
+static void forget(struct target *t, struct journal *j)
+{
+	struct frame f;
+
+	if (channel_wait(t->channel, NULL, 0, VERDICT_MS, NULL) == 1 &&
+	    channel_take(t->channel, &f, NULL) == 0 && f.type == FRAME_DONE)
+		journal_clean(j, true);
+}
+
+static int answer_status(struct target *t, const struct frame *f, struct err *err)
+{
+	static char runs[] = "it runs here", never[] = "it does not run here and will not";
+	struct journal j = JOURNAL_INIT;
+	struct outcome o;
+	int rc;
+
+	if (frame_decode(f, &o, &t->arena, err) < 0 || str_copy(j.uuid, sizeof(j.uuid), o.text) < 0)
+		return -1;
+	rc = verdict(t, &j, err);
+	if (rc >= 0) {
+		o = (struct outcome){ .text = rc ? runs : never, .code = rc ? 0 : ECANCELED };
+		rc = channel_send_message(t->channel, FRAME_VERDICT, &o, err);
+	}
+	if (rc == 0 && j.dir >= 0)
+		forget(t, &j);
+	journal_close(&j);
+	return rc < 0 ? -1 : 0;
+}
+
+/* --- the whole ------------------------------------------------------------------------------------------------ */
+
+static const struct {
+	enum frame_type type;
+	bool when_open; /* only once an offer was taken */
+	int (*run)(struct target *t, const struct frame *f, struct err *err);
+} takers[] = {
+	{ FRAME_OFFER, false, take_offer },    { FRAME_STATUS, false, answer_status },
+	{ FRAME_TREE, true, begin_tree },      { FRAME_ENTRY, true, take_file },
+	{ FRAME_DATA, true, take_file },       { FRAME_REMOVE, true, take_file },
+	{ FRAME_TREE_END, true, take_file },   { FRAME_PAGES, true, take_pages },
+	{ FRAME_RUN, true, take_pages },       { FRAME_ROUND, true, take_round },
+	{ FRAME_RESTORE, true, take_restore },
+};
+
+static int take_frame(struct target *t, const struct frame *f, struct err *err)
+{
+	const bool open = t->journal.work >= 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(takers); i++)
+		if (takers[i].type == f->type && takers[i].when_open == open)
+			return takers[i].run(t, f, err);
+	return err_set(err, EBADMSG, "frame %s out of turn", frame_name(f->type));
+}
+
+static int greet(struct target *t, struct err *err)
+{
+	struct hello theirs;
+	struct skerry_options options = { .size = sizeof(options),
+					  .root = t->o->root,
+					  .rootless = -1 };
+	struct skerry_error failed = { 0 };
+
+	if (channel_expect(t->channel, FRAME_HELLO, &theirs, &t->arena, err) < 0 ||
+	    hello_make(t->o, &t->arena, &t->hello, err) < 0)
+		return -1;
+	t->skerry = skerry_open(&options, &failed);
+	if (!t->skerry)
+		return err_set(err, failed.code, "%s", failed.message);
+	return channel_send_message(t->channel, FRAME_HELLO, &t->hello, err);
+}
+
+static void give_up(struct target *t, const struct err *why)
+{
+	if (t->restore.pid > 0) {
+		(void)child_answer(&t->restore, "no", NULL);
+		(void)child_wait(&t->restore, NULL);
+	}
+	if (!t->channel->ended)
+		channel_abort(t->channel, why);
+	if (t->journal.work < 0)
+		return;
+	if (t->committed && does_run(t, t->offer.id))
+		return; /* the record has it */
+	(void)journal_advance(&t->journal, t->journal.state, JOURNAL_ABORTED, NULL);
+	undo(t);
+	journal_clean(&t->journal, !t->committed);
+}
+
+int target_run(const struct options *o, struct channel *channel, struct err *err)
+{
+	struct target t = { .o = o,
+			    .channel = channel,
+			    .restore = CHILD_INIT,
+			    .journal = JOURNAL_INIT,
+			    .bundle_fd = -1,
+			    .rootfs = -1,
+			    .images = -1 };
+	struct frame f;
+	int rc;
+
+	arena_init(&t.arena, ARENA_MAX_DEFAULT);
+	t.root = state_root(o, &t.arena);
+	channel->silence_ms = (int)o->timeout * 1000;
+	rc = greet(&t, err);
+	while (rc == 0 && !t.running) {
+		rc = channel_receive(channel, &f, err);
+		/* Between requests the end of the connection is just that. */
+		if (rc < 0 && channel->ended && t.journal.work < 0) {
+			err_clear(err);
+			break;
+		}
+		if (rc == 0)
+			rc = take_frame(&t, &f, err);
+	}
+	if (rc == 0 && t.running)
+		wait_for_done(&t);
+	if (rc < 0)
+		give_up(&t, err);
+	if (t.in_tree)
+		tree_receive_end(&t.tree);
+	store_release(&t.store);
+	child_end(&t.restore);
+	for (size_t i = 0; i < t.offer.volumes.n && i < TARGET_VOLUMES_MAX; i++)
+		(void)fd_close(t.volumes[i].fd);
+	(void)fd_close(t.rootfs);
+	(void)fd_close(t.images);
+	(void)fd_close(t.bundle_fd);
+	journal_close(&t.journal);
+	if (t.skerry)
+		skerry_close(t.skerry);
+	arena_release(&t.arena);
+	return rc;
+}
+
+/* The poststop hook of a container that was moved here. */
+int target_remove_bundle(const char *path, struct err *err)
+{
+	if (path[0] != '/' || !path[1])
+		return err_set(err, EINVAL, "\"%s\" is no bundle", path);
+	return file_remove_tree(AT_FDCWD, path) < 0 ? err_sys(err, "remove \"%s\"", path) : 0;
+}

@@ -12,6 +12,11 @@ from shim import Events, Group, m, process  # noqa: E402
 
 ROUNDS = int(sys.argv[2])
 PODS = 20
+MANY = int(os.environ.get("BENCH_PODS", "100"))
+EXECS = int(os.environ.get("BENCH_EXECS", "10000"))
+CYCLES = int(os.environ.get("BENCH_CONTAINERS", "500"))
+AT_ONCE = 8
+PATIENCE = 60  # seconds for the pods of one kind: who is slower has fewer
 events = Events(shim.T + "/c.sock.ttrpc")
 
 
@@ -75,6 +80,67 @@ def measure_memory(kind, options, containers):
         g.end(*reversed(g.ids))
 
 
+def measure_many(kind, options):
+    """What a full node pays: the shims of all its pods together, pods of three containers."""
+    begun = time.time()
+    pods = []
+    while len(pods) < MANY and time.time() - begun < PATIENCE:
+        pods.append(make("%s-m%d" % (kind.replace("+", "-"), len(pods)), options, 3))
+    took = time.time() - begun
+    time.sleep(3)
+    sums = [memory(g.pid) for g in pods]
+    print("%-10s %6d %9.1f %9.1f %9.1f %9.2f" % ((kind, len(pods)) + tuple(sum(s[k] for s in sums) / 1024 for k in (
+        "Rss:", "Pss:", "Private_Dirty:")) + (took / len(pods),)))
+    for g in pods:
+        g.end(*reversed(g.ids))
+
+
+def run_execs(c, id, names):
+    for name in names:
+        c.Exec(id=id, exec_id=name, spec=process(["true"]))
+    starts = [c.send("Start", id=id, exec_id=name) for name in names]
+    for s in starts:
+        c.result("Start", s)
+    waits = [c.send("Wait", id=id, exec_id=name) for name in names]
+    for w in waits:
+        assert c.result("Wait", w).exit_status == 0
+    for name in names:
+        c.Delete(id=id, exec_id=name)
+
+
+def soak(kind, options):
+    """Memory after many execs of one container, then after many containers of one pod."""
+    id = kind.replace("+", "-") + "-soak"
+    g = make(id, options)
+    more = {"options": options} if options else {}
+    row = []
+    # Go's take too long for all of it
+    execs_n, cycles = (EXECS, CYCLES) if kind == "skerry" else (EXECS // 10, CYCLES // 10)
+    looks = [execs_n // n // AT_ONCE * AT_ONCE for n in (100, 10, 2)]
+    begun = time.time()
+    for i in range(0, execs_n, AT_ONCE):
+        if i in looks:
+            row.append(memory(g.pid)["Private_Dirty:"])
+        run_execs(g.client, id, ["e%d" % (i + j) for j in range(AT_ONCE)])
+    execs = time.time() - begun
+    row.append(memory(g.pid)["Private_Dirty:"])
+    other = id + "-app"
+    begun = time.time()
+    for i in range(cycles):
+        bundle = shim.make_bundle(other, annotations={"io.kubernetes.cri.sandbox-id": id})
+        os.close(shim.LOGS.pop())
+        shim.set_config(bundle, ["true"])
+        g.client.Create(id=other, bundle=bundle, **more)
+        g.client.Start(id=other)
+        g.client.Wait(id=other)
+        g.client.Delete(id=other)
+    row.append(memory(g.pid)["Private_Dirty:"])
+    fds = len(os.listdir("/proc/%d/fd" % g.pid))
+    print("%-10s" % kind + "".join("%10d" % v for v in row) + "%8d %9.2f %9.2f" % (
+        fds, execs / execs_n * 1000, (time.time() - begun) / cycles * 1000))
+    g.end()
+
+
 def timed(times, name, function):
     begun = time.perf_counter()
     result = function()
@@ -127,15 +193,28 @@ def measure_calls(kind, options):
 
 def main():
     all_kinds = kinds()
-    for containers in (1, 3):
-        print("\n%d idle pods of %d container%s: median of each shim (KiB)" % (PODS, containers, "s" * (containers > 1)))
-        print("%-10s %8s %8s %8s %8s %8s" % ("", "RSS", "PSS", "dirty", "VmPTE", "threads"))
+
+    def each(what):
         for kind, (program, options) in all_kinds.items():
             shim.SHIM = program
             try:
-                measure_memory(kind, options, containers)
+                what(kind, options)
             except Exception as e:  # pylint: disable=broad-except
                 print("%-10s (failed: %s)" % (kind, e))
+            sys.stdout.flush()
+
+    for containers in (1, 3):
+        print("\n%d idle pods of %d container%s: median of each shim (KiB)" % (PODS, containers, "s" * (containers > 1)))
+        print("%-10s %8s %8s %8s %8s %8s" % ("", "RSS", "PSS", "dirty", "VmPTE", "threads"))
+        each(lambda kind, options, n=containers: measure_memory(kind, options, n))
+    print("\nthe shims of many pods of 3 containers together (MiB), and the time to make a pod (s)")
+    print("%-10s %6s %9s %9s %9s %9s" % ("", "pods", "RSS", "PSS", "dirty", "each"))
+    each(measure_many)
+    print("\nprivate dirty memory (KiB) after parts of %d execs, %d at a time, and then %d containers (go: a tenth of "
+          "both); ms for each" % (EXECS, AT_ONCE, CYCLES))
+    print("%-10s" % "" + "".join("%10s" % part for part in ("1 %", "10 %", "50 %", "all", "+ conts"))
+          + "%8s %9s %9s" % ("fds", "exec", "container"))
+    each(soak)
     results = {}
     for kind, (program, options) in all_kinds.items():
         shim.SHIM = program

@@ -6,12 +6,13 @@ import signal
 import subprocess
 import time
 
-from shim import (SHIM, T, Client, Events, Fifos, Group, RpcError, inventory, left_behind_nothing, m, main, make_bundle,
+from shim import (LOGS, SHIM, T, Client, Events, Fifos, Group, RpcError, inventory, left_behind_nothing, m, main, make_bundle,
                   set_config, test, until)
 
 events = Events(T + "/c.sock.ttrpc")
 before = inventory()
 STORM = int(os.environ.get("STORM", "1000"))
+ROUNDS = int(os.environ.get("ROUNDS", "20"))
 
 
 def memory(pid):
@@ -64,7 +65,7 @@ def _():
 
 @test("the init is killed while execs start: their exits first, nobody hangs")
 def _():
-    for round_ in range(15):
+    for round_ in range(ROUNDS):
         id = "race%d" % round_
         g = Group(id, events)
         c = g.client
@@ -94,7 +95,7 @@ def _():
 
 @test("processes that die at once: exit after start, always")
 def _():
-    for i in range(20):
+    for i in range(ROUNDS):
         id = "quick%d" % i
         g = Group(id, events)
         g.run(args=["true"])
@@ -161,7 +162,7 @@ def _():
 
 @test("kill -9 of the shim at any moment: delete leaves nothing")
 def _():
-    for round_ in range(25):
+    for round_ in range(ROUNDS):
         id = "dead%d" % round_
         g = Group(id, events)
         c = g.client
@@ -270,6 +271,101 @@ def _():
     assert g.client.Wait(id="full").exit_status == 3
     g.end()
     subprocess.run(["umount", T + "/full"], check=True)
+
+
+@test("the init is killed from outside at each stage: the status is exact, the rest refused, nothing stays")
+def _():
+    for stage in ("created", "starting", "running", "paused", "deleting"):
+        id = "stage-" + stage
+        g = Group(id, events)
+        c = g.client
+        pid = g.create()
+        waiting = c.send("Wait", id=id)
+        if stage == "starting":
+            started = c.send("Start", id=id)
+        elif stage != "created":
+            c.Start(id=id)
+        if stage == "paused":
+            c.Pause(id=id)
+        os.kill(pid, signal.SIGKILL)
+        if stage == "starting":
+            try:
+                c.result("Start", started)
+            except RpcError:
+                pass
+        assert c.result("Wait", waiting).exit_status == 137, stage
+        try:
+            c.Start(id=id)
+            raise AssertionError("started again")
+        except RpcError as e:
+            assert "cannot start a stopped process" in e.message, e
+        if stage == "deleting":
+            streams = [c.send("Delete", id=id) for _ in range(3)]
+            answers = [c.receive(s).status.code for s in streams]
+            assert answers == [0, 5, 5], answers
+            c.Shutdown(id=id)
+        else:
+            g.end()
+        until(lambda: "delete" in events.topics(id))
+        topics = events.topics(id)
+        assert topics[0] == "create" and topics[-2:] == ["exit", "delete"] and topics.count("exit") == 1, topics
+        if stage == "running":
+            assert topics == ["create", "start", "exit", "delete"], topics
+
+
+@test("containerd goes at each stage of a container's life and finds it as it left it")
+def _():
+    for stage in ("created", "running", "ended"):
+        id = "left-" + stage
+        g = Group(id, events)
+        pid = g.create(args=["sh", "-c", "exit 6"] if stage == "ended" else ["sleep", "1000"])
+        if stage != "created":
+            g.client.Start(id=id)
+        if stage == "ended":
+            g.client.Wait(id=id)
+        g.client.send("Wait", id=id)
+        g.client.close()  # in the middle of a call
+        events.shut()
+        time.sleep(0.1)
+        events.again()
+        g.client = c = Client(g.address)
+        assert (c.Connect(id=id).shim_pid, c.Connect(id=id).task_pid) == (g.pid, pid)
+        state = c.State(id=id)
+        assert (state.pid, state.status) == (pid, {"created": 1, "running": 2, "ended": 3}[stage]), state
+        if stage == "ended":
+            assert c.Wait(id=id).exit_status == 6
+        if stage == "created":
+            c.Start(id=id)
+        g.end()
+        until(lambda: "delete" in events.topics(id), 15)
+        assert events.topics(id) == ["create", "start", "exit", "delete"], events.topics(id)
+
+
+@test("a full disk below the bundle: Create says so and leaves nothing, what runs is ended and deleted all the same")
+def _():
+    base = T + "/bundles"
+    os.makedirs(base, exist_ok=True)
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=256k", "bundles", base], check=True)
+    g = Group("nospace", events)
+    set_config(g.bundle, ["sleep", "1000"])
+    fill = ["sh", "-c", "cat /dev/zero >%s/fill 2>/dev/null" % base]
+    subprocess.run(fill, check=False)
+    try:
+        g.client.Create(id="nospace", bundle=g.bundle)
+        raise AssertionError("created")
+    except RpcError as e:
+        assert "No space left" in e.message, e
+    os.unlink(base + "/fill")
+    g.run()
+    subprocess.run(fill, check=False)
+    g.client.Kill(id="nospace", signal=15)
+    g.client.Kill(id="nospace", signal=9)
+    assert g.client.Wait(id="nospace").exit_status == 137
+    g.end()
+    until(lambda: events.topics("nospace") == ["create", "start", "exit", "delete"])
+    g.delete()
+    os.close(LOGS.pop())
+    subprocess.run(["umount", "-l", base], check=True)
 
 
 @test("nothing is left behind")

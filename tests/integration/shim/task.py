@@ -356,6 +356,87 @@ def _():
     g.end()
 
 
+def needs_criu():
+    import shutil
+    import subprocess
+    if not shutil.which("criu") or subprocess.run(["criu", "check"], stdout=subprocess.DEVNULL,
+                                                  stderr=subprocess.DEVNULL).returncode:
+        raise Skip("no criu that can do it on this kernel")
+
+
+def next_number(f):
+    """A whole line of what a counting container prints."""
+    text = f.read_some() + f.read_some()
+    while text.count(b"\n") < 2:
+        text += f.read_some()
+    return int(text.split(b"\n")[-2])
+
+
+@test("checkpoint and restore: it goes on where it was, on new fifos, with execs, pause and a second time")
+def _():
+    needs_criu()
+    g = Group("moved", events)
+    f = Fifos("moved", stderr=False)
+    g.run(args=["sh", "-c", "i=0; while :; do echo $((i += 1)); sleep 0.05; done"], **f.names)
+    assert next_number(f) > 0
+    g.client.Checkpoint(id="moved", path=T + "/moved-running")
+    before_ = next_number(f)
+    assert next_number(f) > before_  # without options it goes on
+    g.client.Checkpoint(id="moved", path=T + "/moved", options=m.Any(
+        type_url="containerd.runc.v1.CheckpointOptions", value=b"\x08\x01"))
+    assert g.client.Wait(id="moved").exit_status == 137
+    last = int(f.read().split()[-1])
+    g.end()
+    for round_ in ("once", "twice"):
+        g = Group("moved", events)
+        f = Fifos("moved-" + round_, stderr=False)
+        assert g.create(checkpoint=T + "/moved", args=["sh", "-c", "i=0; while :; do echo $((i += 1)); sleep 0.05; done"],
+                        **f.names) == 0
+        pid = g.client.Start(id="moved").pid
+        number = next_number(f)
+        assert number > last and number < last + 200, (last, number)
+        e = Fifos("moved-exec-" + round_, stderr=False)
+        g.exec_("x", ["sh", "-c", "echo in; exit 4"], **e.names)
+        g.client.Start(id="moved", exec_id="x")
+        assert g.client.Wait(id="moved", exec_id="x").exit_status == 4 and e.read() == b"in\n"
+        g.client.Delete(id="moved", exec_id="x")
+        g.client.Pause(id="moved")
+        assert g.client.State(id="moved").status == PAUSED
+        g.client.Resume(id="moved")
+        assert pid in [p.pid for p in g.client.Pids(id="moved").processes]
+        assert m.Metrics.FromString(g.client.Stats(id="moved").stats.value).pids.current >= 1
+        g.client.Kill(id="moved", signal=9)
+        assert g.client.Wait(id="moved").exit_status == 137
+        g.end()
+
+
+@test("a restored container with a terminal")
+def _():
+    needs_criu()
+    g = Group("movedtty", events)
+    f = Fifos("movedtty", stdin=True, stderr=False)
+    args = ["sh", "-c", "while read x; do echo got $x; stty size; done"]
+    g.create(args=args, terminal=True, **f.names)
+    g.client.Start(id="movedtty")
+    w = f.open_stdin()
+    os.write(w, b"one\n")
+    until(lambda: b"got one" in f.read_some())
+    g.client.Checkpoint(id="movedtty", path=T + "/movedtty", options=m.Any(
+        type_url="containerd.runc.v1.CheckpointOptions", value=b"\x08\x01"))
+    g.client.Wait(id="movedtty")
+    os.close(w)
+    g.end()
+    g = Group("movedtty", events)
+    f = Fifos("movedtty2", stdin=True, stderr=False)
+    g.create(checkpoint=T + "/movedtty", args=args, terminal=True, **f.names)
+    g.client.Start(id="movedtty")
+    w = f.open_stdin()
+    os.write(w, b"two\n")
+    until(lambda: b"got two" in f.read_some())
+    os.close(w)
+    g.end()
+
+
 @test("restore: made at Start, deleted before it, a reason where there is nothing to restore")
 def _():
     g = Group("restore", events)

@@ -1,12 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* cmd_move.c - skerry net move: one attachment goes from one host to another (move.h) */
 #include <errno.h>
-#include <fcntl.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/fd.h"
-#include "base/file.h"
 #include "cni/net/move.h"
 #include "cni/net/verb.h"
 #include "cni/netconf.h"
@@ -36,21 +34,35 @@ static const struct option move_rows[] = {
 };
 static const struct option_table move_options = { move_rows, ARRAY_SIZE(move_rows), &verb_common };
 
+static int read_ticket(struct buf *out, struct err *err)
+{
+	ssize_t n;
+
+	if (buf_reserve(out, MOVE_TICKET_MAX) < 0)
+		return err_sys(err, "read the ticket");
+	n = fd_read_full(STDIN_FILENO, out->s, MOVE_TICKET_MAX);
+	if (n < 0)
+		return err_sys(err, "read the ticket from standard input");
+	out->len = (size_t)n;
+	out->s[n] = '\0';
+	return 0;
+}
+
 static int prepare(struct net *n, const struct move_options *o, struct move_request *r,
 		   struct err *err)
 {
 	AUTO_BUF ticket, out;
 	struct move m;
 
-	buf_init_max(&ticket, MOVE_TICKET_MAX);
+	buf_init(&ticket);
 	buf_init(&out);
 	if (!o->to == !o->from)
 		return err_set(err, EINVAL, "prepare wants one of --to and --from");
 	r->role = o->to ? MOVE_SOURCE : MOVE_TARGET;
 	r->peer = o->to ? o->to : o->from;
 	if (o->from) {
-		if (file_read(AT_FDCWD, "/dev/stdin", &ticket, MOVE_TICKET_MAX, false) < 0)
-			return err_sys(err, "read the ticket from standard input");
+		if (read_ticket(&ticket, err) < 0)
+			return -1;
 		r->ticket = ticket.s;
 		r->ticket_len = ticket.len;
 	}

@@ -16,6 +16,7 @@ const struct cni_plugin *const cni_plugins[] = {
 	&cni_plugin_ipvlan,
 	&cni_plugin_loopback,
 	&cni_plugin_macvlan,
+	&cni_plugin_outside,
 	&cni_plugin_portmap,
 	&cni_plugin_ptp,
 	&cni_plugin_sbr,

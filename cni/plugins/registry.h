@@ -22,6 +22,7 @@ extern const struct cni_plugin cni_plugin_host_local;
 extern const struct cni_plugin cni_plugin_ipvlan;
 extern const struct cni_plugin cni_plugin_loopback;
 extern const struct cni_plugin cni_plugin_macvlan;
+extern const struct cni_plugin cni_plugin_outside;
 extern const struct cni_plugin cni_plugin_portmap;
 extern const struct cni_plugin cni_plugin_ptp;
 extern const struct cni_plugin cni_plugin_sbr;

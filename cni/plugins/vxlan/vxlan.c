@@ -9,6 +9,8 @@
  *	{ "type": "vxlan", "id": 100, "dev": "eth0", "local": "auto", "port": 4789,
  *	  "peers": ["192.0.2.2", "192.0.2.3"], "learning": true, "mtu": 0 }
  *
+ * With "flood": false nothing goes to peers for a receiver of whom nobody has
+ * said where it is (`skerry net peer place`); what is for all still does.
  * peers get what has no known address yet (head-end replication); instead of
  * them `group` is a multicast address.  The MTU is that of `dev` less the
  * headers.  The port is isolated from nothing and learns, so that frames find
@@ -25,6 +27,7 @@
 
 #include "cni/apply.h"
 #include "cni/child.h"
+#include "cni/fit.h"
 #include "cni/ipam.h"
 #include "cni/names.h"
 #include "cni/nft.h"
@@ -45,7 +48,7 @@
 struct config {
 	char *dev, *local, *group;
 	uint32_t id, port, mtu;
-	struct opt_bool learning;
+	struct opt_bool learning, flood;
 	struct strings peers;
 };
 static const struct json_field config_fields[] = {
@@ -56,6 +59,7 @@ static const struct json_field config_fields[] = {
 	JSON_FIELD(struct config, port, JSON_U32, .max = PORT_MAX),
 	JSON_FIELD(struct config, mtu, JSON_U32, .max = MTU_MAX),
 	JSON_FIELD(struct config, learning, JSON_OPT_BOOL),
+	JSON_FIELD(struct config, flood, JSON_OPT_BOOL),
 	JSON_FIELD(struct config, peers, JSON_STRINGS),
 };
 static const struct json_table config_table = JSON_TABLE(struct config, config_fields);
@@ -214,6 +218,8 @@ static int find_bridge(struct cni_call *call, struct link *ret, struct err *err)
 static int ensure_port(struct cni_call *call, struct request *r, const struct link *bridge,
 		       struct err *err)
 {
+	/* what the bridge learnt to be behind the port, the tunnel would still send to all */
+	const struct link_port port = { .flood = r->config.flood, .learning = r->config.flood };
 	struct link_new vxlan = { .name = r->name, .kind = "vxlan", .index = names_index() };
 	struct err why = { 0 };
 	struct link link;
@@ -239,6 +245,8 @@ static int ensure_port(struct cni_call *call, struct request *r, const struct li
 	put_peers(&call->host, r, link.index);
 	if (link.master != bridge->index)
 		link_set_master(&call->host, link.index, bridge->index);
+	if (port.flood.has)
+		link_set_port(&call->host, link.index, &port);
 	link_up(&call->host, link.index);
 	if (rtnl_flush(&call->host, err) == 0)
 		return 0;
@@ -307,7 +315,9 @@ static int vxlan_add(struct cni_call *call, struct err *err)
 		return add_own(call, &r, err);
 	if (result_copy(&call->conf->prev, call->arena, &call->result) < 0)
 		return err_sys(err, "prevResult");
-	return ensure_port(call, &r, &bridge, err);
+	if (ensure_port(call, &r, &bridge, err) < 0)
+		return -1;
+	return fit_mtu(call, r.mtu, err);
 }
 
 /* The shared device is the network's: GC. */

@@ -19,6 +19,7 @@ for h in 1 2 3; do
 		"ipam":{"type":"static","addresses":[{"address":"10.7.0.$h/24"}]}},
 		{"type":"vxlan","id":100,"dev":"up0","local":"192.0.2.$h"}]}
 	END
+	sed 's/red0/quiet0/; s/"red"/"quiet"/; s/10.7.0/10.8.0/; s/"id":100/"id":300,"learning":false,"flood":false/' "$T/conf$h/red.conflist" >"$T/conf$h/quiet.conflist"
 	echo '{"cniVersion":"1.1.0","name":"flat","plugins":[{"type":"bridge"}]}' >"$T/conf$h/flat.conflist"
 done
 on() { # HOST VERB ARGUMENTS...
@@ -49,6 +50,29 @@ check '  the others stay' eval 'reaches c1 10.7.0.3 && reaches c2 10.7.0.3'
 check '  again is no error' on 1 peer rm red 192.0.2.2
 check 'refused: another word, a name that is no address, a network without tunnels, none at all' eval \
 	'! on 1 peer move red 192.0.2.2 && ! on 1 peer add red host2 && ! on 1 peer add flat 192.0.2.2 && ! on 1 peer add blue 192.0.2.2'
+mac_of() {
+	ip netns exec "$1" cat /sys/class/net/eth0/address
+}
+check 'a hardware address is placed behind a host' eval 'on 1 peer add red 192.0.2.2 && on 2 peer add red 192.0.2.1 && on 1 peer place red 192.0.2.2 "$(mac_of c2)" &&
+	ip netns exec host1 bridge fdb show | grep "$(mac_of c2)" | grep -q "dst 192.0.2.2 self permanent" && reaches c1 10.7.0.2'
+check '  elsewhere: it is sent there and nowhere else' eval 'on 1 peer place red 192.0.2.3 "$(mac_of c2)" && ! pings c1 10.7.0.2'
+check '  forgotten: found again' eval 'on 1 peer forget red "$(mac_of c2)" && is 0 "$(ip netns exec host1 bridge fdb show | grep -c "$(mac_of c2).*permanent")" && reaches c1 10.7.0.2'
+check '  refused: no hardware address, none at all' eval '! on 1 peer place red 192.0.2.2 10.7.0.2 && ! on 1 peer place red 192.0.2.2 && ! on 1 peer forget red'
+check 'the container sends no more than the tunnel takes' is 1450 "$(ip -n c1 -j link show eth0 | jq '.[0].mtu')"
+check '  whole packets pass' eval 'timeout 5 ip netns exec c1 busybox ping -q -c1 -W2 -s 1422 10.7.0.3'
+
+# --- nothing to who isn't meant ---
+received() { # frames that came out of the quiet tunnel of host 3
+	ip netns exec host3 cat "/sys/class/net/$(ip -n host3 -br link show type vxlan master quiet0 | awk '{ print $1 }')/statistics/rx_packets"
+}
+quiet_mac() {
+	ip netns exec "$1" cat /sys/class/net/eth1/address
+}
+check 'a network without flooding' eval 'for h in 1 2 3; do on $h add quiet c$h /run/netns/c$h -i eth1 >/dev/null || exit; done; on 1 peer add quiet 192.0.2.2 192.0.2.3 && on 2 peer add quiet 192.0.2.1 192.0.2.3'
+check '  nobody is reached of whom nobody said where he is' eval '! pings c1 10.8.0.2'
+check '  then he is' eval 'on 1 peer place quiet 192.0.2.2 "$(quiet_mac c2)" && on 2 peer place quiet 192.0.2.1 "$(quiet_mac c1)" && reaches c1 10.8.0.2'
+check '  and no other host gets a frame of it' eval 'before=$(received) && pings c1 10.8.0.2 && pings c2 10.8.0.1 && pings c1 10.8.0.2 && is "$before" "$(received)"'
+check '  detached' eval 'for h in 1 2 3; do on $h del quiet c$h -i eth1 && on $h gc quiet || exit; done'
 for h in 1 2 3; do
 	check "DEL on host $h" on $h del red c$h
 	ip link del port$h

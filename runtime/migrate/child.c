@@ -69,11 +69,9 @@ int child_start(struct child *c, const struct child_start *start, struct err *er
 	}
 	p = (struct place){ .in = start->in < 0 ? null : start->in,
 			    .out = start->out < 0 ? c->output : start->out,
-			    .err = c->output,
+			    .err = start->err > 0 ? start->err : c->output,
 			    .notify = theirs,
 			    .keep = start->keep };
-	if (start->out_is_err)
-		p.err = p.out;
 	c->pid = fork();
 	if (c->pid == 0)
 		child_main(start, &p);

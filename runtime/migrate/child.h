@@ -33,9 +33,9 @@ struct child_start {
 	const char *program; /* looked for in $PATH when there is no slash in it */
 	char *const *argv;
 	int in, out; /* -1: /dev/null, and with what it says on standard error */
+	int err; /* 0: what it says is kept for child_wait() */
 	int keep; /* stays open under its number, or 0 */
 	bool notify; /* "--notify-fd=3" is among its words: the other end is there */
-	bool out_is_err; /* standard error goes to `out` as well */
 };
 #define CHILD_NOTIFY_FD 3
 

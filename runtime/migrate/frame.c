@@ -55,6 +55,7 @@ static const struct wire_field offer_fields[] = {
 	WIRE_FIELD(12, struct offer, lazy, WIRE_U32),
 	WIRE_FIELD(13, struct offer, netns, WIRE_STRING),
 	WIRE_FIELD(14, struct offer, image, WIRE_STRING),
+	WIRE_FIELD(15, struct offer, stdio, WIRE_U64S),
 };
 static const struct wire_table offer_table = WIRE_TABLE(struct offer, offer_fields);
 static const struct wire_field answer_fields[] = {

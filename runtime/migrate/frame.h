@@ -112,6 +112,7 @@ struct offer {
 	uint32_t dry_run, lazy;
 	char *netns; /* network namespace on the target in place of the one in config.json */
 	char *image; /* reference of the image, where there is one */
+	struct wire_u64s stdio; /* st_mode of the init's 0, 1 and 2: criu wants them as they were */
 };
 struct answer {
 	struct {

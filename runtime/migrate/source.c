@@ -181,6 +181,25 @@ static uint64_t memory_used(struct source *s)
 	return strtoull(text, NULL, 10);
 }
 
+/* Files of outside become others on the target, of the same kind and mode. */
+static int find_stdio(struct source *s, struct err *err)
+{
+	uint64_t *v = arena_array(&s->arena, 3, sizeof(*v));
+
+	if (!v)
+		return err_set(err, ENOMEM, "out of memory");
+	for (int fd = 0; fd < 3; fd++) {
+		char path[64];
+		struct stat st;
+
+		if (str_format(path, sizeof(path), "/proc/%d/fd/%d", (int)s->state.pid, fd) == 0 &&
+		    stat(path, &st) == 0)
+			v[fd] = st.st_mode;
+	}
+	s->offer.stdio = (struct wire_u64s){ v, 3 };
+	return 0;
+}
+
 static int make_offer(struct source *s, struct err *err)
 {
 	static char empty[] = "";
@@ -198,6 +217,8 @@ static int make_offer(struct source *s, struct err *err)
 	o->lazy = s->o->lazy;
 	for (size_t i = 0; i < s->n_trees; i++)
 		o->disk += tree_size(s->trees[i].top);
+	if (find_stdio(s, err) < 0)
+		return -1;
 	return o->id ? 0 : err_set(err, ENOMEM, "out of memory");
 }
 

@@ -18,6 +18,8 @@
 #define STUCK	    3
 #define FIXED_MS    80 /* what a dump and a restore take at least */
 #define MS	    1000000
+#define SHORT_ROUND ((uint64_t)1 << 20)
+#define SPEED	    ((uint64_t)64 << 20) /* until a round has shown it */
 
 static int duration(const char *name, const char *text, int64_t otherwise, int64_t *ret_ms,
 		    struct err *err)
@@ -87,7 +89,7 @@ static int advance(struct source *s, struct convergence *c, struct err *err)
 	if (took < 1)
 		took = 1;
 	/* A short round says little about the speed. */
-	if (!c->speed || c->bytes > ((uint64_t)1 << 20))
+	if (c->bytes > SHORT_ROUND)
 		c->speed = c->bytes * 1000 / (uint64_t)took;
 	c->predicted = FIXED_MS + time_for(c->bytes, c->speed);
 	c->stuck = s->rounds > 2 && c->bytes > c->before - c->before / 10 ? c->stuck + 1 : 0;
@@ -100,7 +102,7 @@ static int advance(struct source *s, struct convergence *c, struct err *err)
 int memory_rounds(struct source *s, struct err *err)
 {
 	const bool stop = s->o->mode && strcmp(s->o->mode, "stop") == 0;
-	struct convergence c = { 0 };
+	struct convergence c = { .speed = SPEED };
 
 	if (s->o->mode && !stop && strcmp(s->o->mode, "precopy") != 0)
 		return err_set(err, EINVAL, "--mode: \"%s\" is none of precopy, stop", s->o->mode);

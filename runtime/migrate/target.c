@@ -377,27 +377,55 @@ static int take_round(struct target *t, const struct frame *f, struct err *err)
 
 /* --- the processes -------------------------------------------------------------------------------------- */
 
+/* What takes the place of descriptor fd of the init: a file of the bundle.  criu compares the mode. */
+static int open_stdio(struct target *t, int fd, struct err *err)
+{
+	static const char *const names[] = { "input", LOG_FILE, LOG_FILE ".err" };
+	const uint64_t *modes = t->offer.stdio.n == 3 ? t->offer.stdio.v : NULL;
+	const bool is_file = modes && S_ISREG(modes[fd]);
+	const mode_t mode = is_file ? modes[fd] & 0777 : 0600;
+	const char *name = names[fd];
+	int file;
+
+	if (fd == 0 && !is_file)
+		return open("/dev/null", O_RDONLY | O_CLOEXEC);
+	/* Both in one, unless their modes differ. */
+	if (fd == 2 && (!modes || !is_file || modes[1] == modes[2] || !S_ISREG(modes[1])))
+		name = LOG_FILE;
+	file = openat(t->bundle_fd, name, O_RDWR | O_APPEND | O_CREAT | O_CLOEXEC, 0600);
+	if (file < 0 || (is_file && fchmod(file, mode) < 0)) {
+		(void)err_sys(err, "open \"%s/%s\"", t->bundle, name);
+		return fd_close(file);
+	}
+	return file;
+}
+
 static int start_restore(struct target *t, const struct restore_order *order, struct err *err)
 {
 	char *images = arena_printf(&t->arena, "%s/" IMAGES, t->journal.folder);
 	char *errors = arena_printf(&t->arena, "%s/" ERRORS, t->journal.folder);
-	const char *words[16] = { "--log", errors,    "restore",      "-d",  "--notify-fd=3",
-				  "-b",	   t->bundle, "--image-path", images };
-	struct child_start start = { .program = t->o->runtime,
-				     .in = -1,
-				     .notify = true,
-				     .out_is_err = true,
-				     .keep = t->journal.lock };
-	size_t n = 9;
-	AUTO_FD log =
-		openat(t->bundle_fd, LOG_FILE, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600);
+	const char *words[16] = { "--log",   errors,	"--log-format=json",
+				  "restore", "-d",	"--notify-fd=3",
+				  "-b",	     t->bundle, "--image-path",
+				  images };
+	AUTO_FD in = open_stdio(t, 0, err);
+	AUTO_FD out = open_stdio(t, 1, err);
+	AUTO_FD errs = open_stdio(t, 2, err);
+	struct child_start start = {
+		.program = t->o->runtime,
+		.in = in,
+		.out = out,
+		.err = errs,
+		.notify = true,
+		.keep = t->journal.lock,
+	};
+	size_t n = 10;
 
-	if (log < 0)
-		return err_sys(err, "open \"%s/" LOG_FILE "\"", t->bundle);
+	if (in < 0 || out < 0 || errs < 0)
+		return -1;
 	if (order->tcp_established)
 		words[n++] = "--tcp-established";
 	words[n++] = t->offer.id;
-	start.out = log;
 	start.argv = images && errors ? skerry_words(t->o, words, &t->arena) : NULL;
 	if (!start.argv)
 		return err_set(err, ENOMEM, "out of memory");
@@ -405,22 +433,30 @@ static int start_restore(struct target *t, const struct restore_order *order, st
 	return child_start(&t->restore, &start, err);
 }
 
+/* The one line of a JSON log (base/log.h). */
+struct log_line {
+	char *msg;
+};
+static const struct json_field log_fields[] = {
+	JSON_FIELD(struct log_line, msg, JSON_STRING),
+};
+static const struct json_table log_table = JSON_TABLE(struct log_line, log_fields);
+
 /* It failed; what it wrote into its log says why. */
 static int restore_failed(struct target *t, struct err *err)
 {
+	struct log_line line = { NULL };
 	AUTO_BUF text;
-	char *end;
 
 	buf_init(&text);
 	if (child_wait(&t->restore, err) == 0)
 		(void)err_set(err, EIO, "the restore ended too early");
-	if (file_read(t->journal.work, ERRORS, &text, BUF_MAX_DEFAULT, true) == 0 && text.len) {
-		end = strstr(text.s, "\nlog file:");
-		if (end)
-			*end = '\0';
-		(void)err_set(err, EIO, "%.450s", text.s);
-	}
-	return -1;
+	if (file_read(t->journal.work, ERRORS, &text, BUF_MAX_DEFAULT, true) < 0 ||
+	    json_decode(ERRORS, text.s, text.len, &log_table, &line, &t->arena, NULL) < 0 ||
+	    !line.msg)
+		return -1;
+	line.msg[strcspn(line.msg, "\n")] = '\0';
+	return err_set(err, EIO, "%.450s", line.msg);
 }
 
 static int next_step(struct target *t, struct child_step *ret, struct err *err)

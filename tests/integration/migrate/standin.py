@@ -10,6 +10,7 @@ kernel.  All other commands are skerry's.
 STANDIN_FAIL=dump|restore|late makes that one fail; STANDIN_KILL the same by SIGKILL.
 """
 import hashlib
+import json
 import os
 import signal
 import socket
@@ -41,7 +42,7 @@ def fail(glob, text):
     log = option(glob, "--log")
     if log:
         with open(log, "a") as f:
-            f.write(text + "\n")
+            f.write(json.dumps({"msg": text}) + "\n")
     sys.stderr.write(text + "\n")
     sys.exit(1)
 
@@ -95,7 +96,6 @@ def run(glob, *words):
 
 def pid_of(glob, name):
     text = subprocess.run([SKERRY, *glob, "state", name], stdout=subprocess.PIPE).stdout
-    import json
     return json.loads(text)["pid"]
 
 

@@ -118,3 +118,40 @@ stream() {
 	# shellcheck disable=SC2086
 	timeout -k 5 60 /usr/bin/python3 -B "$ENGINES/cri-stream" $flags "$url"
 }
+# our_network: pods on a bridge by our own plugins; before cri_config, which is to have $T/cnibin
+our_network() {
+	local type
+	mkdir -p "$T/cnibin" /run/lab/cni
+	for type in bridge host-local portmap loopback; do
+		ln -s "$BUILD/skerry-cni" "$T/cnibin/$type"
+	done
+	cat >/run/lab/cni/10-pods.conflist <<JSON
+{"cniVersion": "1.0.0", "name": "pods", "plugins": [
+ {"type": "bridge", "bridge": "cni-lab", "isGateway": true, "ipMasq": true, "ipam": {"type": "host-local",
+  "dataDir": "/run/lab/leases", "ranges": [[{"subnet": "10.199.80.0/24"}]], "routes": [{"dst": "0.0.0.0/0"}]}},
+ {"type": "portmap", "capabilities": {"portMappings": true}}]}
+JSON
+}
+pid() { # of the container
+	field '.info.info | fromjson | .pid'
+}
+pod_ip() {
+	pod_call PodSandboxStatus | jq -r .status.network.ip
+}
+shim_of_pod() {
+	pgrep -f "^[^ ]*containerd-shim-skerry-v2 .*-id $POD "
+}
+end_pod() {
+	pod_call StopPodSandbox && pod_call RemovePodSandbox
+}
+# nothing_is_left: checks at the end, when all pods have been removed
+nothing_is_left() {
+	check "no pod is left" is 0 "$(call ListPodSandbox '{}' | jq '.items | length')"
+	check "no shim is left" eventually eval '! pgrep -f "^[^ ]*containerd-shim-"'
+	check "no socket is left" prints "" ls /run/containerd/s
+	check "no state is left" prints "" ls /run/containerd/skerry/k8s.io
+	check "no network is left" eval 'prints "" sh -c "ip -o link | grep -o veth"; [ -z "$(ls /run/netns 2>/dev/null)" ] && [ -z "$(find /run/lab/leases -name "10.*")" ]'
+	containerd_down TERM
+	umount -R /run/lab/state "$T/root" 2>/dev/null
+	return 0
+}

@@ -6,6 +6,7 @@
  */
 #include "cni/net/move_record.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -248,13 +249,32 @@ int move_save(const struct net *n, const struct move *m, struct err *err)
 	return 0;
 }
 
+/* What a request that died while it wrote has left: ".NAME.XXXX" (file_replace()). */
+static void remove_unfinished(const char *folder, const char *name)
+{
+	const size_t len = strlen(name);
+	DIR *dir = opendir(folder);
+	const struct dirent *e;
+
+	/* each is looked at once, so none that is removed is missed */
+	while (dir && (e = readdir(dir))) /* NOLINT(concurrency-mt-unsafe): the stream is ours */
+		if (e->d_name[0] == '.' && strncmp(e->d_name + 1, name, len) == 0 &&
+		    e->d_name[len + 1] == '.')
+			(void)unlinkat(dirfd(dir), e->d_name, 0);
+	if (dir)
+		(void)closedir(dir);
+}
+
 int move_remove(const struct net *n, const struct move *m, struct err *err)
 {
-	char path[PATH_MAX];
+	char path[PATH_MAX], *slash;
 
 	if (path_of(n, m->network, m->container, m->ifname, path, err) < 0)
 		return -1;
 	if (unlink(path) < 0 && errno != ENOENT)
 		return err_sys(err, "remove \"%s\"", path);
+	slash = strrchr(path, '/');
+	*slash = '\0';
+	remove_unfinished(path, slash + 1);
 	return 0;
 }

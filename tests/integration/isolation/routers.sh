@@ -23,7 +23,7 @@ netns hostb
 ip link add up0 type veth peer name up0 netns hostb
 ip addr add 192.0.2.1/24 dev up0 && ip link set up0 up
 ip -n hostb addr add 192.0.2.2/24 dev up0 && ip -n hostb link set up0 up
-unshare -m ip netns exec hostb bash -c 'for d in /run /etc/cni /var/lib; do mount -t tmpfs tmpfs $d; done; : >"$0"; exec sleep 600' \
+nsenter --net=/run/netns/hostb unshare -m bash -c 'for d in /run /etc/cni /var/lib; do mount -t tmpfs tmpfs $d; done; : >"$0"; exec sleep 600' \
 	"$T/hostb.ready" </dev/null >/dev/null 2>&1 &
 HOSTB=$!
 mkdir -p "$T/hostb"
@@ -70,9 +70,15 @@ for block in "$T"/blocks/*; do
 	fi
 done
 
+if [ "$TAP_BAD" -gt 0 ]; then # the tutorial's own end was not reached
+	for c in r1 r2 r3 h1 h3 b1 b2; do
+		skerry delete --force $c
+		ssh hostb skerry delete --force $c
+	done >/dev/null 2>&1 </dev/null
+fi
 check 'no group of a container is left' is "$groups" "$(find /sys/fs/cgroup -mindepth 1 -maxdepth 1 -type d | sort)"
 safe_kill KILL $HOSTB
-wait 2>/dev/null
+wait $HOSTB 2>/dev/null
 ip link del up0
 netns_gone hostb
 net_end

@@ -2,6 +2,7 @@
 """What goes wrong around a shim."""
 import os
 import random
+import shutil
 import signal
 import subprocess
 import time
@@ -12,6 +13,7 @@ from shim import (LOGS, SHIM, T, Client, Events, Fifos, Group, RpcError, invento
 events = Events(T + "/c.sock.ttrpc")
 before = inventory()
 STORM = int(os.environ.get("STORM", "1000"))
+CYCLES = int(os.environ.get("CYCLES", "60"))
 ROUNDS = int(os.environ.get("ROUNDS", "20"))
 
 
@@ -60,6 +62,32 @@ def _():
     print("# %d execs: dirty %d kB, then %d kB; %d descriptors, then %d" % (STORM, first[0], last[0], first[1], last[1]))
     assert last[0] <= first[0] + 16 and last[1] == first[1], (first, last)
     assert subprocess.run(["ps", "--ppid", str(g.pid), "-o", "stat="], stdout=subprocess.PIPE).stdout.count(b"Z") == 0
+    g.end()
+
+
+@test("containers come and go in a pod: every event once, in order, memory flat")
+def _():
+    g = Group("pod", events)
+    g.run()
+    first = None
+    for i in range(CYCLES):
+        id = "app%d" % i
+        bundle = make_bundle(id, annotations={"io.kubernetes.cri.sandbox-id": "pod"})
+        set_config(bundle, ["sh", "-c", "exit %d" % (i % 100)])
+        g.client.Create(id=id, bundle=bundle)
+        g.client.Start(id=id)
+        assert g.client.Wait(id=id).exit_status == i % 100
+        g.client.Delete(id=id)
+        os.close(LOGS.pop())
+        shutil.rmtree(bundle)
+        if i == 20:
+            first = memory(g.pid)
+    last = memory(g.pid)
+    until(lambda: len(events.of("delete")) and events.of("delete")[-1].container_id == "app%d" % (CYCLES - 1))
+    for i in range(CYCLES):
+        assert events.topics("app%d" % i) == ["create", "start", "exit", "delete"], i
+    print("# %d containers: dirty %d kB, then %d kB; %d descriptors, then %d" % ((CYCLES,) + (first[0], last[0], first[1], last[1])))
+    assert last[0] <= first[0] + 32 and last[1] == first[1], (first, last)
     g.end()
 
 

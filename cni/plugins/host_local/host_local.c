@@ -304,7 +304,7 @@ static int allocate(struct cni_call *call, struct allocation *a, struct err *err
 	if (take_all(a, err) == 0 && record(call, a, err) == 0)
 		return 0;
 	for (size_t i = 0; i < a->n; i++)
-		hl_store_drop(a->store, &a->v[i]);
+		(void)hl_store_drop(a->store, &a->v[i], NULL);
 	return -1;
 }
 
@@ -429,12 +429,16 @@ static int check_leases(struct cni_call *call, const struct hl_config *config,
 	for (size_t i = 0; i < prev->n_ips; i++) {
 		const struct ip *ip = &prev->ips[i].address.ip;
 		bool mine = false;
+		int owns;
 
 		for (size_t k = 0; k < config->n_sets && !mine; k++)
 			mine = hl_set_find(&config->sets[k], ip) != NULL;
 		if (!mine)
 			continue;
-		if (!hl_store_is_owner(store, ip, &owner))
+		owns = hl_store_owns(store, ip, &owner, err);
+		if (owns < 0)
+			return -1;
+		if (owns == 0)
 			return err_set(err, ENOENT,
 				       "host-local: address %s is not reserved for container %s",
 				       ip_format(ip, text), owner.container_id);

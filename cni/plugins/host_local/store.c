@@ -61,18 +61,19 @@ static int each_name(int dir, int (*each)(const char *name, void *data, struct e
 
 /* --- one lease -------------------------------------------------------------------- */
 
-/* The content of an address's file: its length, or -1. */
-static ssize_t read_content(int dir, const char *name, char *dst, size_t size)
+/* The content of an address's file: its length, 0 also when there is no such file, -1 with err. */
+static ssize_t read_content(int dir, const char *name, char *dst, size_t size, struct err *err)
 {
 	AUTO_FD fd = openat(dir, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
 	ssize_t n = fd < 0 ? -1 : fd_read_full(fd, dst, size - 1);
 
-	if (n < 0)
-		return -1;
+	/* a link or a folder is nobody's lease */
+	if (n < 0 && errno != ENOENT && errno != ELOOP && errno != EISDIR && errno != ENXIO)
+		return err_sys(err, "read the lease of %s", name);
 	while (n > 0 && strchr(" \r\n", dst[n - 1]))
 		n--;
-	dst[n] = '\0';
-	return n;
+	dst[n > 0 ? n : 0] = '\0';
+	return n > 0 ? n : 0;
 }
 
 /* Splits "ID\r\nIFNAME" in place; very old files have no name: "". */
@@ -86,13 +87,15 @@ static const char *split_content(char *content)
 	return end + strspn(end, "\r\n");
 }
 
-bool hl_store_is_owner(struct hl_store *s, const struct ip *ip, const struct hl_owner *owner)
+int hl_store_owns(struct hl_store *s, const struct ip *ip, const struct hl_owner *owner,
+		  struct err *err)
 {
 	char name[IP_TEXT_MAX], content[OWNER_MAX];
 	const char *ifname;
+	const ssize_t n = read_content(s->dir, ip_format(ip, name), content, sizeof(content), err);
 
-	if (read_content(s->dir, ip_format(ip, name), content, sizeof(content)) <= 0)
-		return false;
+	if (n <= 0)
+		return (int)n;
 	ifname = split_content(content);
 	return str_eq(content, owner->container_id) &&
 	       (ifname[0] == '\0' || str_eq(ifname, owner->ifname));
@@ -103,18 +106,20 @@ bool hl_store_holder(struct hl_store *s, const struct ip *ip, char *dst, size_t 
 	char name[IP_TEXT_MAX], content[OWNER_MAX];
 	const char *ifname;
 
-	if (read_content(s->dir, ip_format(ip, name), content, sizeof(content)) <= 0)
+	if (read_content(s->dir, ip_format(ip, name), content, sizeof(content), NULL) <= 0)
 		return false;
 	ifname = split_content(content);
 	return str_format(dst, size, "%s/%s", content, ifname) == 0;
 }
 
-void hl_store_drop(struct hl_store *s, const struct ip *ip)
+int hl_store_drop(struct hl_store *s, const struct ip *ip, struct err *err)
 {
 	char name[IP_TEXT_MAX];
 
 	s->changed = true;
-	(void)unlinkat(s->dir, ip_format(ip, name), 0); /* gone is as good */
+	if (unlinkat(s->dir, ip_format(ip, name), 0) < 0 && errno != ENOENT)
+		return err_sys(err, "give back address %s", name);
+	return 0;
 }
 
 /* The file that is linked to each address that is taken: all of one call have the same content. */
@@ -227,16 +232,21 @@ int hl_store_record(struct hl_store *s, const struct hl_owner *owner, const stru
 	return put_record(s, &record, err);
 }
 
-/* Gives back what a record names and its owner has, and the record. */
-static void drop_record(struct hl_store *s, const struct hl_record *record, const char *name)
+/* Gives back what a record names and its owner has, and the record, which stays when that fails. */
+static int drop_record(struct hl_store *s, const struct hl_record *record, const char *name,
+		       struct err *err)
 {
 	const struct hl_owner owner = { record->container_id, record->ifname };
 
-	for (size_t i = 0; i < record->n; i++)
-		if (hl_store_is_owner(s, &record->v[i], &owner))
-			hl_store_drop(s, &record->v[i]);
 	s->changed = true;
-	(void)unlinkat(s->index, name, 0);
+	for (size_t i = 0; i < record->n; i++) {
+		const int owns = hl_store_owns(s, &record->v[i], &owner, err);
+
+		if (owns < 0 || (owns > 0 && hl_store_drop(s, &record->v[i], err) < 0))
+			return -1;
+	}
+	(void)unlinkat(s->index, name, 0); /* invariant 2: one too many does no harm */
+	return 0;
 }
 
 /* --- invariant 3 ------------------------------------------------------------------ */
@@ -270,9 +280,10 @@ static int sync_address(const struct ip *ip, void *data, struct err *err)
 	char name[IP_TEXT_MAX], content[OWNER_MAX];
 	struct hl_record record = { 0 };
 	struct hl_owner owner;
+	const ssize_t n = read_content(s->dir, ip_format(ip, name), content, sizeof(content), err);
 
-	if (read_content(s->dir, ip_format(ip, name), content, sizeof(content)) <= 0)
-		return 0;
+	if (n <= 0)
+		return (int)n;
 	owner.ifname = split_content(content);
 	owner.container_id = content;
 	/* what can't be an attachment's name can't be asked for either */
@@ -311,10 +322,8 @@ static int drop_mortal(const char *name, void *data, struct err *err)
 	struct hl_store *s = data;
 	struct hl_record record;
 
-	(void)err;
-	if (get_record(s, name, &record) && record.has_id)
-		drop_record(s, &record, name);
-	return 0;
+	return get_record(s, name, &record) && record.has_id ? drop_record(s, &record, name, err)
+							     : 0;
 }
 
 /* No network namespace outlives its kernel, so neither do its leases. */
@@ -436,9 +445,14 @@ int hl_store_list(struct hl_store *s, const struct hl_owner *owner, bool careful
 	for (size_t i = 0; i < ARRAY_SIZE(owners) && n == 0; i++) {
 		if (!get_owner_record(s, owners[i], &record))
 			continue;
-		for (size_t k = 0; k < record.n && n < max; k++)
-			if (hl_store_is_owner(s, &record.v[k], owner))
+		for (size_t k = 0; k < record.n && n < max; k++) {
+			const int owns = hl_store_owns(s, &record.v[k], owner, err);
+
+			if (owns < 0)
+				return -1;
+			if (owns > 0)
 				v[n++] = record.v[k];
+		}
 	}
 	return (int)n;
 }
@@ -455,10 +469,11 @@ int hl_store_release(struct hl_store *s, const struct hl_owner *owner, struct er
 		n = hl_store_list(s, owner, false, v, ARRAY_SIZE(v), err);
 	else
 		n = hl_store_list(s, owner, true, v, ARRAY_SIZE(v), err);
-	for (int i = 0; i < n; i++)
-		hl_store_drop(s, &v[i]);
 	if (n < 0)
 		return -1;
+	for (int i = 0; i < n; i++)
+		if (hl_store_drop(s, &v[i], err) < 0)
+			return -1;
 	if (unlinkat(s->index, name, 0) == 0)
 		s->changed = true;
 	if (n > 0 && record_name(name, sizeof(name), owner->container_id, "") == 0)
@@ -514,13 +529,12 @@ static int gc_address(const struct ip *ip, void *data, struct err *err)
 	char name[IP_TEXT_MAX], content[OWNER_MAX];
 	const char *ifname;
 
-	(void)err;
-	if (read_content(gc->store->dir, ip_format(ip, name), content, sizeof(content)) < 0)
-		return 0;
+	if (read_content(gc->store->dir, ip_format(ip, name), content, sizeof(content), err) < 0)
+		return -1;
 	ifname = split_content(content);
 	if (ifname[0] ? !netconf_attached(gc->conf, content, ifname)
 		      : !id_attached(gc->conf, content))
-		hl_store_drop(gc->store, ip);
+		return hl_store_drop(gc->store, ip, err);
 	return 0;
 }
 
@@ -607,7 +621,6 @@ static int reclaim_record(const char *name, void *data, struct err *err)
 	struct hl_record record;
 	struct stat st;
 
-	(void)err;
 	if (!get_record(reclaim->store, name, &record) || !record.has_id)
 		return 0;
 	if (stat(record.netns, &st) == 0 && st.st_dev == record.id.dev &&
@@ -615,7 +628,8 @@ static int reclaim_record(const char *name, void *data, struct err *err)
 		return 0;
 	if (is_alive(&reclaim->alive, &record.id))
 		return 0;
-	drop_record(reclaim->store, &record, name);
+	if (drop_record(reclaim->store, &record, name, err) < 0)
+		return -1;
 	reclaim->n += (int)record.n;
 	return 0;
 }
@@ -626,10 +640,10 @@ static int reclaim_empty(const struct ip *ip, void *data, struct err *err)
 	char name[IP_TEXT_MAX];
 	struct stat st;
 
-	(void)err;
 	if (fstatat(reclaim->store->dir, ip_format(ip, name), &st, AT_SYMLINK_NOFOLLOW) == 0 &&
 	    st.st_size == 0) {
-		hl_store_drop(reclaim->store, ip);
+		if (hl_store_drop(reclaim->store, ip, err) < 0)
+			return -1;
 		reclaim->n++;
 	}
 	return 0;

@@ -55,7 +55,9 @@ void hl_store_close(struct hl_store *s);
  * last few milliseconds. */
 int hl_store_list(struct hl_store *s, const struct hl_owner *owner, bool careful, struct ip *v,
 		  size_t max, struct err *err);
-bool hl_store_is_owner(struct hl_store *s, const struct ip *ip, const struct hl_owner *owner);
+/* Is it this owner's?  1, 0, -1. */
+int hl_store_owns(struct hl_store *s, const struct ip *ip, const struct hl_owner *owner,
+		  struct err *err);
 /* Who has it, as "CONTAINER/IFNAME"; false: nobody. */
 bool hl_store_holder(struct hl_store *s, const struct ip *ip, char *dst, size_t size);
 
@@ -72,7 +74,7 @@ struct hl_lease {
 int hl_store_record(struct hl_store *s, const struct hl_owner *owner, const struct hl_lease *lease,
 		    struct err *err);
 /* Gives one back, or all of an owner with the record. */
-void hl_store_drop(struct hl_store *s, const struct ip *ip);
+int hl_store_drop(struct hl_store *s, const struct ip *ip, struct err *err);
 int hl_store_release(struct hl_store *s, const struct hl_owner *owner, struct err *err);
 
 /* Where the search in a set goes on (family 0: from the start), and to remember it. */

@@ -40,6 +40,7 @@ netns d
 N add default c1 /run/netns/d >/dev/null
 check 'rm of the network that is built in takes its bridge' eval \
 	'N del default c1 && ip link show skerry0 >/dev/null && N rm default && ! ip link show skerry0 2>/dev/null'
+check 'and its tables' is '' "$(nft list tables)"
 check 'and it is still there' shows default N ls -q
 netns_gone d
 check 'an unknown network is refused' refuses 'no network "nope"' N inspect nope

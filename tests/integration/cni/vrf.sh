@@ -30,7 +30,7 @@ ip -n a link del eth1
 vrf '"vrfname":"red","table":77'
 check 'a table by number' eval 'add vrf && has "$(ip -n a -d link show red)" "vrf table 77" && passes CHECK vrf'
 check '  CHECK sees another one' refused 999 'table 77, not 78' CHECK vrf "$(jq -c '.table = 78' <<<"$CONFIG")"
-check '  the VRF with another table: an error' refused 999 '' ADD vrf "$(jq -c '.table = 78' <<<"$CONFIG")"
+check '  the VRF with another table: code 7' refused 7 'different routing table' ADD vrf "$(jq -c '.table = 78' <<<"$CONFIG")"
 check '  DEL' eval 'passes DEL vrf && ! ip -n a link show red 2>/dev/null'
 
 chain_end

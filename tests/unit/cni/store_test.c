@@ -114,8 +114,8 @@ TEST(of_two_takers_one_gets_it)
 	CHECK_INT(hl_store_take(&s, &v, &c1, &err), 0);
 	CHECK(hl_store_holder(&s, &v, holder, sizeof(holder)));
 	CHECK_STR(holder, "c1/eth0");
-	CHECK(hl_store_is_owner(&s, &v, &c1));
-	CHECK(!hl_store_is_owner(&s, &v, &c2));
+	CHECK_INT(hl_store_owns(&s, &v, &c1, NULL), 1);
+	CHECK_INT(hl_store_owns(&s, &v, &c2, NULL), 0);
 	hl_store_close(&s);
 	CHECK(!there(".skerry/net/.new"));
 	done();
@@ -200,7 +200,7 @@ TEST(an_empty_file_is_no_lease)
 	foreign("10.0.0.2", "");
 	open_store(&s);
 	CHECK_INT(hl_store_take(&s, &v, &c1, &err), 1);
-	CHECK(hl_store_is_owner(&s, &v, &c1));
+	CHECK_INT(hl_store_owns(&s, &v, &c1, NULL), 1);
 	hl_store_close(&s);
 	done();
 }

@@ -1,0 +1,120 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: Apache-2.0
+# kill-lib.sh - plugins killed, or with a call that fails, at each system call of a verb
+#
+#   K1 ADD killed at any call: DEL, which knows no result, leaves nothing
+#   K2 DEL killed at any call: DEL again leaves nothing
+#   K3 ADD killed, the network namespace gone: GC leaves nothing
+#   K4 a call of ADD fails: it works, or says why as an error object and has undone all
+#   K5 a call of DEL fails: DEL again leaves nothing
+#
+# A test sets TYPE, CONFIG and, for a chained plugin, its prevResult in CONFIG.
+# KILL_STEP: every how many calls, in place of what the test takes.
+# shellcheck source=tests/integration/cni/chain-lib.sh
+. "$(dirname "${BASH_SOURCE[0]}")/chain-lib.sh"
+# shellcheck disable=SC2153 # of lib.sh
+NTH=$TOOLS/nth
+export NTH_OUT=$T/nth.out
+TYPE=
+
+# what there is of an attachment
+now() {
+	ip -br link show | awk '{ sub("@.*", "", $1); print $1 }' | grep -v '^cni0$' | sort
+	ip -n a -br link show 2>/dev/null | awk '{ sub("@.*", "", $1); print $1 }'
+	leased
+	nft list ruleset
+	tc qdisc show | awk '$2 != "noqueue" && $2 != "ingress" { print $2, $5 }' # ingress: gone with its interface
+}
+same() {
+	local i
+	for ((i = 0; i < 200; i++)); do
+		now >"$T/now" 2>&1
+		cmp -s "$T/base" "$T/now" && return
+		sleep 0.01
+	done
+	diff "$T/base" "$T/now"
+}
+# at N ACTION VERB [CONFIG]: the plugin, disturbed at its N-th call
+at() {
+	local n=$1 action=$2
+	CNI_COMMAND=$3 CNI_CONTAINERID=$ID CNI_NETNS=$NETNS CNI_IFNAME=$IFNAME CNI_PATH=$PLUGINS \
+		timeout -k 5 30 "$NTH" "$n" "$action" -- "$PLUGINS/$TYPE" <<<"${4-$CONFIG}" >"$T/said" 2>"$T/plugin.err"
+}
+calls() { # calls VERB: how many it makes
+	at 1000000 count "$1"
+	sed 's/.*total=\([0-9]*\).*/\1/' "$NTH_OUT"
+}
+# without a result, as after an ADD that didn't come to its end
+bare() {
+	if [ "$TYPE" = bridge ]; then echo "$CONFIG"; else jq -c 'del(.prevResult)' <<<"$CONFIG"; fi
+}
+sweep() { # sweep NAME STEP TOTAL EACH
+	local name=$1 step=${KILL_STEP:-$2} total=$3 each=$4 n bad=0
+	for ((n = 1; n <= total; n += step)); do
+		"$each" "$n" >"$T/why.new" 2>&1 && continue
+		bad=$((bad + 1))
+		[ $bad -gt 1 ] || { echo "at call $n: $(cat "$NTH_OUT")" && cat "$T/why.new"; } >"$T/why"
+	done
+	check "$TYPE: $name (every ${step}. of $total calls)" eval \
+		'[ '"$total"' -gt 20 ] && [ '$bad' = 0 ] || { echo '$bad' times; cat "$T/why"; false; }'
+}
+k1() {
+	at "$1" killtree ADD
+	passes DEL "$TYPE" "$(bare)" && same
+}
+k2() {
+	plugin ADD "$TYPE" || return 1
+	at "$1" killtree DEL "$(with_result)"
+	passes DEL "$TYPE" "$(with_result)" && same
+}
+k3() {
+	again_a
+	at "$1" killtree ADD
+	ip netns del a
+	passes GC "$TYPE" "$(jq -c 'del(.prevResult) | ."cni.dev/valid-attachments" = []' <<<"$CONFIG")" && again_a && same
+}
+k4() {
+	at "$1" "${ERRNO:-12}" ADD
+	if grep -q 'status=0$' "$NTH_OUT"; then
+		jq -e .cniVersion "$T/said" >/dev/null && passes DEL "$TYPE" "$(bare)" && same
+	else
+		# an undoing call that fails leaves something for DEL; the error is said even then, unless it
+		# was the saying itself that failed
+		{ jq -e .code "$T/said" >/dev/null || [ ! -s "$T/said" ]; } && { same || { passes DEL "$TYPE" "$(bare)" && same; }; }
+	fi
+}
+k5() {
+	plugin ADD "$TYPE" || return 1
+	at "$1" "${ERRNO:-12}" DEL "$(with_result)"
+	passes DEL "$TYPE" "$(with_result)" && same
+}
+# the configuration as a runtime gives it to DEL
+with_result() {
+	[ "$TYPE" = bridge ] && jq -c --argjson r "$out" '.prevResult = $r' <<<"$CONFIG" || echo "$CONFIG"
+}
+again_a() {
+	ip netns list | grep -qx a || { ip netns add a && ip -n a link set lo up; }
+}
+# once through, so that what belongs to the network is there before and after
+settle() {
+	plugin ADD "$TYPE" >/dev/null && plugin DEL "$TYPE" "$(with_result)"
+	sleep 0.1
+	now >"$T/base" 2>&1
+}
+# kills STEP: all of the above
+kills() {
+	local total
+	settle
+	check "$TYPE: undisturbed, DEL after ADD leaves nothing" eval 'plugin ADD "$TYPE" && passes DEL "$TYPE" "$(with_result)" && same'
+	total=$(calls ADD)
+	plugin DEL "$TYPE" "$(bare)"
+	sweep 'K1 ADD killed, then DEL' 1 "$total" k1
+	[ "$TYPE" != bridge ] || sweep 'K3 ADD killed, the namespace gone, then GC' "$1" "$total" k3
+	sweep 'K4 a call of ADD fails (ENOMEM)' "$1" "$total" k4
+	ERRNO=1 sweep 'K4 a call of ADD fails (EPERM)' "$(($1 * 2))" "$total" k4
+	plugin ADD "$TYPE"
+	total=$(calls DEL)
+	plugin DEL "$TYPE" "$(bare)"
+	sweep 'K2 DEL killed, then DEL' 1 "$total" k2
+	sweep 'K5 a call of DEL fails (ENOMEM)' "$1" "$total" k5
+}

@@ -9,20 +9,14 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/libexec.h"
 #include "runtime/cli/cmd.h"
 
 #define HELPER "skerry-net"
 
-/* Beside this program, else where it is installed. */
 static int find_helper(char path[PATH_MAX], struct err *err)
 {
-	const char *self = program_invocation_name, *slash = strrchr(self, '/');
-
-	if (slash && str_format(path, PATH_MAX, "%.*s/" HELPER, (int)(slash - self), self) == 0 &&
-	    access(path, X_OK) == 0)
-		return 0;
-	if (str_format(path, PATH_MAX, SKERRY_LIBEXECDIR "/" HELPER) == 0 &&
-	    access(path, X_OK) == 0)
+	if (libexec_find(HELPER, path) == 0)
 		return 0;
 	return err_sys(err,
 		       "\"skerry net\" needs the program \"" SKERRY_LIBEXECDIR "/" HELPER "\"");

@@ -18,6 +18,7 @@
 
 #include "base/fd.h"
 #include "base/file.h"
+#include "base/libexec.h"
 #include "base/log.h"
 #include "base/proc.h"
 
@@ -26,16 +27,9 @@
 #define STATE_ROOT  "/run/skerry"
 #define WORDS_FIXED 7
 
-/* Beside this program, else where it is installed. */
 static int find_helper(char path[PATH_MAX], struct err *err)
 {
-	const char *self = program_invocation_name, *slash = strrchr(self, '/');
-
-	if (slash && str_format(path, PATH_MAX, "%.*s/" HELPER, (int)(slash - self), self) == 0 &&
-	    access(path, X_OK) == 0)
-		return 0;
-	if (str_format(path, PATH_MAX, SKERRY_LIBEXECDIR "/" HELPER) == 0 &&
-	    access(path, X_OK) == 0)
+	if (libexec_find(HELPER, path) == 0)
 		return 0;
 	return err_sys(err, "images need the program \"" SKERRY_LIBEXECDIR "/" HELPER "\"");
 }

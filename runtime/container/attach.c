@@ -23,6 +23,7 @@
 
 #include "base/fd.h"
 #include "base/file.h"
+#include "base/libexec.h"
 #include "base/proc.h"
 
 #define HELPER	     "skerry-net"
@@ -320,16 +321,9 @@ int attach_save(const struct attach *a, int dir, struct err *err)
 
 /* --- the program ---------------------------------------------------------- */
 
-/* Beside this program, then where it is installed. */
 static int find_helper(char path[PATH_MAX], struct err *err)
 {
-	const char *self = program_invocation_name, *slash = strrchr(self, '/');
-
-	if (slash && str_format(path, PATH_MAX, "%.*s/" HELPER, (int)(slash - self), self) == 0 &&
-	    access(path, X_OK) == 0)
-		return 0;
-	if (str_format(path, PATH_MAX, SKERRY_LIBEXECDIR "/" HELPER) == 0 &&
-	    access(path, X_OK) == 0)
+	if (libexec_find(HELPER, path) == 0)
 		return 0;
 	return err_sys(err, "networks need the program \"" SKERRY_LIBEXECDIR "/" HELPER "\"");
 }

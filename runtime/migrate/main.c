@@ -57,6 +57,8 @@ static const struct option rows[] = {
 	      "network namespace on the target in place of the one that config.json names") },
 	{ ROW("address", OPTION_STRING, address, "ADDRESS",
 	      "address of this host as the target reaches it, for the networks' tunnels") },
+	{ ROW("target-address", OPTION_STRING, target_address, "ADDRESS",
+	      "address of the target as this host reaches it (default: HOST)") },
 	{ ROW("timeout", OPTION_NUMBER, timeout, "SECONDS",
 	      "silence after which the other side is given up (default: 30)") },
 	{ ROW("resolve", OPTION_FLAG, resolve, NULL,

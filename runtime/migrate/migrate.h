@@ -28,8 +28,8 @@ struct options {
 	const char *root, *cgroup_manager, *criu; /* its global options, or NULL */
 	const char *ssh, *remote; /* words */
 	struct tls_files tls;
-	const char *listen, *bundle, *bundles, *netns, *address, *bandwidth, *downtime,
-		*max_downtime, *mode, *remove_bundle, *fault;
+	const char *listen, *bundle, *bundles, *netns, *address, *target_address, *bandwidth,
+		*downtime, *max_downtime, *mode, *remove_bundle, *fault;
 	unsigned int max_rounds, timeout;
 	bool receive, resolve, dry_run, json, lazy, quiet, once;
 	struct option_list shared;

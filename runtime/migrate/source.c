@@ -378,7 +378,7 @@ static int send_images(struct source *s, struct err *err)
 
 static int send_rest(struct source *s, struct err *err)
 {
-	if (networks_cut(s, err) < 0 || send_trees(s, NULL, err) < 0)
+	if (send_trees(s, NULL, err) < 0)
 		return -1;
 	fault_point("images");
 	return send_images(s, err);
@@ -478,6 +478,7 @@ static int release(struct source *s, struct err *err)
 
 	s->thawed = clock_ms();
 	fault_point("running");
+	networks_cut(s);
 	if (child_answer(&s->dump, "go", err) < 0 || child_wait(&s->dump, err) < 0) {
 		/* It runs there: whatever is left here must not. */
 		const char *words[] = { "delete", "--force", s->id, NULL };

@@ -39,7 +39,6 @@ struct source {
 	struct memory memory;
 	struct page_server pages;
 	bool prepared; /* the networks are to be given back */
-	bool cut; /* ... and lead to the target */
 	bool committed; /* COMMIT may have been heard */
 	bool running; /* there */
 	int64_t began, frozen, thawed; /* milliseconds */
@@ -56,7 +55,7 @@ void progress_result(const struct source *s);
 
 /* source_net.c: the attachments' moves. */
 int networks_prepare(struct source *s, struct err *err);
-int networks_cut(struct source *s, struct err *err);
+void networks_cut(struct source *s);
 void networks_finish(struct source *s, bool moved);
 
 #endif

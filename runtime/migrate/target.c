@@ -183,22 +183,44 @@ static int write_config(struct target *t, struct err *err)
 	return 0;
 }
 
+/* A ticket names the source as the tunnel's other end. */
+struct ticket_text {
+	char *source;
+};
+static const struct json_field ticket_fields[] = {
+	JSON_FIELD(struct ticket_text, source, JSON_STRING, .required = true),
+};
+static const struct json_table ticket_table = JSON_TABLE(struct ticket_text, ticket_fields);
+
+static int move(struct target *t, const struct ticket *k, const char *verb, const char *from,
+		int in, struct err *err)
+{
+	char ifname[300];
+	const char *words[] = { "net", "move", verb, ifname, k->network, t->offer.id, from, NULL };
+
+	if (str_format(ifname, sizeof(ifname), "--ifname=%s", k->ifname) < 0)
+		return err_sys(err, "network \"%s\"", k->network);
+	return run_skerry_with(t->o, words, in, err);
+}
+
 static int prepare_networks(struct target *t, struct err *err)
 {
 	for (size_t i = 0; i < t->offer.tickets.n; i++) {
 		const struct ticket *k = &t->offer.tickets.v[i];
+		struct ticket_text text;
 		char from[1100];
-		const char *words[] = { "net",	    "move",	 "prepare", from,
-					k->network, t->offer.id, NULL };
-		AUTO_FD text = memfd_create("ticket", MFD_CLOEXEC);
+		AUTO_FD file = memfd_create("ticket", MFD_CLOEXEC);
 
-		if (str_format(from, sizeof(from), "--from=%s", t->offer.address) < 0)
-			return err_sys(err, "address \"%.100s\"", t->offer.address);
-		if (text < 0 || fd_write_full(text, k->text.v, k->text.n) < 0 ||
-		    lseek(text, 0, SEEK_SET) < 0)
+		if (json_decode("ticket", k->text.v, k->text.n, &ticket_table, &text, &t->arena,
+				err) < 0)
+			return -1;
+		if (str_format(from, sizeof(from), "--from=%s", text.source) < 0)
+			return err_sys(err, "address \"%.100s\"", text.source);
+		if (file < 0 || fd_write_full(file, k->text.v, k->text.n) < 0 ||
+		    lseek(file, 0, SEEK_SET) < 0)
 			return err_sys(err, "ticket of network \"%s\"", k->network);
 		t->prepared = true;
-		if (run_skerry_with(t->o, words, text, err) < 0)
+		if (move(t, k, "prepare", from, file, err) < 0)
 			return -1;
 	}
 	return 0;
@@ -206,12 +228,8 @@ static int prepare_networks(struct target *t, struct err *err)
 
 static void each_network(struct target *t, const char *verb)
 {
-	for (size_t i = 0; t->prepared && i < t->offer.tickets.n; i++) {
-		const char *words[] = { "net",	     "move", verb, t->offer.tickets.v[i].network,
-					t->offer.id, NULL };
-
-		(void)run_skerry(t->o, words, NULL, NULL);
-	}
+	for (size_t i = 0; t->prepared && i < t->offer.tickets.n; i++)
+		(void)move(t, &t->offer.tickets.v[i], verb, NULL, -1, NULL);
 }
 
 static int make_places(struct target *t, struct err *err)

@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # hosts.sh - two hosts in one machine: mounts, network, control groups and /run of their own
 #
-# To be sourced after lib.sh.  They are joined by a pair of cables, 10.99.0.1 and 10.99.0.2; files below
-# $T are seen by both, /run and /var/lib/skerry are private.
+# To be sourced after lib.sh.  They are on one switch, 10.99.0.1 and so on; files below $T are seen by all;
+# /run, /etc/cni, /var/lib/cni and /var/lib/skerry are private.
 GROUPS_AT=/sys/fs/cgroup
 declare -A HOST_PID
 
@@ -20,8 +20,11 @@ host_make() {
 			for c in $(cat /sys/fs/cgroup/cgroup.controllers); do
 				echo "+$c" >/sys/fs/cgroup/cgroup.subtree_control
 			done 2>/dev/null
-			mount -t tmpfs tmpfs /run && mkdir -p /var/lib/skerry &&
-				mount -t tmpfs tmpfs /var/lib/skerry || exit 1
+			mkdir -p /var/lib/skerry /etc/cni /var/lib/cni
+			for at in /run /var/lib/skerry /etc/cni /var/lib/cni; do
+				mount -t tmpfs tmpfs $at || exit 1
+			done
+			mkdir /etc/cni/net.d /run/netns
 			ip link set lo up
 			: >"$0"
 			exec sleep infinity' "$T/host-$name.ready"
@@ -62,12 +65,19 @@ ssh_make() {
 	chmod 755 "$T/ssh" "$T/outside"
 }
 
+# hosts_make [NAME...]: those, "a" and "b" unless given, on one switch
 hosts_make() {
-	host_make a && host_make b || return
-	ip link add cable-a netns "${HOST_PID[a]}" type veth peer name cable-b netns "${HOST_PID[b]}"
-	on a sh -c 'ip addr add 10.99.0.1/24 dev cable-a && ip link set cable-a up'
-	on b sh -c 'ip addr add 10.99.0.2/24 dev cable-b && ip link set cable-b up'
-	mkdir -p "$ROOT/a" "$ROOT/b"
+	local name n=0
+	[ $# -gt 0 ] || set -- a b
+	ip link add switch type bridge && ip link set switch up || return
+	for name; do
+		n=$((n + 1))
+		host_make "$name" || return
+		ip link add "port-$name" type veth peer name up0 netns "${HOST_PID[$name]}" &&
+			ip link set "port-$name" master switch up &&
+			on "$name" ip addr add 10.99.0.$n/24 dev up0 && on "$name" ip link set up0 up || return
+		mkdir -p "$ROOT/$name"
+	done
 	ssh_make
 }
 

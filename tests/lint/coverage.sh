@@ -7,7 +7,8 @@
 #        tests/lint/coverage.sh --flags [PROGRAM]   the flags that need a row
 #
 # 1. every field that the tables of runtime/spec decode has a row, named by its
-#    path (/process/user/uid, * for an item of a list), and every row a field
+#    path (/process/user/uid, * for an item of a list), and every row a field; so has
+#    every key of a CNI plugin ("cni bridge vlan")
 # 2. every option that a --help shows has a row, and every row an option
 # 3. every file of a row is there, and its tests hold the sentences given; the same
 #    for docs/security.md, whose CVE numbers all have to stand in a test
@@ -75,6 +76,29 @@ keys() {
 	END { walk(top, "") }'
 }
 
+# "cni bridge vlan" for each key that a CNI plugin decodes, but those of isolated networks, which have
+# rows of another kind, and our own ("skerry.").
+plugin_keys() {
+	awk '
+	{ line = line $0 }
+	/;$/ {
+		while (match(line, /(JSON_FIELD_AS|JSON_FIELD)\([^()]*\)/)) {
+			entry = substr(line, RSTART, RLENGTH)
+			line = substr(line, RSTART + RLENGTH)
+			key = entry
+			if (entry ~ /^JSON_FIELD_AS/) { sub(/^[^"]*"/, "", key); sub(/".*/, "", key) }
+			else { sub(/^JSON_FIELD\([^,]*,[ \t]*/, "", key); sub(/,.*/, "", key) }
+			type = FILENAME
+			sub(/^cni\/plugins\//, "", type)
+			sub(/\/.*/, "", type)
+			gsub(/_/, "-", type)
+			if (key ~ /^[A-Za-z]+[46]?$/)
+				print "cni " type " " key
+		}
+		line = ""
+	}' cni/plugins/*/*.c | grep -vE '^cni (shape|tenant|vxlan|outside) ' | sort -u
+}
+
 commands_of() {
 	"$1" --help | awk '/^COMMANDS:$/ { on = 1; next } /^$/ { on = 0 } on { print $1 }'
 }
@@ -105,7 +129,7 @@ program=${1:-build/skerry}
 
 # A row: | `what` | file, file | test: sentence; test: sentence |
 named=$(sed -n 's/^| `\([^`]*\)` |.*/\1/p' "$table")
-need=$(keys; flags "$program")
+need=$(keys; plugin_keys; flags "$program")
 [ "$(grep -c . <<<"$need")" -gt 300 ] || complain "too few fields and flags were found"
 missing=$(comm -23 <(sort -u <<<"$need") <(sort -u <<<"$named"))
 [ -z "$missing" ] || complain "$table has no row of:

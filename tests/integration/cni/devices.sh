@@ -74,6 +74,11 @@ if [ -c /dev/net/tun ]; then
 	ip -n a link add br9 type bridge
 	config '"type":"tap","bridge":"br9"'
 	check '  as the port of a bridge inside' eval 'add tap && is br9 "$(tap .master)" && passes DEL tap'
+	if [ ! -d /sys/fs/selinux ]; then
+		config "\"type\":\"tap\",\"selinuxContext\":\"system_u:object_r:tun_t:s0\",$IPAM"
+		check '  a label where the host has none to give: an error, and nothing left' eval \
+			'refused 999 label ADD tap && ! inside && is "" "$(leased)"'
+	fi
 	config "\"type\":\"tap\",\"bridge\":\"br8\",$IPAM"
 	check '  of a bridge that is not there: undone' eval 'refused 999 br8 ADD tap && ! inside && is "" "$(leased)"'
 else

@@ -71,6 +71,8 @@ if kernel_has 'macvlan mode bridge'; then
 	check 'macvlan: without a master that of the default route' eval 'add macvlan && pings a 192.0.2.2; passes DEL macvlan'
 	ip route del default
 	check 'macvlan: and without a default route: code 7' refused 7 'no default route' ADD macvlan
+	child macvlan ',"master":"up0","bcqueuelen":77'
+	check 'macvlan: bcqueuelen' eval 'add macvlan && has "$(ip -n a -d link show eth0)" "bcqueuelen 77"; passes DEL macvlan'
 	child macvlan ',"master":"nope"'
 	check 'macvlan: a master that is not there' refused 999 'master "nope"' ADD macvlan
 	child macvlan ',"master":"up0","mtu":9000'

@@ -90,6 +90,8 @@ int container_run_by(struct runtime *rt, const char *id, const struct skerry_cre
 	}
 	if (!o->detach)
 		relay_restore(&r);
+	if (rc == 0 && o->detach && o->ret_master)
+		*o->ret_master = fd_take(&c.master);
 	created_release(&c);
 	return rc;
 }

@@ -3,7 +3,8 @@
  *
  * Runs in a worker.  The words are mount(8)'s; unknown ones are for the file
  * system.  overlay with many layers does not fit into the page that mount(2)
- * takes: then the layers get short names.
+ * takes: then the layers get short names; so they do when their owners are
+ * mapped, which is done layer by layer (Linux 5.19).
  *
  * mount(2), mount(8); containerd core/mount/mount_linux.go is the reference
  * for which words there are.
@@ -83,7 +84,55 @@ static int plan_option(struct mount_plan *p, const char *word, struct err *err)
 	return 0;
 }
 
-/* --- overlay whose options do not fit ---------------------------------------------------- */
+/* --- owners ------------------------------------------------------------------------------- */
+
+static bool is_mapped(const struct mount_plan *p)
+{
+	return p->uidmap || p->gidmap;
+}
+
+static int open_map(const struct mount_plan *p, struct err *err)
+{
+	if (!p->uidmap || !p->gidmap)
+		return err_set(err, EINVAL, "an id-mapped mount needs uidmap and gidmap");
+	return spawn_userns(p->uidmap, p->gidmap, err);
+}
+
+/* A copy, mounted nowhere yet, of what is at path, with other owners: mount_setattr(2), Linux 5.12. */
+static int open_mapped(const char *path, int userns, struct err *err)
+{
+	struct mount_attr attr = { .attr_set = ATTR_IDMAP, .userns_fd = (uint64_t)userns };
+	AUTO_FD tree = (int)syscall(SYS_open_tree, AT_FDCWD, path,
+				    OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE);
+
+	if (tree < 0 || syscall(SYS_mount_setattr, tree, "", AT_EMPTY_PATH | AT_RECURSIVE, &attr,
+				sizeof(attr)) < 0)
+		return err_sys(err, "map the owners of \"%s\"", path);
+	return fd_take(&tree);
+}
+
+/* Gives a mount that is there other owners. */
+static int idmap(const char *target, const struct mount_plan *p, struct err *err)
+{
+	AUTO_FD userns = open_map(p, err);
+	AUTO_FD tree = userns < 0 ? -1 : open_mapped(target, userns, err);
+
+	if (tree < 0)
+		return -1;
+	if (umount2(target, MNT_DETACH) < 0 ||
+	    syscall(SYS_move_mount, tree, "", AT_FDCWD, target, FROM_EMPTY) < 0)
+		return err_sys(err, "mount \"%s\" with mapped owners", target);
+	return 0;
+}
+
+/* --- overlay's layers ---------------------------------------------------------------------- */
+
+/* A folder of our own with the layers as "0", "1", ...: links, or mounts where owners are mapped. */
+struct layers {
+	char path[4096];
+	int dir, userns; /* -1 */
+	int n;
+};
 
 /* The next of a ':' list, unescaped, into ret; what follows, or NULL at the end. */
 static const char *next_layer(const char *list, struct buf *ret)
@@ -97,45 +146,92 @@ static const char *next_layer(const char *list, struct buf *ret)
 	return *list ? list + 1 : NULL;
 }
 
-/* A folder of links "0", "1", ... to the layers; how many. */
-static int link_layers(int dir, const char *list, struct err *err)
+static int mount_layer(const struct layers *l, const char *layer, const char *name, struct err *err)
 {
-	int n = 0;
+	AUTO_FD tree = open_mapped(layer, l->userns, err);
+
+	if (tree < 0)
+		return -1;
+	if (mkdirat(l->dir, name, 0700) < 0)
+		return err_sys(err, "make a folder for layer \"%s\"", layer);
+	if (syscall(SYS_move_mount, tree, "", l->dir, name, FROM_EMPTY) < 0) {
+		err_sys_(err, "mount layer \"%s\"", layer);
+		(void)unlinkat(l->dir, name, AT_REMOVEDIR);
+		return -1;
+	}
+	return 0;
+}
+
+static int add_layers(struct layers *l, const char *list, struct err *err)
+{
 	AUTO_BUF layer;
 
 	buf_init(&layer);
-	for (const char *at = list; at && *at; n++) {
+	for (const char *at = list; at && *at; l->n++) {
 		char name[16];
 
 		at = next_layer(at, &layer);
-		(void)snprintf(name, sizeof(name), "%d", n);
-		if (buf_failed(&layer) || symlinkat(layer.s, dir, name) < 0)
-			return err_sys(err, "link layer %d, \"%s\"", n, layer.len ? layer.s : "");
+		(void)snprintf(name, sizeof(name), "%d", l->n);
+		if (buf_failed(&layer))
+			return err_set(err, ENOMEM, "out of memory");
+		if (l->userns >= 0 && mount_layer(l, layer.s, name, err) < 0)
+			return -1;
+		if (l->userns < 0 && symlinkat(layer.s, l->dir, name) < 0)
+			return err_sys(err, "link layer \"%s\"", layer.s);
 	}
-	return n;
+	return 0;
+}
+
+/* Never what is in a layer: a folder that is still mounted stays. */
+static void layers_release(struct layers *l)
+{
+	char name[16];
+
+	for (int i = 0; i < l->n && fchdir(l->dir) == 0; i++) {
+		(void)snprintf(name, sizeof(name), "%d", i);
+		if (l->userns >= 0)
+			(void)umount2(name, MNT_DETACH | UMOUNT_NOFOLLOW);
+		(void)unlinkat(l->dir, name, l->userns >= 0 ? AT_REMOVEDIR : 0);
+	}
+	(void)fd_close(l->dir);
+	(void)fd_close(l->userns);
+	(void)!chdir("/");
+	(void)rmdir(l->path);
+}
+
+static int layers_init(struct layers *l, const struct mount_plan *p, struct err *err)
+{
+	*l = (struct layers){ .dir = -1, .userns = -1 };
+	if (str_format(l->path, sizeof(l->path), "%s/layers-XXXXXX", p->bundle) < 0 ||
+	    !mkdtemp(l->path))
+		return err_sys(err, "make a folder in \"%s\"", p->bundle);
+	l->dir = open(l->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (l->dir < 0)
+		return err_sys(err, "open \"%s\"", l->path);
+	if (is_mapped(p) && (l->userns = open_map(p, err)) < 0)
+		return -1;
+	return 0;
 }
 
 /* "lowerdir=/long/a:/long/b,rest" as "lowerdir=0:1,rest". */
-static int name_layers(int dir, const char *data, struct buf *ret, struct err *err)
+static int name_layers(struct layers *l, const char *data, struct buf *ret, struct err *err)
 {
 	const char *lower = strstr(data, "lowerdir=");
 	const char *rest;
 	AUTO_BUF list;
-	int n;
 
 	buf_init(&list);
 	if (!lower)
-		return err_set(err, E2BIG, "options longer than a page");
+		return err_set(err, E2BIG, "no lowerdir, or options longer than a page");
 	lower += strlen("lowerdir=");
 	rest = lower + strcspn(lower, ",");
 	buf_add(&list, lower, (size_t)(rest - lower));
 	if (buf_failed(&list))
 		return err_set(err, ENOMEM, "out of memory");
-	n = link_layers(dir, list.s, err);
-	if (n < 0)
+	if (add_layers(l, list.s, err) < 0)
 		return -1;
 	buf_add(ret, data, (size_t)(lower - data));
-	for (int i = 0; i < n; i++)
+	for (int i = 0; i < l->n; i++)
 		buf_printf(ret, "%s%d", i ? ":" : "", i);
 	buf_puts(ret, rest);
 	if (buf_failed(ret) || ret->len > DATA_MAX)
@@ -143,30 +239,25 @@ static int name_layers(int dir, const char *data, struct buf *ret, struct err *e
 	return 0;
 }
 
-/* mount(2) takes a page of options: the layers are named by short links in a folder where the mount is done
- * (overlay follows links).  `beside` is a folder of our own. */
+/* mount(2) takes a page of options, and owners are mapped by layer: the layers get short names in a folder
+ * where the mount is done (overlay follows links and keeps what it was given). */
 static int mount_layers(const struct mount_message *m, const struct mount_plan *p,
-			const char *target, const char *beside, struct err *err)
+			const char *target, struct err *err)
 {
-	char path[4096];
-	AUTO_FD dir = -1;
+	struct layers layers;
 	AUTO_BUF data;
 	int rc;
 
 	buf_init(&data);
-	if (str_format(path, sizeof(path), "%s/layers-XXXXXX", beside) < 0 || !mkdtemp(path))
-		return err_sys(err, "make a folder in \"%s\"", beside);
-	dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (dir < 0)
-		rc = err_sys(err, "open \"%s\"", path);
-	else if (name_layers(dir, p->data.s, &data, err) < 0)
+	if (layers_init(&layers, p, err) < 0)
+		rc = -1;
+	else if (name_layers(&layers, p->data.s, &data, err) < 0)
 		rc = err_wrap(err, "mount %s on \"%s\"", m->type, target);
-	else if (fchdir(dir) < 0 || mount(m->source, target, m->type, p->flags, data.s) < 0)
+	else if (fchdir(layers.dir) < 0 || mount(m->source, target, m->type, p->flags, data.s) < 0)
 		rc = err_sys(err, "mount %s on \"%s\"", m->type, target);
 	else
 		rc = 0;
-	(void)!chdir("/");
-	(void)file_remove_tree(AT_FDCWD, path);
+	layers_release(&layers);
 	return rc;
 }
 
@@ -244,28 +335,9 @@ static int mount_fuse(const struct mount_message *m, const char *target, struct 
 	}
 }
 
-/* Gives a mount that is there other owners: mount_setattr(2), Linux 5.12. */
-static int idmap(const char *target, const struct mount_plan *p, struct err *err)
+static bool is_overlay(const struct mount_message *m)
 {
-	struct mount_attr attr = { .attr_set = ATTR_IDMAP };
-	AUTO_FD tree = -1;
-	AUTO_FD userns = -1;
-
-	if (!p->uidmap || !p->gidmap)
-		return err_set(err, EINVAL, "an id-mapped mount needs uidmap and gidmap");
-	userns = spawn_userns(p->uidmap, p->gidmap, err);
-	if (userns < 0)
-		return -1;
-	attr.userns_fd = (uint64_t)userns;
-	tree = (int)syscall(SYS_open_tree, AT_FDCWD, target,
-			    OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE);
-	if (tree < 0 || syscall(SYS_mount_setattr, tree, "", AT_EMPTY_PATH | AT_RECURSIVE, &attr,
-				sizeof(attr)) < 0)
-		return err_sys(err, "map the owners of \"%s\"", target);
-	if (umount2(target, MNT_DETACH) < 0 ||
-	    syscall(SYS_move_mount, tree, "", AT_FDCWD, target, FROM_EMPTY) < 0)
-		return err_sys(err, "mount \"%s\" with mapped owners", target);
-	return 0;
+	return m->type && strcmp(m->type, "overlay") == 0;
 }
 
 static int mount_new(const struct mount_message *m, const struct mount_plan *p, const char *target,
@@ -275,8 +347,8 @@ static int mount_new(const struct mount_message *m, const struct mount_plan *p, 
 	const char *source = m->source;
 	AUTO_FD loop = -1; /* until it is mounted */
 
-	if (p->data.len > DATA_MAX)
-		return mount_layers(m, p, target, p->bundle, err);
+	if (p->data.len > DATA_MAX || (is_overlay(m) && is_mapped(p)))
+		return mount_layers(m, p, target, err);
 	if (p->loop) {
 		loop = open_loop(m->source, p->flags & MS_RDONLY, device, err);
 		if (loop < 0)
@@ -303,7 +375,7 @@ static int mount_planned(const struct mount_message *m, const struct mount_plan 
 		return err_sys(err, "remount \"%s\"", target);
 	if (p->propagation && mount(NULL, target, NULL, p->propagation, NULL) < 0)
 		return err_sys(err, "set the propagation of \"%s\"", target);
-	return p->uidmap || p->gidmap ? idmap(target, p, err) : 0;
+	return is_mapped(p) && !is_overlay(m) ? idmap(target, p, err) : 0;
 }
 
 static int mount_one(const struct mount_message *m, const char *target, const char *bundle,

@@ -73,8 +73,8 @@ struct skerry_create_options {
 	unsigned int preserve_fds; /* descriptors 3 .. 3+n-1 are passed on */
 	bool detach; /* run: return after start */
 	bool keep; /* run: do not delete at the end */
-	/* create: where the init's pid goes, and the terminal's master if there is one (in place of
-	 * console_socket; the caller closes it); or NULL */
+	/* create: where the init's pid goes; create, and run and restore with detach: the terminal's
+	 * master if there is one (in place of console_socket; the caller closes it); or NULL */
 	pid_t *ret_pid;
 	int *ret_master;
 	/* Networks, for which the program skerry-net is run; nothing is done where all are NULL.  Lists

@@ -513,6 +513,45 @@ def _():
     g.end()
 
 
+@test("owners mapped: of a bind mount, and of an overlay by its layers")
+def _():
+    layers = []
+    for i in range(3):
+        layer = "%s/mapped/%d:x" % (T, i)
+        os.makedirs(layer)
+        open("%s/f%d" % (layer, i), "w").close()
+        os.chown("%s/f%d" % (layer, i), i, i)
+        layers.append(layer.replace(":", "\\:"))
+    for name in ("upper", "work"):
+        os.makedirs(T + "/mapped/" + name)
+    maps = ["uidmap=0:100000:65536", "gidmap=0:200000:65536"]
+    g = Group("mapped", events)
+
+    def edit(config):
+        config["root"]["path"] = "rootfs"
+    overlay = m.Mount(type="overlay", source="overlay", options=[
+        "upperdir=%s/mapped/upper" % T, "workdir=%s/mapped/work" % T, "lowerdir=" + ":".join(layers + [T + "/rootfs"])]
+        + maps)
+    try:
+        g.create(edit=edit, rootfs=[overlay])
+    except RpcError as e:
+        g.client.Shutdown(id="mapped")
+        if "map the owners" in e.message or "mount overlay" in e.message:
+            raise Skip("this kernel maps no owners of an overlay's layers, or not on this file system: " + e.message)
+        raise
+    for i in range(3):
+        st = os.stat("%s/rootfs/f%d" % (g.bundle, i))
+        assert (st.st_uid, st.st_gid) == (100000 + i, 200000 + i), st
+    assert not [n for n in os.listdir(g.bundle) if n.startswith("layers-")]
+    g.end()
+    for i in range(3):
+        assert os.stat("%s/mapped/%d:x/f%d" % (T, i, i)).st_uid == i
+    g = Group("mapped", events)
+    g.create(edit=edit, rootfs=[m.Mount(type="bind", source=T + "/rootfs", options=["rbind"] + maps)])
+    assert os.stat(g.bundle + "/rootfs/bin/busybox").st_uid == 100000
+    g.end()
+
+
 @test("runtime options: the state directory, in all their shapes")
 def _():
     shapes = {

@@ -154,6 +154,18 @@ static bool is_used(const struct gc *gc, const struct image *image)
 	return false;
 }
 
+/* Another platform's image of one that has a name: found by that name and --platform. */
+static bool is_by_name(const struct gc *gc, const struct image *image)
+{
+	if (image->names.n > 0)
+		return true;
+	for (size_t i = 0; digest_is_set(&image->index) && i < gc->images.n; i++)
+		if (gc->images.v[i].names.n > 0 &&
+		    digest_is_equal(&gc->images.v[i].index, &image->index))
+			return true;
+	return false;
+}
+
 static bool gives_up(const struct gc *gc, const struct image *image)
 {
 	if (is_used(gc, image))
@@ -161,7 +173,7 @@ static bool gives_up(const struct gc *gc, const struct image *image)
 	/* one that a pull just made and has not named yet belongs to its lease */
 	if (is_marked(&gc->blobs, digest_hex(&image->manifest)))
 		return false;
-	return gc->options->unused || (gc->options->untagged && image->names.n == 0);
+	return gc->options->unused || (gc->options->untagged && !is_by_name(gc, image));
 }
 
 static int remove_image(const struct gc *gc, const struct image *image, struct err *err)
@@ -246,18 +258,26 @@ static int sweep(struct gc *gc, enum store_folder folder, const struct marks *ke
 	return store_walk(gc->s, folder, sweep_one, gc, err);
 }
 
+/* A broken pull's part of a layer: kept for a day, unless everything is to go that nobody is at. */
+static bool keeps_part(const struct gc *gc, const char *name)
+{
+	AUTO_FD fd = openat(gc->s->folder[STORE_TMP], name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+	struct stat st;
+
+	if (fd < 0 || flock(fd, LOCK_EX | LOCK_NB) < 0)
+		return true;
+	return !gc->options->unused && fstat(fd, &st) == 0 &&
+	       st.st_mtim.tv_sec + PARTIAL_AGE > time(NULL);
+}
+
 static int sweep_tmp(void *arg, const char *name, struct err *err)
 {
 	const struct gc *gc = arg;
 	char lease[LEASE_ID + 1];
-	struct stat st;
 
 	(void)str_copy(lease, sizeof(lease), name); /* cut on purpose */
-	if (is_marked(&gc->leases, lease))
-		return 0;
-	if (str_starts(name, PARTIAL_PREFIX) &&
-	    fstatat(gc->s->folder[STORE_TMP], name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
-	    st.st_mtim.tv_sec + PARTIAL_AGE > time(NULL))
+	if (is_marked(&gc->leases, lease) ||
+	    (str_starts(name, PARTIAL_PREFIX) && keeps_part(gc, name)))
 		return 0;
 	return store_discard(gc->s, STORE_TMP, name, err);
 }

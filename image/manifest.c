@@ -249,7 +249,7 @@ void manifest_write(struct buf *out, const struct manifest *m)
 }
 
 /* Is it an image, by all that its descriptor tells? */
-static bool is_candidate(const struct descriptor *d)
+bool descriptor_is_image(const struct descriptor *d)
 {
 	/* build records that builders put beside the images */
 	if (pairs_find(&d->annotations, "vnd.docker.reference.type"))
@@ -270,7 +270,7 @@ static int none_fits(const struct manifest *index, const char *wanted, struct er
 	for (size_t i = 0; i < index->manifests.n; i++) {
 		struct platform p;
 		size_t used = strlen(offered);
-		if (!is_candidate(&index->manifests.v[i]))
+		if (!descriptor_is_image(&index->manifests.v[i]))
 			continue;
 		set_platform(&p, &index->manifests.v[i]);
 		platform_format(&p, text, sizeof(text));
@@ -288,7 +288,7 @@ int manifest_choose(const struct manifest *index, const struct platform *wanted,
 	for (size_t i = 0; i < index->manifests.n; i++) {
 		const struct descriptor *d = &index->manifests.v[i];
 		struct platform p;
-		if (!is_candidate(d))
+		if (!descriptor_is_image(d))
 			continue;
 		candidates++;
 		only = (int)i;

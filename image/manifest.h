@@ -78,6 +78,9 @@ bool media_is_layer(const char *type);
 /* A layer that may not be pushed on (Windows base layers). */
 bool media_is_foreign(const char *type);
 
+/* Is it the manifest of an image, and not a record that a builder put beside it? */
+bool descriptor_is_image(const struct descriptor *d);
+
 /* The entry of an index that fits `wanted` best: its index, or -1 with a message that lists what
  * is offered.  Entries that are no images are passed over. */
 int manifest_choose(const struct manifest *index, const struct platform *wanted, struct err *err);

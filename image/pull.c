@@ -70,6 +70,17 @@ static int keep_index(struct pull *p, const struct buf *text, const struct diges
 	return txn_put_blob(p->txn, text->s, text->len, d, NULL, err);
 }
 
+/* Which entry of an index is wanted. */
+static int choose(const struct pull *p, struct err *err)
+{
+	const struct descriptors *all = &p->manifest.manifests;
+	for (size_t i = 0; p->o->member && i < all->n; i++) {
+		if (str_eq(all->v[i].digest, p->o->member))
+			return (int)i;
+	}
+	return manifest_choose(&p->manifest, &p->o->platform, err);
+}
+
 /* From the tag or digest through indexes to one manifest. */
 static int fetch_manifest(struct pull *p, struct err *err)
 {
@@ -86,7 +97,7 @@ static int fetch_manifest(struct pull *p, struct err *err)
 		if (p->manifest.kind == MANIFEST_IMAGE)
 			return txn_put_blob(p->txn, p->manifest_text.s, p->manifest_text.len,
 					    &p->manifest_digest, NULL, err);
-		int chosen = manifest_choose(&p->manifest, &p->o->platform, err);
+		int chosen = choose(p, err);
 		if (chosen < 0 || keep_index(p, &p->manifest_text, &p->manifest_digest, err) < 0)
 			return -1;
 		object = p->manifest.manifests.v[chosen].digest;
@@ -131,7 +142,7 @@ static void warn_platform(const struct pull *p)
 	struct platform is;
 	char text[300], a[4 * PLATFORM_WORD_MAX], b[4 * PLATFORM_WORD_MAX];
 	platform_set(&is, p->config.os, p->config.architecture, p->config.variant);
-	if (platform_rank(&p->o->platform, &is) >= 0 || !p->o->registry.warn)
+	if (p->o->member || platform_rank(&p->o->platform, &is) >= 0 || !p->o->registry.warn)
 		return;
 	platform_format(&is, a, sizeof(a));
 	platform_format(&p->o->platform, b, sizeof(b));
@@ -409,12 +420,15 @@ static int commit(struct pull *p, struct pull_result *ret, struct err *err)
 	image.source = source;
 	reference_format(&p->ref, ret->name, sizeof(ret->name));
 	const char *names[] = { ret->name };
+	if (p->kept.n > 0)
+		image.index = p->kept.v[0];
 	if (digest_parse(p->manifest.config->digest, &image.config, err) < 0 ||
 	    describe_layers(p, &image, err) < 0 || add_kept_blobs(p, &image, err) < 0 ||
-	    txn_commit_image(p->txn, &image, names, 1, err) < 0)
+	    txn_commit_image(p->txn, &image, names, p->o->member ? 0 : 1, err) < 0)
 		return -1;
 	ret->manifest = image.manifest;
 	ret->config = image.config;
+	ret->index = image.index;
 	ret->fetched = p->fetched;
 	return 0;
 }
@@ -448,6 +462,41 @@ static int pull_one(struct store *s, const struct reference *ref, const struct p
 	return rc;
 }
 
+/* After the first of an index, which is in the store now: the others. */
+static int pull_others(struct store *s, const struct reference *ref, const struct pull_options *o,
+		       const struct pull_result *first, struct err *err)
+{
+	CLEANUP(arena_release) struct arena arena;
+	struct manifest index;
+	AUTO_BUF text;
+	buf_init(&text);
+	arena_init(&arena, ARENA_MAX_DEFAULT);
+	if (store_read_blob(s, &first->index, MANIFEST_SIZE_MAX, &text, err) < 0 ||
+	    manifest_parse("index", text.s, text.len, NULL, &index, &arena, err) < 0)
+		return -1;
+	for (size_t i = 0; i < index.manifests.n; i++) {
+		const struct descriptor *d = &index.manifests.v[i];
+		struct pull_options other = *o;
+		struct pull_result got;
+		if (!descriptor_is_image(d) || media_is_index(d->media_type) ||
+		    str_eq(d->digest, first->manifest.text))
+			continue;
+		other.member = d->digest;
+		if (pull_one(s, ref, &other, &got, err) < 0)
+			return err_wrap(err, "%.19s", d->digest);
+	}
+	return 0;
+}
+
+static int pull_wanted(struct store *s, const struct reference *ref, const struct pull_options *o,
+		       struct pull_result *ret, struct err *err)
+{
+	if (pull_one(s, ref, o, ret, err) < 0)
+		return -1;
+	return o->all_platforms && digest_is_set(&ret->index) ? pull_others(s, ref, o, ret, err)
+							      : 0;
+}
+
 int pull_image(struct store *s, const struct reference *ref, const struct pull_options *options,
 	       struct pull_result *ret, struct err *err)
 {
@@ -456,13 +505,13 @@ int pull_image(struct store *s, const struct reference *ref, const struct pull_o
 	struct err first = { 0 };
 	arena_init(&arena, ARENA_MAX_DEFAULT);
 	if (!ref->is_short)
-		return pull_one(s, ref, options, ret, err);
+		return pull_wanted(s, ref, options, ret, err);
 	if (endpoints_short_name(ref, options->registry.endpoint.registries_conf, &candidates,
 				 &arena, err) < 0)
 		return -1;
 	for (size_t i = 0; i < candidates.n; i++) {
 		struct err why = { 0 };
-		if (pull_one(s, &candidates.v[i], options, ret, &why) == 0)
+		if (pull_wanted(s, &candidates.v[i], options, ret, &why) == 0)
 			return 0;
 		if (!first.code || first.code == ENOENT || first.code == EACCES)
 			first = why;

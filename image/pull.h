@@ -15,6 +15,8 @@
 struct pull_options {
 	struct registry_options registry;
 	struct platform platform; /* wanted */
+	bool all_platforms; /* of an index all images; the one for `platform` gets the name */
+	const char *member; /* pull_image()'s own: the digest of the one that is meant; no name */
 	bool keep_blobs; /* also keep the layers as the registry has them */
 	unsigned int parallel; /* layers at a time; 0: PULL_PARALLEL */
 	struct progress *progress; /* or NULL */
@@ -22,7 +24,7 @@ struct pull_options {
 #define PULL_PARALLEL 6
 
 struct pull_result {
-	struct digest manifest, config;
+	struct digest manifest, config, index; /* index: unset where there is none */
 	char name[REFERENCE_TEXT_MAX]; /* it got */
 	uint64_t fetched; /* bytes of layers */
 };

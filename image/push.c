@@ -251,7 +251,7 @@ static int load(struct push *p, struct err *err)
 	return 0;
 }
 
-static int run(struct push *p, struct digest *ret, struct err *err)
+static int run(struct push *p, struct push_result *ret, struct err *err)
 {
 	if (registry_open(&p->to, &p->o->registry, &p->registry, err) < 0 || load(p, err) < 0)
 		return -1;
@@ -261,14 +261,17 @@ static int run(struct push *p, struct digest *ret, struct err *err)
 	}
 	if (push_config(p, err) < 0 || (p->changed && write_manifest(p, err) < 0))
 		return -1;
-	digest_of(p->manifest_text.s, p->manifest_text.len, ret);
-	return registry_put_manifest(p->registry, p->to.tag[0] ? p->to.tag : ret->text,
+	digest_of(p->manifest_text.s, p->manifest_text.len, &ret->digest);
+	ret->size = p->manifest_text.len;
+	if (str_copy(ret->media_type, sizeof(ret->media_type), p->manifest.media_type) < 0)
+		return err_set(err, EINVAL, "the manifest's type is too long");
+	return registry_put_manifest(p->registry, p->to.tag[0] ? p->to.tag : ret->digest.text,
 				     p->manifest.media_type, p->manifest_text.s,
 				     p->manifest_text.len, err);
 }
 
 int push_image(struct store *s, const struct image *image, const struct reference *to,
-	       const struct push_options *options, struct digest *ret, struct err *err)
+	       const struct push_options *options, struct push_result *ret, struct err *err)
 {
 	struct push p = { .store = s, .image = image, .o = options, .to = *to };
 	arena_init(&p.arena, ARENA_MAX_DEFAULT);

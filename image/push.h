@@ -20,8 +20,18 @@ struct push_options {
 	struct progress *progress; /* or NULL */
 };
 
-/* *ret is the digest of the manifest in the registry. */
+/* The manifest as it is in the registry. */
+struct push_result {
+	struct digest digest;
+	uint64_t size;
+	char media_type[REGISTRY_TYPE_MAX];
+};
 int push_image(struct store *s, const struct image *image, const struct reference *to,
+	       const struct push_options *options, struct push_result *ret, struct err *err);
+
+/* All that the store has of the index this image came with, and an index of them; *ret is its digest
+ * in the registry. */
+int push_index(struct store *s, const struct image *image, const struct reference *to,
 	       const struct push_options *options, struct digest *ret, struct err *err);
 
 #endif

@@ -272,10 +272,19 @@ int store_walk(const struct store *s, enum store_folder folder, store_walk_fn *f
 		(void)fd_close(fd);
 		return -1;
 	}
-	/* readdir(3) on a stream of our own */
-	while (ret == 0 && (entry = readdir(dir)) != NULL) /* NOLINT(concurrency-mt-unsafe) */
+	for (;;) {
+		/* readdir(3) on a stream of our own; an error is no end */
+		errno = 0;
+		entry = readdir(dir); /* NOLINT(concurrency-mt-unsafe) */
+		if (!entry && errno)
+			ret = err_sys(err, "read \"%s/%s\"", s->path, folder_names[folder]);
+		if (!entry || ret != 0)
+			break;
 		if (entry->d_name[0] != '.')
 			ret = fn(arg, entry->d_name, err);
+		if (ret != 0)
+			break;
+	}
 	(void)closedir(dir);
 	return ret;
 }

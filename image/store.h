@@ -88,6 +88,7 @@ struct image {
 	struct digest manifest; /* the record's key */
 	char *manifest_type;
 	uint64_t manifest_size;
+	struct digest index; /* that it was chosen from; unset: none */
 	struct digest config; /* the image's ID */
 	uint64_t config_size;
 	struct image_layers layers; /* base first */

@@ -36,7 +36,7 @@ struct raw_layers {
 	size_t n;
 };
 struct raw_image {
-	char *manifest, *manifest_type, *config, *os, *architecture, *variant, *source;
+	char *manifest, *manifest_type, *index, *config, *os, *architecture, *variant, *source;
 	uint64_t manifest_size, config_size;
 	struct raw_layers layers;
 	struct strings blobs;
@@ -56,6 +56,7 @@ static const struct json_field image_fields[] = {
 	JSON_FIELD(struct raw_image, manifest, JSON_STRING, .required = true),
 	JSON_FIELD_AS("manifestType", struct raw_image, manifest_type, JSON_STRING),
 	JSON_FIELD_AS("manifestSize", struct raw_image, manifest_size, JSON_U64),
+	JSON_FIELD(struct raw_image, index, JSON_STRING),
 	JSON_FIELD(struct raw_image, config, JSON_STRING, .required = true),
 	JSON_FIELD_AS("configSize", struct raw_image, config_size, JSON_U64),
 	JSON_FIELD(struct raw_image, layers, JSON_OBJECTS, .sub = &layer_table),
@@ -107,6 +108,7 @@ static int take_image(const struct raw_image *raw, struct image *ret, struct are
 	};
 
 	if (digest_parse(raw->manifest, &image.manifest, err) < 0 ||
+	    (raw->index && digest_parse(raw->index, &image.index, err) < 0) ||
 	    digest_parse(raw->config, &image.config, err) < 0 ||
 	    take_layers(&raw->layers, &image.layers, arena, err) < 0)
 		return -1;
@@ -169,6 +171,7 @@ int store_save_image(const struct store *s, const struct image *image, struct er
 	json_kv_string(&o, "manifest", image->manifest.text);
 	write_optional(&o, "manifestType", image->manifest_type);
 	json_kv_uint(&o, "manifestSize", image->manifest_size);
+	write_optional(&o, "index", digest_is_set(&image->index) ? image->index.text : NULL);
 	json_kv_string(&o, "config", image->config.text);
 	json_kv_uint(&o, "configSize", image->config_size);
 	json_key(&o, "layers");
@@ -310,13 +313,25 @@ static int add_name(struct image *image, const char *name, struct arena *arena)
 	return 0;
 }
 
+/* What is gone meanwhile, or damaged, is fsck's business and must not hide the others.  What only could
+ * not be read now must: gc would take an image apart for it. */
+static int pass_over(const struct err *why, struct err *err)
+{
+	if (why->code == ENOENT || why->code == EBADMSG || why->code == EINVAL)
+		return 0;
+	if (err)
+		*err = *why;
+	return -1;
+}
+
 static int collect_name(void *arg, const char *file, struct err *err)
 {
 	struct name_walk *w = arg;
+	struct err why = { 0 };
 	struct ref ref;
 
-	if (load_ref(w->s, file, &ref, NULL) < 0)
-		return 0; /* fsck's business; it must not hide the other images */
+	if (load_ref(w->s, file, &ref, &why) < 0)
+		return pass_over(&why, err);
 	for (size_t i = 0; i < w->images->n; i++)
 		if (digest_is_equal(&w->images->v[i].manifest, &ref.manifest) &&
 		    add_name(&w->images->v[i], ref.name, w->arena) < 0)
@@ -336,11 +351,12 @@ struct image_walk {
 static int collect_image(void *arg, const char *hex, struct err *err)
 {
 	struct image_walk *w = arg;
+	struct err why = { 0 };
 	struct image image;
 	void *grown;
 
-	if (store_load_image(w->s, hex, &image, w->arena, NULL) < 0)
-		return 0; /* as above */
+	if (store_load_image(w->s, hex, &image, w->arena, &why) < 0)
+		return pass_over(&why, err);
 	grown = arena_grow(w->arena, w->images->v, w->images->n, &w->cap, sizeof(image));
 	if (!grown)
 		return err_sys(err, "list of images");

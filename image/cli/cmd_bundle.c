@@ -85,7 +85,7 @@ static int find_image(struct made *m, const struct image_options *o, struct err 
 			       "invalid value \"%s\" for --pull: missing, always or never", when);
 	if (always)
 		return pull(m, o, o->image, err);
-	if (common_find(m->store, o->image, &m->image, &m->cli->arena, &why) == 0)
+	if (common_find_for(m->store, o->image, o->platform, &m->image, &m->cli->arena, &why) == 0)
 		return 0;
 	if (why.code == ENOENT && !never)
 		return pull(m, o, o->image, err);

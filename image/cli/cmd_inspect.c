@@ -12,7 +12,7 @@
 
 struct inspect_flags {
 	bool config, manifest;
-	const char *format;
+	const char *format, *platform;
 };
 
 #define ROW(name_, member, help_)                                                        \
@@ -28,6 +28,11 @@ static const struct option rows[] = {
 	  .offset = offsetof(struct inspect_flags, format),
 	  .value = "FORMAT",
 	  .help = "json is the only one" },
+	{ .name = "platform",
+	  .kind = OPTION_STRING,
+	  .offset = offsetof(struct inspect_flags, platform),
+	  .value = "OS/ARCH[/VARIANT]",
+	  .help = "the image of that name for another machine" },
 };
 
 static void write_layers(struct json_out *o, const struct image *i)
@@ -107,7 +112,7 @@ static int inspect(struct cli *cli, const void *options, const struct option_arg
 		struct image image;
 		struct image_config config;
 		struct err why = { 0 };
-		int found = common_find(s, args->v[i], &image, &cli->arena, &why);
+		int found = common_find_for(s, args->v[i], f->platform, &image, &cli->arena, &why);
 		/* a container's id, where no image has that name */
 		if (found < 0 && why.code == ENOENT && !f->config && !f->manifest &&
 		    inspect_container(&o, s, args->v[i], &cli->arena, NULL) == 0)

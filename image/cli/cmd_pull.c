@@ -5,7 +5,7 @@
 struct pull_flags {
 	struct registry_flags registry; /* first */
 	const char *platform, *progress;
-	bool quiet, keep_blobs;
+	bool quiet, keep_blobs, all;
 	unsigned int parallel;
 };
 
@@ -16,6 +16,9 @@ struct pull_flags {
 static const struct option rows[] = {
 	{ ROW("platform", 0, OPTION_STRING, platform, "OS/ARCH[/VARIANT]",
 	      "image for another machine than this one") },
+	{ ROW("all-platforms", 0, OPTION_FLAG, all, NULL,
+	      "images for all machines; the name is that of the one for this machine, the others "
+	      "are found by it and --platform") },
 	{ ROW("progress", 0, OPTION_STRING, progress, "HOW",
 	      "auto, bars, plain, json or none (default: auto)") },
 	{ ROW("quiet", 'q', OPTION_FLAG, quiet, NULL, "print the image's id and nothing else") },
@@ -30,7 +33,9 @@ static int run(struct cli *cli, const void *options, const struct option_args *a
 	       struct err *err)
 {
 	const struct pull_flags *f = options;
-	struct pull_options o = { .keep_blobs = f->keep_blobs, .parallel = f->parallel };
+	struct pull_options o = { .keep_blobs = f->keep_blobs,
+				  .all_platforms = f->all,
+				  .parallel = f->parallel };
 	enum progress_mode mode = PROGRESS_NONE;
 	AUTO_STORE *s = NULL;
 

@@ -6,7 +6,7 @@
 struct push_flags {
 	struct registry_flags registry; /* first */
 	const char *compression, *progress;
-	bool quiet, force, foreign;
+	bool quiet, force, foreign, all;
 };
 
 #define ROW(name_, letter_, kind_, member, value_, help_) \
@@ -20,6 +20,8 @@ static const struct option rows[] = {
 	      "compress all layers anew, even those that could go as they came") },
 	{ ROW("foreign-layers", 0, OPTION_FLAG, foreign, NULL,
 	      "also send layers that say they are not to be distributed") },
+	{ ROW("all-platforms", 0, OPTION_FLAG, all, NULL,
+	      "the images for all platforms that were pulled with this one, and their index") },
 	{ ROW("progress", 0, OPTION_STRING, progress, "HOW",
 	      "auto, bars, plain, json or none (default: auto)") },
 	{ ROW("quiet", 'q', OPTION_FLAG, quiet, NULL, "print the digest and nothing else") },
@@ -37,6 +39,7 @@ static int run(struct cli *cli, const void *options, const struct option_args *a
 	struct reference to;
 	struct image image;
 	struct digest digest;
+	struct push_result sent;
 	AUTO_STORE *s = NULL;
 	const char *target = args->v[args->n - 1];
 
@@ -54,11 +57,12 @@ static int run(struct cli *cli, const void *options, const struct option_args *a
 		return -1;
 	o.progress = progress_new(mode);
 	o.registry.warn_arg = &o.progress;
-	int rc = push_image(s, &image, &to, &o, &digest, err);
+	int rc = f->all ? push_index(s, &image, &to, &o, &digest, err)
+			: push_image(s, &image, &to, &o, &sent, err);
 	progress_free(o.progress);
 	if (rc < 0)
 		return err_wrap(err, "push \"%s\"", target);
-	return print_line(digest.text, err);
+	return print_line(f->all ? digest.text : sent.digest.text, err);
 }
 
 const struct command verb_push = {

@@ -137,6 +137,45 @@ int common_find(const struct store *s, const char *typed, struct image *ret, str
 	return -1;
 }
 
+static int rank_of(const struct platform *wanted, const struct image *i)
+{
+	struct platform is;
+	platform_set(&is, i->os, i->architecture, i->variant);
+	return platform_rank(wanted, &is);
+}
+
+int common_find_for(const struct store *s, const char *typed, const char *platform,
+		    struct image *ret, struct arena *arena, struct err *err)
+{
+	struct platform wanted;
+	struct image first;
+	struct images all;
+	if (common_find(s, typed, &first, arena, err) < 0)
+		return -1;
+	if (!platform) {
+		*ret = first;
+		return 0;
+	}
+	if (platform_parse(platform, &wanted, err) < 0 ||
+	    store_list_images(s, &all, arena, err) < 0)
+		return -1;
+	const struct image *best = &first;
+	int best_rank = rank_of(&wanted, best);
+	for (size_t i = 0; digest_is_set(&first.index) && i < all.n; i++) {
+		const struct image *other = &all.v[i];
+		int rank =
+			digest_is_equal(&other->index, &first.index) ? rank_of(&wanted, other) : -1;
+		if (rank >= 0 && (best_rank < 0 || rank < best_rank)) {
+			best = other;
+			best_rank = rank;
+		}
+	}
+	if (best_rank < 0)
+		return err_set(err, ENOENT, "no image \"%s\" for %s is here", typed, platform);
+	*ret = *best;
+	return 0;
+}
+
 int common_config(const struct store *s, const struct image *image, struct image_config *ret,
 		  struct arena *arena, struct err *err)
 {

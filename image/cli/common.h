@@ -34,6 +34,10 @@ void common_store_close(struct store **s); /* for CLEANUP() */
 int common_find(const struct store *s, const char *typed, struct image *ret, struct arena *arena,
 		struct err *err);
 
+/* The same for a platform (NULL: whatever it is): that image, or another of the index it came with. */
+int common_find_for(const struct store *s, const char *typed, const char *platform,
+		    struct image *ret, struct arena *arena, struct err *err);
+
 /* Which of the image's names is meant by what was typed; NULL when it was found by its digest. */
 const char *common_name(const struct image *image, const char *typed);
 

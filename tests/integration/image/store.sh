@@ -126,7 +126,7 @@ for FORM in $FORMS; do
 			NTH_OUT=$T/nth.out timeout 60 "$TOOLS/nth" "$n" $action -- "$T/work" "$STORE_TOOL" "$D/$FORM" $FORM "$D/small.tar" >/dev/null 2>&1
 			tried=$((tried + 1))
 			# opens, has no half of anything, cleans up, can do the work again
-			{ S fsck && S gc && clean && [ "$(S fsck | tail -n 1)" = 'problems 0' ] &&
+			{ S fsck && eventually eval "S gc && clean" && [ "$(S fsck | tail -n 1)" = 'problems 0' ] &&
 				"$T/work" "$STORE_TOOL" "$D/$FORM" $FORM "$D/small.tar" && S images | grep -q n:1; } >"$T/nth.log" 2>&1 || {
 				bad=$((bad + 1))
 				echo "# $action at call $n: $(tail -n 3 "$T/nth.log" | tr '\n' ' ')"

@@ -70,17 +70,18 @@ worked() { # did it what it says?
 	esac >/dev/null 2>&1
 }
 
-# disturbed N ACTION COMMAND: under nth; sets hit, code, total
+# disturbed N ACTION COMMAND: under nth; sets hit, call, code, total
 disturbed() {
 	local result
 	# shellcheck disable=SC2046
 	NTH_OUT=$T/nth timeout -s KILL 10 "$NTH" "$1" "$2" -- "$IMAGE" $(words "$3") </dev/null >"$T/said" 2>&1
 	if [ $? = 137 ]; then
-		hit=1 code=hang
+		hit=1 code=hang call=-1
 		return
 	fi
 	read -r result <"$T/nth"
 	hit=${result#*hit=} && hit=${hit%% *}
+	call=${result#syscall=} && call=${call%% *}
 	total=${result#*total=} && total=${total%% *}
 	code=${result##*status=}
 }
@@ -88,10 +89,13 @@ disturbed() {
 # verdicts ACTION COMMAND: prints those that fail
 verdicts() {
 	local action=$1 command=$2
-	case $code in
-	hang) echo V1 ;;
+	# the C library gives up by itself where memory, signals or futexes fail
+	case $action,$code,$call in
+	*,hang,*) echo V1 ;;
+	kill*) ;;
+	*,134,9 | *,134,1[0-4] | *,134,202 | *,139,9 | *,139,1[0-4]) ;;
+	*) failed "$code" || [ "$code" = 0 ] || echo V1 ;;
 	esac
-	[ "$action" = killtree ] || [ "$action" = kill ] || failed "$code" || [ "$code" = 0 ] || echo V1
 	I fsck >"$T/fsck" 2>&1 || echo V2
 	I inspect kept >/dev/null 2>&1 && [ -n "$(ls "$STORE/containers/c1/record" 2>&1)" ] || echo V3
 	[ "$code" != 0 ] || worked "$command" || echo V4
@@ -100,8 +104,9 @@ verdicts() {
 		I $(words "$command") >"$T/again" 2>&1 && worked "$command" || echo V5
 	fi
 	for name in bb "$REG/bb:1" made kept; do I rmi "$name" >/dev/null 2>&1; done
-	I unbundle c1 && I prune -a >/dev/null 2>&1
-	[ -z "$(find "$STORE"/{layers,blobs/*,images,refs,containers,leases,tmp,trash} -mindepth 1)" ] || {
+	I unbundle c1
+	# what was killed may still be on its way out, its lease locked
+	eventually eval 'I prune -a && [ -z "$(find "$STORE"/{layers,blobs/*,images,refs,containers,leases,tmp,trash} -mindepth 1)" ]' || {
 		echo V6
 		find "$STORE"/{layers,blobs/*,images,refs,containers,leases,tmp,trash} -mindepth 1 -maxdepth 1 >>"$T/left"
 	}
@@ -132,7 +137,7 @@ for command in $COMMANDS; do
 			wrong=$(verdicts "$action" "$command" | tr '\n' ' ')
 			[ -z "$wrong" ] && continue
 			bad="$bad$n:$wrong"
-			echo "# $command, $action at call $n of $calls: $wrong(status $code: $(head -c 200 "$T/said"))"
+			echo "# $command, $action at call $n of $calls: $wrong(system call $call, status $code: $(head -c 200 "$T/said"))"
 		done
 		check "$command, $action at $points of $calls calls" is '' "$bad"
 	done

@@ -444,7 +444,7 @@ static int end_links(const struct move *m, const struct move_place *place, struc
 static int finish_locked(struct net *n, const struct move_request *r, struct err *err)
 {
 	struct move_place place;
-	struct cache_entry e;
+	struct cache_entry e = { 0 };
 	struct move m;
 	const int found = move_load(n, r->network, r->container, r->ifname, &m, err);
 
@@ -459,6 +459,9 @@ static int finish_locked(struct net *n, const struct move_request *r, struct err
 	    load_entry(n, r->network, r->container, r->ifname, &e, NULL) == 0 &&
 	    set_masquerade(n, &m, &e, true, err) < 0)
 		return -1;
+	/* once more: what the source said before it was shut may have been learnt last */
+	if (m.role == MOVE_TARGET && m.kind == MOVE_BRIDGED && e.netns && e.netns[0])
+		(void)move_open_port(&m, &place, e.netns, NULL);
 	if (end_links(&m, &place, err) < 0)
 		return -1;
 	return move_remove(n, &m, err);

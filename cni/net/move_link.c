@@ -422,14 +422,15 @@ int move_stand_in_end(const struct move *m, const struct move_place *place, stru
 /* --- forwarding entries ----------------------------------------------------------- */
 
 /* What leads to the container's hardware address: the bridge's entry and, behind a VXLAN, its own.  A
- * bridge takes "permanent" for "its own address". */
+ * bridge takes "permanent" for "its own address"; what the container still says on its old port must
+ * not pull the entry back there ("sticky"). */
 static size_t make_entries(const struct move *m, const struct move_place *place,
 			   struct neigh entries[2])
 {
 	struct neigh entry = { .family = AF_BRIDGE,
 			       .index = place->outside.index,
 			       .state = NUD_NOARP,
-			       .flags = NTF_MASTER };
+			       .flags = NTF_MASTER | NTF_STICKY };
 
 	(void)mac_parse(m->mac, &entry.mac);
 	entries[0] = entry;

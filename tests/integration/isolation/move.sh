@@ -6,6 +6,8 @@
 #
 # Three hosts on a switch.  A container on host 3 sends 2,000 datagrams at 1 kHz to the container "m",
 # of which both hosts have an incarnation that counts.
+# these bring interfaces of their own, which the inventory would take for left behind
+[ "${SKERRY_LANE-}" != vm ] || modprobe -a ip_gre ipip
 # shellcheck source=tests/integration/cni/lib.sh
 . "$(dirname "$0")/../cni/lib.sh"
 
@@ -28,13 +30,16 @@ on() { # HOST VERB ARGUMENTS...
 	shift 2
 	timeout 20 ip netns exec "host$h" "$NET" "$verb" --conf-dir "$T/conf$h" --cache-dir "$T/cache$h" --run-dir "$T/run$h" "$@"
 }
-counters() { # the incarnations of m, in the namespaces m1 and m2
+counters() { # [echo]: the incarnations of m, in the namespaces m1 and m2; m1 answers with "echo" only
+	local how=${1-}
 	for h in 1 2; do
 		: >"$T/got$h"
-		ip netns exec m$h /usr/bin/python3 "$DATAGRAMS" count 5000 "$T/got$h" echo </dev/null >"$T/count$h.err" 2>&1 &
+		# shellcheck disable=SC2086 # nothing, or a word
+		ip netns exec m$h /usr/bin/python3 "$DATAGRAMS" count 5000 "$T/got$h" $how </dev/null >"$T/count$h.err" 2>&1 &
 		PIDS+=($!)
+		how='echo'
 	done
-	sleep 0.5
+	eventually eval 'ip netns exec m1 ss -Hlun sport = :5000 | grep -q . && ip netns exec m2 ss -Hlun sport = :5000 | grep -q .'
 }
 stop() {
 	local pid
@@ -47,17 +52,19 @@ stop() {
 stream() { # NETNS ADDRESS: begins
 	ip netns exec "$1" /usr/bin/python3 "$DATAGRAMS" send "$2" 5000 $COUNT 1000 </dev/null >"$T/back" 2>"$T/send.err" &
 	SENDER=$!
-	sleep 0.6
+	eventually test -s "$T/got1"
+	sleep 0.3
 }
-# arrived: all of them, some here and some there, and the answers as well
+# arrived [silent]: all of them, some here and some there, and the answers as well (host 1 gave none: silent)
 arrived() {
-	local lost
+	local lost answers=$COUNT
 	wait "$SENDER"
 	sleep 0.2
 	lost=$((COUNT - $(cat "$T"/got[12] | sort -nu | wc -l)))
 	echo "# host 1: $(wc -l <"$T/got1"), host 2: $(wc -l <"$T/got2"), lost $lost, answers $(cat "$T/back")" | tee -a "$T/figures"
 	cat "$T/send.err"
-	is 0 "$lost" && [ -s "$T/got1" ] && [ -s "$T/got2" ] && is "$COUNT" "$(cat "$T/back")"
+	[ "${1-}" != silent ] || answers=$(wc -l <"$T/got2")
+	is 0 "$lost" && [ -s "$T/got1" ] && [ -s "$T/got2" ] && is "$answers" "$(cat "$T/back")"
 }
 # state HOST: what the kernel has there that a move may change
 state() {
@@ -87,12 +94,15 @@ for learning in true false; do
 	check '  cut-over before the container is there: refused' eval '! on 2 move cutover red m'
 	check '  ADD on the target: its address, its hardware address, not heard of' eval 'on 2 add red m /run/netns/m2 >"$T/result" &&
 		is "$ip4" "$(address m2)" && is "$mac" "$(jq -r ".interfaces[-1].mac" "$T/result")" && on 2 check red m 2>/dev/null; [ "$(ip netns exec host2 bridge link | grep -c veth.*state.disabled)" = 1 ]'
-	counters
+	# a segment that learns takes what m says for its place, so there it is as still as one that is frozen
+	silent=silent how=
+	[ $learning = true ] || silent='' how='echo'
+	counters $how
 	stream c3 "$ip4"
 	check '  cut-over' eval 'on 2 move cutover red m && on 1 move cutover red m'
 	[ $learning = true ] ||
 		check '  who does not learn is told' on 3 peer place red 192.0.2.2 "$mac"
-	check '  no datagram is lost, nor an answer' arrived
+	check '  no datagram is lost, nor an answer' arrived $silent
 	grep '^#' "$T/figures" | tail -n 1
 	stop
 	check '  CHECK on the target' on 2 check red m
@@ -153,7 +163,7 @@ for kind in vxlan gre ipip; do
 		check '  to another host meanwhile: refused' eval '! on 1 move prepare --to 192.0.2.3 blue m'
 		check '  ADD on the target: the address of the other subnet' eval 'on 2 add blue m /run/netns/m2 >"$T/result2" && is "$ip4" "$(address m2)" &&
 			is "$(jq -r ".interfaces[-1].mac" "$T/result")" "$(jq -r ".interfaces[-1].mac" "$T/result2")"'
-		counters
+		counters echo
 		stream host3 "$ip4"
 		check '  cut-over' eval 'on 2 move cutover blue m && on 1 move cutover blue m'
 		check '  no datagram is lost, nor an answer' arrived

@@ -6,6 +6,7 @@ send ADDRESS PORT COUNT RATE    sends COUNT numbers, RATE a second; what comes b
                                 count printed
 count PORT FILE [echo]          appends every number that arrives to FILE until it is killed; with
                                 "echo" sends it back too
+listen INTERFACE SECONDS        prints the hardware addresses that frames came from
 """
 import socket
 import sys
@@ -54,7 +55,28 @@ def count(port, path, echo):
                 sock.sendto(data, peer)
 
 
-if sys.argv[1] == "send":
+def listen(interface, seconds):
+    sock = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(3))
+    sock.bind((interface, 0))
+    end = time.monotonic() + seconds
+    heard = set()
+    while True:
+        left = end - time.monotonic()
+        if left <= 0:
+            break
+        sock.settimeout(left)
+        try:
+            frame, address = sock.recvfrom(64)
+        except socket.timeout:
+            break
+        if address[2] != socket.PACKET_OUTGOING:
+            heard.add(":".join("%02x" % b for b in frame[6:12]))
+    print("\n".join(sorted(heard)))
+
+
+if sys.argv[1] == "listen":
+    listen(sys.argv[2], float(sys.argv[3]))
+elif sys.argv[1] == "send":
     send(sys.argv[2], int(sys.argv[3]), int(sys.argv[4]), int(sys.argv[5]))
 else:
     count(int(sys.argv[2]), sys.argv[3], len(sys.argv) > 4)

@@ -1,0 +1,77 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# lane: both
+# tls.sh - a migration over TLS: both sides prove who they are
+#
+# With the stand-in for criu (standin.py).
+# shellcheck disable=SC2016,SC2046,SC2317
+# shellcheck source=tests/integration/lib.sh
+. "$(dirname "$0")/../lib.sh"
+# shellcheck source=tests/integration/vm/hosts.sh
+. "$(dirname "$0")/../vm/hosts.sh"
+
+needs 'no python3' command -v python3
+needs 'no openssl' command -v openssl
+
+export SKERRY
+STANDIN=$HERE/migrate/standin.py
+hosts_make || {
+	cat "$T"/host-*.out
+	echo 'Bail out! no hosts'
+	exit 1
+}
+trap hosts_end EXIT
+rootfs_template
+config_template
+printf '#!/bin/sh\necho Version: 3.17.1\n' >"$T/criu"
+chmod 755 "$T/criu"
+export SKERRY_CRIU=$T/criu
+
+# authority NAME; certificate AUTHORITY NAME ADDRESS
+authority() {
+	openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj "/CN=$1" \
+		-keyout "$T/$1.key" -out "$T/$1.pem"
+}
+certificate() {
+	openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj "/CN=$2" \
+		-keyout "$T/$2.key" -out "$T/$2.csr" &&
+		openssl x509 -req -in "$T/$2.csr" -CA "$T/$1.pem" -CAkey "$T/$1.key" -CAcreateserial -days 2 \
+			-extfile <(echo "subjectAltName=IP:$3") -out "$T/$2.pem"
+}
+check 'certificates' eval 'authority ours && authority others && certificate ours a 10.99.0.1 &&
+	certificate ours b 10.99.0.2 && certificate ours elsewhere 10.99.0.9 && certificate others stranger 10.99.0.1'
+
+# files CERTIFICATE [AUTHORITY]: the three options
+files() { echo --tls-cert "$T/$1.pem" --tls-key "$T/$1.key" --tls-ca "$T/${2:-ours}.pem"; }
+# listen CERTIFICATE PORT
+listen() {
+	on b "$STANDIN" --root "$ROOT/b" migrate --listen "10.99.0.2:$2" $(files "$1") </dev/null >"$T/listen-$1.out" 2>&1 &
+	eventually on b sh -c "ss -ltn 2>/dev/null | grep -q :$2 || grep -qi ':$(printf %04X "$2") ' /proc/net/tcp"
+}
+# move OPTION... : to PORT
+move() {
+	local port=$1
+	shift
+	on a timeout -k 5 60 "$STANDIN" --root "$ROOT/a" migrate "$@" c1 "tls://10.99.0.2:$port" </dev/null 2>&1
+}
+start_one() {
+	mk "$(args sh -c 'echo up >/tmp/up; while :; do sleep 0.1; done')"
+	on a "$SKERRY" --root "$ROOT/a" run -d -b "$B" c1 </dev/null >"$T/start.out" 2>&1 &&
+		eventually test -e "$B/rootfs/tmp/up"
+}
+
+check 'a container runs' start_one
+check 'the target listens' listen b 7001
+check 'without a certificate nothing is begun' refuses 'needs --tls-cert' move 7001
+check 'a stranger is refused' eval '! move 7001 $(files stranger)'
+check 'who does not know its authority refuses' refuses 'certificate' move 7001 $(files a others)
+check 'another host with that name listens' listen elsewhere 7002
+check 'and is refused' refuses 'certificate' move 7002 $(files a)
+check 'it still runs here' runs_on a c1
+check 'it moves' move 7001 $(files a)
+check 'it runs there' runs_on b c1
+check 'and is gone here' gone_on a c1
+check 'no record is left' clean_on a
+check 'on neither side' eventually clean_on b
+on b "$SKERRY" --root "$ROOT/b" delete --force c1
+done_testing

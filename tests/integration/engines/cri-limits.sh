@@ -27,7 +27,7 @@ limits='.linux.resources = {memory_limit_in_bytes: 67108864, cpu_period: 100000,
 now "a container with limits" container l1 "$limits" sh -c 'x=$(head -c 3000000 /dev/zero | tr "\0" x); sleep 100000'
 limited=$CONTAINER
 check "they are its group's" is "67108864 50000 100000" "$(<"$(group)/memory.max") $(<"$(group)/cpu.max")"
-check "shares become a weight" is 20 "$(<"$(group)/cpu.weight")"
+check "shares become a weight" is 59 "$(<"$(group)/cpu.weight")"
 check "update" container_call UpdateContainerResources '{linux: {memory_limit_in_bytes: 134217728, cpu_period: 100000, cpu_quota: 80000}}'
 check "is its group's" is "134217728 80000 100000" "$(<"$(group)/memory.max") $(<"$(group)/cpu.max")"
 check "a limit below what is used is refused or ends it, nothing hangs" eval 'container_call UpdateContainerResources "{linux: {memory_limit_in_bytes: 4096}}"; true'

@@ -152,6 +152,34 @@ TEST(the_end_waits_for_a_reader_that_comes_late)
 	finish();
 }
 
+TEST(the_end_is_not_given_while_a_worker_s_copy_looks_like_a_reader)
+{
+	char text[64];
+	int reader, process, copy;
+
+	prepare();
+	CHECK_INT(io_open(&io, &(struct io_options){ .out = out }, NULL), 0);
+	copy = open(out, O_RDONLY | O_NONBLOCK); /* as a worker has one, after the fork */
+	loop.copies = 1;
+	process = dup(io.child[1]);
+	io_start(&io, -1);
+	CHECK_INT(write(process, "bye", 3), 3);
+	(void)fd_close(process);
+	io_process_ended(&io);
+	run_for(30);
+	CHECK(io.out.open);
+	(void)fd_close(copy);
+	loop.copies = 0;
+	run_for(30);
+	CHECK(io.out.open);
+	reader = open(out, O_RDONLY);
+	run_for(30);
+	CHECK(!io.out.open);
+	CHECK_INT(got(reader, text, sizeof(text)), 3);
+	(void)fd_close(reader);
+	finish();
+}
+
 TEST(the_end_does_not_wait_for_one_that_has_read_all_and_gone)
 {
 	char text[64];

@@ -392,7 +392,8 @@ static size_t field_size(const struct wire_field *f, const void *at)
 	case WIRE_I64:
 	case WIRE_U64:
 		v = scalar(f, at);
-		return v ? varint_size((uint64_t)f->number << 3) + varint_size(v) : 0;
+		return v || f->keeps_zero ? varint_size((uint64_t)f->number << 3) + varint_size(v)
+					  : 0;
 	case WIRE_DOUBLE:
 		return scalar(f, at) ? varint_size((uint64_t)f->number << 3) + 8 : 0;
 	case WIRE_STRING:

@@ -16,6 +16,7 @@
 #ifndef SKERRY_BASE_WIRE_H
 #define SKERRY_BASE_WIRE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -57,6 +58,7 @@ struct wire_field {
 	enum wire_kind kind;
 	size_t offset;
 	const struct wire_table *sub;
+	bool keeps_zero; /* of a number: written when it is zero, too, which proto2 tells from absent */
 };
 struct wire_table {
 	const struct wire_field *fields; /* by rising number: the order of writing */

@@ -232,6 +232,9 @@ static int open_lowers(const struct overlay_options *o)
 			break;
 		fds[how.n_lowers++] = fd;
 	}
+	/* The kernel wants two of them, or an upper. */
+	if (how.n_lowers == 1 && o->lowers.n == 1)
+		return fds[0];
 	if (how.n_lowers == o->lowers.n && how.n_lowers > 0)
 		merged = overlay_mount(&how, NULL);
 	for (size_t i = 0; i < how.n_lowers; i++)

@@ -8,7 +8,6 @@
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <libgen.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -149,7 +148,8 @@ static int check_options(const struct skerry_checkpoint_options *o, struct err *
 static int choose_places(struct exporting *e, struct err *err)
 {
 	const char *file = e->o->export_path;
-	char parent[PATH_MAX], real[PATH_MAX], base[PATH_MAX];
+	char parent[PATH_MAX] = ".", real[PATH_MAX];
+	const char *slash = file ? strrchr(file, '/') : NULL, *name = slash ? slash + 1 : file;
 
 	if (!realpath(e->rt->store.path, real) ||
 	    str_format(e->state, sizeof(e->state), "%s/%s", real, e->id) < 0)
@@ -158,15 +158,14 @@ static int choose_places(struct exporting *e, struct err *err)
 		(void)str_copy(e->file, sizeof(e->file), "-");
 		return make_temporary(SPOOL, e->id, e->dir, err);
 	}
-	if (str_copy(parent, sizeof(parent), file) < 0 || str_copy(base, sizeof(base), file) < 0)
+	if (slash && str_format(parent, sizeof(parent), "%.*s/", (int)(slash - file), file) < 0)
 		return err_sys(err, "\"%s\"", file);
-	if (!realpath(dirname(parent), real))
-		return err_sys(err, "\"%s\"", file);
-	if (str_format(e->file, sizeof(e->file), "%s/%s", real, basename(base)) < 0)
+	if (!realpath(parent, real) || !name[0] ||
+	    str_format(e->file, sizeof(e->file), "%s/%s", real, name) < 0)
 		return err_sys(err, "\"%s\"", file);
 	/* A device or a pipe is no place for files. */
 	return make_temporary(str_starts(real, "/dev") || str_starts(real, "/proc") ? SPOOL : real,
-			      basename(base), e->dir, err);
+			      name, e->dir, err);
 }
 
 /* criu's log goes where it is found when the rest is taken away. */
@@ -309,12 +308,15 @@ static void undo(const struct importing *i)
 int container_import(struct runtime *rt, const char *id, const struct skerry_create_options *create,
 		     const struct skerry_checkpoint_options *o, struct err *err)
 {
-	static const int ours[3] = { 0, 1, 2 };
 	struct importing i = { .o = *o, .create = *create };
+	/* What the archive came from is nothing that the container could read. */
+	AUTO_FD null = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	const int stdio[3] = { strcmp(o->import_path, "-") == 0 ? null : STDIN_FILENO,
+			       STDOUT_FILENO, STDERR_FILENO };
 	struct clone_request request = { .twin = id,
 					 .create = &i.create,
 					 .o = &i.o,
-					 .stdio = ours,
+					 .stdio = stdio,
 					 .restored = restored,
 					 .arg = &i };
 	int rc;

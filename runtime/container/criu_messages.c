@@ -70,7 +70,7 @@ static const struct wire_field opts_fields[] = {
 	OPTS(25, cg_root, WIRE_MESSAGES, .sub = &cg_root_table),
 	OPTS(26, rst_sibling, WIRE_BOOL),
 	OPTS(27, inherit_fd, WIRE_MESSAGES, .sub = &inherit_fd_table),
-	OPTS(34, manage_cgroups_mode, WIRE_I32),
+	OPTS(34, manage_cgroups_mode, WIRE_I32, .keeps_zero = true), /* zero is to ignore them */
 	OPTS(35, ghost_limit, WIRE_U32),
 	OPTS(37, external, WIRE_STRINGS),
 	OPTS(38, empty_ns, WIRE_U32),

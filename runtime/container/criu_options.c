@@ -91,7 +91,6 @@ static int cgroup_mode(const char *given, struct criu_opts *o, struct err *err)
 
 	if (find_word("--manage-cgroups-mode", words, given, &mode, err) < 0)
 		return -1;
-	/* criu's own default is to ignore; a mode of 0 isn't sent. */
 	o->manage_cgroups = mode != CRIU_CG_IGNORE;
 	o->manage_cgroups_mode = mode;
 	return 0;

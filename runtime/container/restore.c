@@ -419,14 +419,52 @@ static int ask(struct restore *r, struct err *err)
 	return rc < 0 ? checkpoint_failed(&r->dirs, RESTORE_LOG, err) : 0;
 }
 
+/* In a user namespace criu opens images as its root, whom the host's directory is closed to: it may pass
+ * through meanwhile, and nobody else. */
+struct passage {
+	struct stat was;
+	bool open;
+};
+
+static int open_passage(const struct restore *r, struct passage *p, struct err *err)
+{
+	const uint32_t root = r->with->plan->idmap.root_gid;
+	struct stat st;
+
+	if (!r->with->plan->is_new[NS_USER] || root == (uint32_t)-1 ||
+	    fstat(r->dirs.images_fd, &st) < 0)
+		return 0;
+	if ((st.st_mode & S_IXOTH) || (st.st_gid == root && (st.st_mode & S_IXGRP)))
+		return 0;
+	if (fchown(r->dirs.images_fd, (uid_t)-1, root) < 0 ||
+	    fchmod(r->dirs.images_fd, (st.st_mode & 0700) | S_IXGRP) < 0)
+		return err_sys(err, "let the container's root into \"%s\"", r->dirs.images);
+	p->was = st;
+	p->open = true;
+	return 0;
+}
+
+static void close_passage(const struct restore *r, const struct passage *p)
+{
+	if (!p->open)
+		return;
+	(void)!fchown(r->dirs.images_fd, (uid_t)-1, p->was.st_gid);
+	(void)fchmod(r->dirs.images_fd, p->was.st_mode & 07777);
+}
+
 static int restore_processes(void *arg, struct restoring *with, struct err *err)
 {
 	struct restore *r = arg;
+	struct passage passage = { .open = false };
 	int rc;
 
 	r->with = with;
-	rc = decide(r, err) < 0 || start_criu(r, err) < 0 || ask(r, err) < 0 ? -1 : 0;
+	rc = decide(r, err) < 0 || open_passage(r, &passage, err) < 0 || start_criu(r, err) < 0 ||
+			     ask(r, err) < 0
+		     ? -1
+		     : 0;
 	criu_close(&r->criu);
+	close_passage(r, &passage);
 	if (rc < 0)
 		reap(r);
 	else if (r->request->restored)

@@ -266,3 +266,20 @@ TEST(too_much_is_an_error)
 	CHECK_INT(err.code, ENOMEM);
 	arena_release(&small);
 }
+
+TEST(a_zero_is_written_where_it_means_something)
+{
+	static const struct wire_field fields[] = {
+		{ .number = 1, .kind = WIRE_I32, .keeps_zero = true },
+		{ .number = 2, .kind = WIRE_I32, .offset = sizeof(int32_t) },
+	};
+	static const struct wire_table table = { fields, 2, 2 * sizeof(int32_t) };
+	const int32_t zeros[2] = { 0, 0 };
+	AUTO_BUF out;
+
+	buf_init(&out);
+	wire_encode(&table, zeros, &out);
+	CHECK_INT(out.len, 2);
+	CHECK_INT(out.len, wire_size(&table, zeros));
+	CHECK(memcmp(out.s, "\x08\x00", 2) == 0);
+}

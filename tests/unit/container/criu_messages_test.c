@@ -79,7 +79,7 @@ TEST(a_request_has_the_numbers_of_rpc_proto)
 {
 	struct criu_opts o = { .images_dir_fd = 5, .pid = 9, .work_dir_fd = 6 };
 	const struct criu_req req = { .type = CRIU_DUMP, .opts = &o };
-	static const char want[] = "\x08\x01\x12\x07\x08\x05\x10\x09\x88\x01\x06";
+	static const char want[] = "\x08\x01\x12\x0a\x08\x05\x10\x09\x88\x01\x06\x90\x02\x00";
 	AUTO_BUF b;
 
 	buf_init(&b);

@@ -41,6 +41,20 @@ TEST(options_reach_criu)
 	CHECK_INT(c.work_dir_fd, 6);
 }
 
+TEST(groups_that_are_to_be_ignored_are_named_so)
+{
+	CLEANUP(arena_release) struct arena a;
+	const struct skerry_checkpoint_options o = { .manage_cgroups_mode = "ignore" };
+	struct criu_opts c;
+	AUTO_BUF out;
+
+	buf_init(&out);
+	CHECK_INT(make(&o, &a, &c, NULL), 0);
+	wire_encode(&criu_opts_table, &c, &out);
+	/* field 34: without it criu takes "soft" */
+	CHECK(memmem(out.s, out.len, "\x90\x02\x00", 3) != NULL);
+}
+
 TEST(a_mode_of_cgroups_is_criu_s)
 {
 	CLEANUP(arena_release) struct arena a;

@@ -608,6 +608,73 @@ def _():
     g.end()
 
 
+def flat_keys(path):
+    return {words[0]: int(words[1]) for words in (line.split() for line in open(path))}
+
+
+def one_number(path):
+    """"max" is the largest number; what is not there is 0."""
+    if not os.path.exists(path):
+        return 0
+    text = open(path).read().strip()
+    return (1 << 64) - 1 if text == "max" else int(text)
+
+
+@test("Stats: every figure is the one in the group's files")
+def _():
+    g = Group("figures", events)
+
+    def edit(config):
+        if "memory" in open("/sys/fs/cgroup/cgroup.controllers").read().split():
+            config["linux"]["resources"] = {"memory": {"limit": 64 << 20}, "pids": {"limit": 99},
+                                            "cpu": {"quota": 20000, "period": 100000}}
+    pid = g.run(args=["sh", "-c", "i=0; while [ $i -lt 30000 ]; do i=$((i + 1)); done; head -c 3000000 /dev/zero >/tmp/x; sleep 1000"],
+                edit=edit)
+    until(lambda: b"sleep" in open("/proc/%d/cmdline" % pid, "rb").read() or
+          b"sleep" in b"".join(open("/proc/%d/cmdline" % p.pid, "rb").read() for p in g.client.Pids(id="figures").processes), 30)
+    group = "/sys/fs/cgroup" + open("/proc/%d/cgroup" % pid).read().strip().split("::")[1] + "/"
+    g.client.Pause(id="figures")  # nothing moves any more
+    time.sleep(0.3)
+    got = m.Metrics.FromString(g.client.Stats(id="figures").stats.value)
+    cpu = flat_keys(group + "cpu.stat")
+    for key in ("usage_usec", "user_usec", "system_usec", "nr_periods", "nr_throttled", "throttled_usec", "nr_bursts",
+                "burst_usec"):
+        assert getattr(got.cpu, key) == cpu.get(key, 0), (key, got.cpu, cpu)
+    for file, message in (("cpu", got.cpu), ("memory", got.memory), ("io", got.io)):
+        if os.path.exists(group + file + ".pressure"):
+            lines = dict(line.split(" ", 1) for line in open(group + file + ".pressure"))
+            for kind, text in lines.items():
+                total = int(text.rsplit("total=", 1)[1])
+                assert abs(getattr(message.psi, kind).total - total) < 100000, (file, kind, message.psi, text)
+    if os.path.exists(group + "memory.stat"):
+        stat = flat_keys(group + "memory.stat")
+        for field in got.memory.DESCRIPTOR.fields:
+            if field.number < 32:
+                value = getattr(got.memory, field.name)
+                assert abs(value - stat.get(field.name, 0)) <= 65536, (field.name, value, stat.get(field.name))
+        assert got.memory.anon > 0 and got.memory.pgfault > 0
+        for name, file in (("usage", "current"), ("usage_limit", "max"), ("swap_usage", "swap.current"),
+                           ("swap_limit", "swap.max"), ("max_usage", "peak"), ("swap_max_usage", "swap.peak")):
+            value = one_number(group + "memory." + file)
+            assert abs(getattr(got.memory, name) - value) <= 65536, (name, getattr(got.memory, name), value)
+        assert got.memory.usage_limit == 64 << 20
+        assert {f.name: getattr(got.memory_events, f.name) for f in got.memory_events.DESCRIPTOR.fields} == {
+            **{"oom_group_kill": 0}, **{k: v for k, v in flat_keys(group + "memory.events").items() if k != "sock_throttled"}}
+        assert (got.pids.current, got.pids.limit) == (one_number(group + "pids.current"), 99)
+        assert got.cpu.nr_periods > 0
+        sizes = sorted(f[8:-8] for f in os.listdir(group) if f.startswith("hugetlb.") and f.endswith(".current") and
+                       ".rsvd." not in f)
+        assert sorted(h.pagesize for h in got.hugetlb) == sizes, (got.hugetlb, sizes)
+        usage = {"%d:%d" % (e.major, e.minor): e for e in got.io.usage}
+        for line in open(group + "io.stat"):
+            words = line.split()
+            pairs = dict(w.split("=") for w in words[1:])
+            for key in ("rbytes", "wbytes", "rios", "wios"):
+                assert getattr(usage[words[0]], key) == int(pairs.get(key, 0)), (line, usage)
+    g.client.Resume(id="figures")
+    g.end()
+
+
 def needs_memory_controller():
     if "memory" not in open("/sys/fs/cgroup/cgroup.controllers").read().split():
         raise Skip("the memory controller is not on cgroups v2 here")

@@ -54,6 +54,14 @@ static void prepare(void)
 	shim.containers = &box;
 }
 
+static void finish(void)
+{
+	(void)fd_close(client);
+	run_loop();
+	arena_release(&arena);
+	(void)fd_close(shim.loop.epoll);
+}
+
 static void request(const char *service, const char *method, const char *who, const char *exec_id)
 {
 	struct process_request q = { .id = (char *)(uintptr_t)who,
@@ -113,6 +121,7 @@ TEST(unknown_services_and_methods_are_unimplemented_by_name)
 	CHECK_STR(response.status->message, "method PortForward");
 	request("containerd.task.v2.Task", "StartSandbox", "box", "");
 	CHECK_INT(answer(), RPC_UNIMPLEMENTED);
+	finish();
 }
 
 TEST(who_is_not_there_is_not_found)
@@ -127,6 +136,7 @@ TEST(who_is_not_there_is_not_found)
 	CHECK_STR(response.status->message, "process does not exist x: not found");
 	task("Connect", "");
 	CHECK_INT(answer(), RPC_OK);
+	finish();
 }
 
 TEST(one_that_is_just_being_made_is_waited_for_but_state_is_told_at_once)
@@ -142,6 +152,7 @@ TEST(one_that_is_just_being_made_is_waited_for_but_state_is_told_at_once)
 	CHECK_INT(answer(), RPC_FAILED_PRECONDITION);
 	CHECK_STR(response.status->message, "process not created");
 	CHECK(box.parked == NULL);
+	finish();
 }
 
 TEST(what_changes_a_container_as_a_whole_waits_its_turn)
@@ -160,6 +171,7 @@ TEST(what_changes_a_container_as_a_whole_waits_its_turn)
 	CHECK_INT(answer(), RPC_FAILED_PRECONDITION);
 	CHECK_STR(response.status->message, "cannot resume a created process");
 	CHECK_INT(answer(), -1);
+	finish();
 }
 
 TEST(a_sandbox_is_asked_by_its_own_service)
@@ -177,4 +189,5 @@ TEST(a_sandbox_is_asked_by_its_own_service)
 	CHECK_INT(answer(), RPC_UNAVAILABLE);
 	request("containerd.runtime.sandbox.v1.Sandbox", "StopSandbox", "box", "");
 	CHECK_INT(answer(), RPC_OK);
+	finish();
 }

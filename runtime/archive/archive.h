@@ -115,6 +115,11 @@ int unpack_here(int file, int dir, uint64_t room, struct err *err);
 int apply_changes(int tar, const char *deleted, size_t deleted_len, int rootfs, struct err *err);
 int apply_here(int tar, const char *deleted, size_t deleted_len, int rootfs, struct err *err);
 
+/* The mode of the root directory in criu's files.img, or -1: pure. */
+int root_mode_parse(const char *text, size_t len);
+/* Gives it to a root file system; dir: the unpacked archive. */
+int root_mode_apply(int dir, int rootfs, struct err *err);
+
 /* Runs work(arg) as apply and unpack do, in a jail that sees `root` only and these descriptors. */
 int archive_jail(const char *title, int root, const int *fds, size_t n_fds,
 		 int (*work)(void *arg, struct err *err), void *arg, struct err *err);

@@ -277,9 +277,12 @@ static int change_rootfs(struct importing *i, struct err *err)
 	if (i->r->ignore_rootfs)
 		return 0;
 	n = read_member(i, MEMBER_DELETED, &deleted, err);
-	if (n < 0 || (n == 0 && tar < 0))
-		return n;
-	return apply_changes(tar, n > 0 ? deleted.s : NULL, deleted.len, i->rootfs, err);
+	if (n < 0)
+		return -1;
+	if ((n > 0 || tar >= 0) &&
+	    apply_changes(tar, n > 0 ? deleted.s : NULL, deleted.len, i->rootfs, err) < 0)
+		return -1;
+	return root_mode_apply(i->dir, i->rootfs, err);
 }
 
 /* --- in order ----------------------------------------------------------------------------- */

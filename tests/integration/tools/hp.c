@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/keyctl.h>
+#include <netinet/in.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -18,6 +19,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/file.h>
 #include <sys/personality.h>
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
@@ -541,6 +543,96 @@ static int affinity(char **v)
 	return 0;
 }
 
+/* echo PORT: gives a TCP client back what it sends, one client after the other */
+static int echo(char **v)
+{
+	struct sockaddr_in at = { .sin_family = AF_INET, .sin_port = htons((uint16_t)atoi(v[0])) };
+	int sock = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), on = 1;
+
+	(void)setsockopt(sock, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+	if (bind(sock, (struct sockaddr *)&at, sizeof(at)) < 0 || listen(sock, 8) < 0)
+		return 1;
+	for (;;) {
+		int client = accept4(sock, NULL, NULL, SOCK_CLOEXEC);
+		char data[4096];
+		ssize_t n;
+
+		while ((n = read(client, data, sizeof(data))) > 0)
+			if (write(client, data, (size_t)n) != n)
+				break;
+		(void)close(client);
+	}
+}
+
+/* datagrams PATH: a number to a unix socket, ten times a second, over one that is connected */
+static int datagrams(char **v)
+{
+	struct sockaddr_un at = { .sun_family = AF_UNIX };
+	int sock = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+	(void)snprintf(at.sun_path, sizeof(at.sun_path), "%s", v[0]);
+	if (connect(sock, (struct sockaddr *)&at, sizeof(at)) < 0)
+		return 1;
+	for (unsigned int n = 0;; n++) {
+		char text[16];
+		int len = snprintf(text, sizeof(text), "%u", n);
+
+		(void)send(sock, text, (size_t)len, MSG_DONTWAIT);
+		usleep(100000);
+	}
+}
+
+/* lock FILE: holds two kinds of locks on it */
+static int hold_locks(char **v)
+{
+	int one = open(v[0], O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	int two = open(v[0], O_RDWR | O_CLOEXEC);
+	struct flock range = { .l_type = F_WRLCK, .l_whence = SEEK_SET, .l_len = 10 };
+
+	if (flock(one, LOCK_EX) < 0 || fcntl(two, F_SETLK, &range) < 0)
+		return 1;
+	for (;;)
+		pause();
+}
+
+/* try-lock FILE: can either be had? */
+static int try_locks(char **v)
+{
+	int fd = open(v[0], O_RDWR | O_CLOEXEC);
+	struct flock range = { .l_type = F_WRLCK, .l_whence = SEEK_SET, .l_len = 10 };
+
+	printf("flock %s\n", outcome(flock(fd, LOCK_EX | LOCK_NB)));
+	printf("posix %s\n", outcome(fcntl(fd, F_SETLK, &range)));
+	return 0;
+}
+
+/* memory MIB: keeps so much, of which each page has its number, and says over and over how many are wrong */
+static int memory(char **v)
+{
+	size_t size = (size_t)atoi(v[0]) << 20;
+	unsigned char *p = malloc(size);
+
+	for (size_t at = 0; p && at < size; at += 4096)
+		memcpy(p + at, &at, sizeof(at));
+	for (unsigned int round = 1; p; round++) {
+		size_t bad = 0, was;
+		FILE *f;
+
+		for (size_t at = 0; at < size; at += 4096) {
+			memcpy(&was, p + at, sizeof(was));
+			bad += was != at;
+		}
+		f = fopen("/tmp/memory.new", "we");
+		if (!f)
+			return 1;
+		fprintf(f, "%u %zu\n", round, bad);
+		(void)fclose(f);
+		(void)rename("/tmp/memory.new", "/tmp/memory");
+		usleep(100000);
+	}
+	return 1;
+}
+
 static const struct {
 	const char *name;
 	int args;
@@ -550,12 +642,16 @@ static const struct {
 	{ "affinity", 0, affinity },
 	{ "call", 1, call },
 	{ "clocks", 0, clocks },
+	{ "datagrams", 1, datagrams },
 	{ "dev", 3, dev },
+	{ "echo", 1, echo },
 	{ "env", 0, env },
 	{ "fds", 0, fds },
 	{ "handle", 0, handle },
 	{ "keyring", 0, keyring },
 	{ "links", 2, links },
+	{ "lock", 1, hold_locks },
+	{ "memory", 1, memory },
 	{ "mempolicy", 0, mempolicy },
 	{ "notify", 1, notify },
 	{ "open", 2, try_open },
@@ -565,6 +661,7 @@ static const struct {
 	{ "signals", 0, signals },
 	{ "sock", 1, sock },
 	{ "swap", 3, swap },
+	{ "try-lock", 1, try_locks },
 	{ "tiocsti", 0, tiocsti },
 	{ "tty", 0, tty },
 	{ "watch", 3, watch },

@@ -1,0 +1,346 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# lane: vm
+# checkpoint-options.sh - what criu can do besides: lazy pages, page servers, connections, locks, groups, names
+#
+# shellcheck disable=SC2016,SC2317
+# shellcheck source=tests/integration/lib.sh
+. "$(dirname "$0")/../lib.sh"
+
+needs 'no criu' command -v criu
+
+TMO=200
+I=$T/images
+rootfs_template
+config_template
+
+detached() {
+	R "$@" </dev/null >"$T/detached.out" 2>&1 && return
+	cat "$T/detached.out"
+	grep -hnE 'Error|Warn' "$I"/*.log "$I"/*/*.log 2>/dev/null | tail -n 15
+	return 1
+}
+counter='n=0; while :; do n=$((n + 1)); echo $n >/tmp/count; sleep 0.05; done'
+counts_on() {
+	local before
+	before=$(cat "$B/rootfs/tmp/count")
+	eventually eval '[ "$(cat "$B/rootfs/tmp/count")" -gt '"${before:-0}"' ]'
+}
+started() { # ID: a detached one, counting
+	rm -rf "$I"
+	: >"$B/rootfs/tmp/count"
+	detached run -d "$1"
+	eventually test -s "$B/rootfs/tmp/count"
+}
+# background COMMAND...: its pid in $job
+job=
+background() {
+	"$SKERRY" --root "$ROOT" "$@" </dev/null >"$T/job.out" 2>&1 &
+	job=$!
+}
+job_ends() {
+	wait "$job" || { cat "$T/job.out"; grep -hn Error "$I"/*.log | tail -n 5; return 1; }
+}
+
+# --- memory over a socket ----------------------------------------------------------------
+mk "$(args hp memory 8)"
+detached run -d p1
+eventually test -s "$B/rootfs/tmp/memory"
+mkdir -p "$I"
+criu page-server --images-dir "$I" --address 127.0.0.1 --port 7001 -o "$I/server.log" -v4 >/dev/null 2>&1 &
+server=$!
+eventually eval 'ss -ltn | grep -q :7001'
+check '--page-server' detached checkpoint --image-path "$I" --page-server 127.0.0.1:7001 p1
+wait $server
+check 'the pages came over the socket' test "$(cat "$I"/pages-*.img | wc -c)" -gt 8388608
+rm -f "$B/rootfs/tmp/memory"
+check 'what the page server wrote is restored' detached restore -d --image-path "$I" p1
+check 'with its memory' eventually eval '[ "$(cut -d" " -f2 "$B/rootfs/tmp/memory")" = 0 ]'
+check 'an address that is none' refuses 'ADDRESS:PORT' R checkpoint --image-path "$I" --page-server nowhere p1
+RD p1
+
+if criu check --feature uffd-noncoop >/dev/null 2>&1; then
+	rm -rf "$I"
+	mkdir -p "$I"
+	detached run -d l1
+	rm -f "$B/rootfs/tmp/memory"
+	eventually test -s "$B/rootfs/tmp/memory"
+	mkfifo "$T/status"
+	exec 8<>"$T/status"
+	"$SKERRY" --root "$ROOT" checkpoint --image-path "$I" --lazy-pages --page-server 127.0.0.1:7002 --status-fd 9 l1 \
+		9>"$T/status" </dev/null >"$T/job.out" 2>&1 &
+	job=$!
+	check '--status-fd says when pages can be fetched' eval '[ "$(timeout 60 head -c 1 /dev/fd/8 | wc -c)" = 1 ]'
+	check 'most of the memory is not in the images' test "$(cat "$I"/pages-*.img | wc -c)" -lt 4194304
+	criu lazy-pages --images-dir "$I" --work-dir "$I" --page-server --address 127.0.0.1 --port 7002 -o lazy.log -v4 \
+		>/dev/null 2>&1 &
+	lazy=$!
+	eventually test -S "$I/lazy-pages.socket"
+	rm -f "$B/rootfs/tmp/memory"
+	check '--lazy-pages restores without its memory' detached restore -d --image-path "$I" --lazy-pages l2
+	check 'which follows' eventually eval '[ "$(cut -d" " -f2 "$B/rootfs/tmp/memory")" = 0 ]'
+	check 'then the first one has ended' job_ends
+	wait $lazy
+	check 'and is gone' gone l1
+	RD l2
+	exec 8<&-
+else
+	skip '--lazy-pages' 'this kernel has no userfaultfd that criu can use'
+fi
+
+# --- a live connection --------------------------------------------------------------------
+touch "$T/netns"
+unshare --net="$T/netns" true
+in_netns() { nsenter --net="$T/netns" "$@"; }
+ip link add skeckh type veth peer name eth0 netns "$T/netns"
+ip addr add 10.213.0.1/24 dev skeckh
+ip link set skeckh up
+in_netns ip addr add 10.213.0.2/24 dev eth0
+in_netns ip link set eth0 up
+in_netns ip link set lo up
+mk "$(args hp echo 5000) | .linux.namespaces += [{\"type\": \"network\", \"path\": \"$T/netns\"}]"
+cat >"$T/client.py" <<'PY'
+import socket, sys, time
+s = socket.create_connection(("10.213.0.2", 5000), 20)
+s.settimeout(60)
+n, longest = 0, 0
+end = time.time() + float(sys.argv[1])
+while time.time() < end:
+    line = b"%08d" % n
+    t = time.time()
+    s.sendall(line)
+    got = b""
+    while len(got) < len(line):
+        more = s.recv(len(line) - len(got))
+        if not more:
+            sys.exit("closed")
+        got += more
+    if got != line:
+        sys.exit("wrong byte")
+    longest = max(longest, time.time() - t)
+    n += 1
+    open(sys.argv[2], "w").write(str(n))
+    time.sleep(0.02)
+print("%d answers, the longest took %.2f s" % (n, longest))
+PY
+rm -rf "$I"
+detached run -d t1
+eventually eval 'in_netns ss -ltn | grep -q :5000'
+python3 "$T/client.py" 600 "$T/answers" >"$T/client.out" 2>&1 &
+client=$!
+eventually test -s "$T/answers"
+check 'a connection without --tcp-established' refuses '--tcp-established keeps them' R checkpoint --image-path "$I" t1
+check 'leaves the container running' is_status running t1
+answers_go_on() {
+	local before
+	before=$(cat "$T/answers")
+	eventually eval '[ "$(cat "$T/answers")" -gt '"${before:-0}"' ]'
+}
+check 'and the client served' answers_go_on
+rm -rf "$I"
+check '--tcp-established' detached checkpoint --tcp-established --image-path "$I" t1
+check 'restores the connection' detached restore -d --tcp-established --image-path "$I" t1
+check 'the client gets its answers' answers_go_on
+check 'and had no reset' kill -0 $client
+kill $client
+wait $client 2>/dev/null
+rm -rf "$I"
+python3 "$T/client.py" 600 "$T/answers" >"$T/client.out" 2>&1 &
+client=$!
+: >"$T/answers"
+eventually test -s "$T/answers"
+check 'once more' detached checkpoint --tcp-established --image-path "$I" t1
+check '--tcp-close restores without it' detached restore -d --tcp-close --image-path "$I" t1
+wait $client
+check 'the client is told' grep -qE 'closed|reset|Reset' "$T/client.out"
+RD t1
+ip link del skeckh
+umount "$T/netns"
+
+# --- locks, sockets of outside -----------------------------------------------------------------
+mk "$(args hp lock /tmp/lock)"
+rm -rf "$I"
+detached run -d f1
+eventually test -e "$B/rootfs/tmp/lock"
+check 'a container with file locks' detached checkpoint --file-locks --image-path "$I" f1
+check 'is restored' detached restore -d --file-locks --image-path "$I" f1
+check 'and holds them' prints $'flock EAGAIN\nposix EAGAIN' R exec f1 hp try-lock /tmp/lock
+RD f1
+
+mkdir -p "$T/outside"
+cat >"$T/listen.py" <<'PY'
+import os, socket, sys
+s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+s.bind(sys.argv[1])
+while True:
+    n = s.recv(64).decode()
+    open(sys.argv[2] + ".new", "w").write(n)
+    os.rename(sys.argv[2] + ".new", sys.argv[2])
+PY
+python3 "$T/listen.py" "$T/outside/sock" "$T/heard" &
+listener=$!
+eventually test -S "$T/outside/sock"
+# criu connects to the name that the other end was bound to
+mk "$(args hp datagrams "$T/outside/sock") | .mounts += [{\"destination\": \"$T/outside\", \"type\": \"bind\", \"source\": \"$T/outside\", \"options\": [\"rbind\", \"rw\"]}]"
+rm -rf "$I"
+detached run -d u1
+eventually test -s "$T/heard"
+check 'a socket of outside without --ext-unix-sk' refuses '--ext-unix-sk' R checkpoint --image-path "$I" u1
+check 'leaves it running' is_status running u1
+rm -rf "$I"
+check '--ext-unix-sk' detached checkpoint --ext-unix-sk --image-path "$I" u1
+check 'restores it' detached restore -d --ext-unix-sk --image-path "$I" u1
+at=$(cat "$T/heard")
+check 'which is heard again' eventually eval '[ "$(cat "$T/heard")" -gt '"$at"' ]'
+RD u1
+kill $listener
+
+# --- control groups ---------------------------------------------------------------------------
+mk "$(args sh -c "$counter") | .linux.resources.pids.limit = 50"
+for mode in soft full strict props none ignore; do
+	started "g$mode"
+	check "--manage-cgroups-mode $mode" detached checkpoint --manage-cgroups-mode $mode --image-path "$I" "g$mode"
+	check "restores: $mode" detached restore -d --manage-cgroups-mode $mode --image-path "$I" "g$mode"
+	check "counts: $mode" counts_on
+	check "in its group: $mode" has "$(cat "/proc/$(pid_of "g$mode")/cgroup")" "g$mode"
+	check "with its limit: $mode" is 50 "$(cat "/sys/fs/cgroup$(sed 's/^0:://' "/proc/$(pid_of "g$mode")/cgroup")/pids.max")"
+	RD "g$mode"
+done
+if systemctl is-system-running >/dev/null 2>&1 || [ -d /run/systemd/system ]; then
+	rm -rf "$I"
+	: >"$B/rootfs/tmp/count"
+	conf '.linux.cgroupsPath = "system.slice:skerry:s1"'
+	detached --systemd-cgroup run -d s1
+	eventually test -s "$B/rootfs/tmp/count"
+	check 'a unit of systemd' detached --systemd-cgroup checkpoint --image-path "$I" s1
+	check 'is restored' detached --systemd-cgroup restore -d --image-path "$I" s1
+	check 'into a unit' has "$(cat "/proc/$(pid_of s1)/cgroup")" skerry-s1.scope
+	check 'and counts' counts_on
+	RD s1
+fi
+
+# --- name spaces, security modules ------------------------------------------------------------------
+mk "$(args sh -c "$counter") | .linux.namespaces += [{\"type\": \"network\"}]"
+started e1
+check '--empty-ns network' detached checkpoint --empty-ns network --image-path "$I" e1
+check 'restores' detached restore -d --empty-ns network --image-path "$I" e1
+check 'with a network of its own' isnt "$(readlink /proc/self/ns/net)" "$(readlink "/proc/$(pid_of e1)/ns/net")"
+check 'another name is refused' refuses 'only "network"' R checkpoint --empty-ns mount --image-path "$I" e1
+RD e1
+started m1
+detached checkpoint --image-path "$I" m1
+if [ -d /sys/kernel/security/apparmor ] && aa-status --enabled 2>/dev/null; then
+	check '--lsm-profile' detached restore -d --lsm-profile apparmor:unconfined --image-path "$I" m1
+else
+	check '--lsm-profile without the module says so' refuses 'LSM' R restore -d --lsm-profile apparmor:other --image-path "$I" m1
+	detached restore -d --image-path "$I" m1
+fi
+check 'and it counts' counts_on
+RD m1
+
+mk "$(args sh -c "$counter") | .linux.namespaces += [{\"type\": \"user\"}, {\"type\": \"network\"}] |
+	.linux.uidMappings = [{\"containerID\": 0, \"hostID\": 100000, \"size\": 65536}] |
+	.linux.gidMappings = .linux.uidMappings"
+chown -R 100000:100000 "$B/rootfs"
+# its root could not open a file of the host's again
+rm -rf "$I"
+R run -d n1 </dev/null >/dev/null 2>&1
+eventually test -s "$B/rootfs/tmp/count"
+check 'a container with a user namespace' detached checkpoint --image-path "$I" n1
+check 'is restored' eval 'R restore -d --image-path "$I" n1 </dev/null >/dev/null 2>&1 || { tail -n 5 "$I/restore.log"; false; }'
+check 'the images are closed to others still' is 700 "$(stat -c %a "$I")"
+check 'with its ids' is 100000 "$(stat -c %u "/proc/$(pid_of n1)")"
+check 'and counts' counts_on
+RD n1
+
+# --- the program ----------------------------------------------------------------------------------
+mk "$(args sh -c "$counter")"
+started w1
+check '--criu names the program' refuses '/no/criu' R --criu /no/criu checkpoint --image-path "$I" w1
+check 'a name without a slash is looked for' detached --criu criu checkpoint --leave-running --image-path "$I" w1
+mkdir "$T/path"
+for tool in sh cat timeout; do ln -sf "$(command -v $tool)" "$T/path/"; done
+cat >"$T/old" <<'PY'
+#!/usr/bin/python3
+import socket, sys
+s = socket.socket(fileno=int(sys.argv[2]))
+s.recv(65536)
+# VERSION, success, {major 3, minor 10}
+s.send(bytes([0x08, 10, 0x10, 1, 0x52, 4, 0x08, 3, 0x10, 10]))
+s.recv(65536)
+PY
+chmod +x "$T/old"
+check 'one that is too old' refuses 'or newer is needed' R --criu "$T/old" checkpoint --image-path "$I" w1
+printf '#!/bin/sh\nkill -9 $$\n' >"$T/dies"
+chmod +x "$T/dies"
+check 'one that dies' refuses 'signal 9' R --criu "$T/dies" checkpoint --image-path "$I" w1
+check 'the container runs on after all of that' counts_on
+
+# --- criu killed at each step -------------------------------------------------------------------------
+# at STEP COMMAND...: kills criu there, without an answer
+cat >"$T/at.py" <<'PY'
+import os, signal, socket, subprocess, sys
+ours, theirs = socket.socketpair()
+p = subprocess.Popen([w.replace("{}", str(theirs.fileno())) for w in sys.argv[2:]], pass_fds=[theirs.fileno()],
+                     stdin=subprocess.DEVNULL)
+theirs.close()
+f = ours.makefile("rw")
+killed = False
+for line in f:
+    if line.split()[0] == sys.argv[1]:
+        for pid in open("/proc/%d/task/%d/children" % (p.pid, p.pid)).read().split():
+            os.kill(int(pid), signal.SIGKILL)
+            killed = True
+    try:
+        f.write("go\n")
+        f.flush()
+    except OSError:
+        pass
+status = p.wait()
+print("killed" if killed else "not there")
+sys.exit(0 if killed and status else 1)
+PY
+at() { python3 "$T/at.py" "$1" "$SKERRY" --root "$ROOT" "${@:2}"; }
+conf '.linux.namespaces += [{"type": "network"}]'
+RD w1
+started k1
+for step in pre-dump network-lock post-dump; do
+	rm -rf "$I"
+	check "criu killed at $step" at $step checkpoint --notify-fd {} --image-path "$I" k1
+	check "leaves it running: $step" is_status running k1
+	check "and counting: $step" counts_on
+done
+rm -rf "$I"
+mkdir "$T/small"
+mount -t tmpfs -o size=64k tmpfs "$T/small"
+check 'a full disk while dumping' fails R checkpoint --image-path "$T/small/i" k1
+umount "$T/small"
+check 'leaves it running' counts_on
+check 'a checkpoint after all of that' detached checkpoint --image-path "$I" k1
+before=$(inv)
+for step in pre-restore setup-namespaces post-restore; do
+	check "criu killed at $step" at $step restore -d --notify-fd {} --image-path "$I" k1
+	check "leaves no container: $step" gone k1
+	check "and nothing else: $step" is "$before" "$(inv)"
+done
+check 'a restore after all of that' detached restore -d --image-path "$I" k1
+check 'counts' counts_on
+RD k1
+
+# --- a chain of pre-dumps --------------------------------------------------------------------------------
+if ! criu check --feature mem_dirty_track >/dev/null 2>&1; then
+	skip 'a chain with --auto-dedup' 'this kernel does not track changed memory'
+	done_testing
+fi
+mk "$(args hp memory 4)"
+rm -rf "$I"
+detached run -d d1
+eventually test -s "$B/rootfs/tmp/memory"
+detached checkpoint --pre-dump --image-path "$I/1" d1
+detached checkpoint --pre-dump --parent-path ../1 --auto-dedup --image-path "$I/2" d1
+check 'a chain with --auto-dedup' detached checkpoint --parent-path ../2 --auto-dedup --image-path "$I/3" d1
+rm -f "$B/rootfs/tmp/memory"
+check 'is restored' detached restore -d --auto-dedup --image-path "$I/3" d1
+check 'with its memory' eventually eval '[ "$(cut -d" " -f2 "$B/rootfs/tmp/memory")" = 0 ]'
+RD d1
+done_testing

@@ -365,8 +365,11 @@ static int wait_once(struct channel *c, struct pollfd *fds, size_t n, int64_t le
 		rc = fill_and_look(c, err);
 		ready--;
 	}
-	for (size_t i = 0; i < n; i++)
-		fds[i].revents = ready > 0 ? p[2 + i].revents : 0;
+	for (size_t i = 0; i < n; i++) {
+		fds[i].revents = 0;
+		if (ready > 0)
+			fds[i].revents = p[2 + i].revents;
+	}
 	*ret_ready = ready;
 	return rc;
 }
@@ -403,7 +406,8 @@ int channel_take(struct channel *c, struct frame *ret, struct err *err)
 
 	if (rc <= 0)
 		return rc < 0 ? -1 : err_set(err, EAGAIN, "no frame is there");
-	(void)has_frame(c, ret, err);
+	if (has_frame(c, ret, err) <= 0)
+		return -1;
 	c->in_used += FRAME_HEAD + ret->size;
 	return 0;
 }

@@ -52,7 +52,6 @@ static const struct wire_field offer_fields[] = {
 	WIRE_FIELD(9, struct offer, disk, WIRE_U64),
 	WIRE_FIELD(10, struct offer, memory, WIRE_U64),
 	WIRE_FIELD(11, struct offer, dry_run, WIRE_U32),
-	WIRE_FIELD(12, struct offer, lazy, WIRE_U32),
 	WIRE_FIELD(13, struct offer, netns, WIRE_STRING),
 	WIRE_FIELD(14, struct offer, image, WIRE_STRING),
 	WIRE_FIELD(15, struct offer, stdio, WIRE_U64S),
@@ -102,7 +101,6 @@ static const struct wire_field ack_fields[] = {
 };
 static const struct wire_table ack_table = WIRE_TABLE(struct ack, ack_fields);
 static const struct wire_field restore_fields[] = {
-	WIRE_FIELD(1, struct restore_order, lazy, WIRE_U32),
 	WIRE_FIELD(2, struct restore_order, tcp_established, WIRE_U32),
 	WIRE_FIELD(3, struct restore_order, pages, WIRE_U64),
 };

@@ -109,7 +109,7 @@ struct offer {
 	} tickets;
 	char *address; /* of the source, as the target is to reach it; for the networks */
 	uint64_t disk, memory; /* bytes that it will take */
-	uint32_t dry_run, lazy;
+	uint32_t dry_run;
 	char *netns; /* network namespace on the target in place of the one in config.json */
 	char *image; /* reference of the image, where there is one */
 	struct wire_u64s stdio; /* st_mode of the init's 0, 1 and 2: criu wants them as they were */
@@ -155,7 +155,7 @@ struct ack {
 	uint64_t bytes; /* received so far */
 };
 struct restore_order {
-	uint32_t lazy, tcp_established;
+	uint32_t tcp_established;
 	uint64_t pages; /* that RUN frames told about */
 };
 struct outcome {

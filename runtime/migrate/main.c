@@ -47,8 +47,6 @@ static const struct option rows[] = {
 	      "give up, with the container untouched, when it would stand still for longer") },
 	{ ROW("bwlimit", OPTION_STRING, bandwidth, "BYTES",
 	      "bytes a second at most, as 100M, while the container runs") },
-	{ ROW("lazy", OPTION_FLAG, lazy, NULL,
-	      "let it run before its memory is in place, and put pages there as they are used") },
 	{ ROW("shared", OPTION_STRINGS, shared, "PATH",
 	      "volume that both hosts have already: it is not sent (again and again)") },
 	{ ROW("bundle", OPTION_STRING, bundle, "DIR",

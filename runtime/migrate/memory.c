@@ -25,54 +25,6 @@
 #define PM_SOFT_DIRTY	 ((uint64_t)1 << 55)
 #define CLEAR_SOFT_DIRTY "4"
 
-/* "55d0-55e0 rw-p 00000000 08:01 123   /bin/x" */
-int memory_parse_line(const char *line, struct memory_region *ret)
-{
-	struct memory_region r = { 0 };
-	char *at;
-	const char *perms, *name;
-
-	r.start = strtoull(line, &at, 16);
-	if (at == line || *at != '-')
-		return 0;
-	r.end = strtoull(at + 1, &at, 16);
-	if (*at != ' ' || r.end <= r.start || r.start % FRAME_PAGE || r.end % FRAME_PAGE)
-		return 0;
-	perms = at + 1;
-	if (strcspn(perms, " ") != 4)
-		return 0;
-	r.writable = perms[1] == 'w';
-	r.shared = perms[3] == 's';
-	at = strchr(perms, ' ');
-	for (int skip = 0; at && skip < 2; skip++)
-		at = strchr(at + 1, ' ');
-	if (!at)
-		return 0;
-	r.inode = strtoull(at + 1, &at, 10);
-	name = at + strspn(at, " ");
-	/* The kernel's own, which criu takes apart. */
-	if (str_starts(name, "[vvar") || str_starts(name, "[vdso]") ||
-	    str_starts(name, "[vsyscall]") || str_starts(name, "[uprobes]"))
-		return 0;
-	*ret = r;
-	return 1;
-}
-
-static int add_region(struct memory_regions *list, const struct memory_region *r, struct err *err)
-{
-	if (list->n == list->cap) {
-		size_t cap = list->cap ? list->cap * 2 : 64;
-		struct memory_region *v = realloc(list->v, cap * sizeof(*v));
-
-		if (!v)
-			return err_set(err, ENOMEM, "out of memory");
-		list->v = v;
-		list->cap = cap;
-	}
-	list->v[list->n++] = *r;
-	return 0;
-}
-
 /* A process that has ended has none. */
 static int read_regions(struct memory_regions *list, pid_t pid, struct err *err)
 {
@@ -87,7 +39,7 @@ static int read_regions(struct memory_regions *list, pid_t pid, struct err *err)
 	if (file_read(AT_FDCWD, path, &text, MAPS_MAX, false) < 0)
 		return errno == ENOENT || errno == ESRCH ? 0 : err_sys(err, "read \"%s\"", path);
 	for (char *line = strtok_r(text.s, "\n", &save); line; line = strtok_r(NULL, "\n", &save))
-		if (memory_parse_line(line, &r) > 0 && add_region(list, &r, err) < 0)
+		if (memory_parse_line(line, &r) > 0 && memory_regions_add(list, &r, err) < 0)
 			return -1;
 	return 0;
 }
@@ -186,7 +138,7 @@ static int want_page(struct memory *m, uint64_t address, struct err *err)
 		m->wanted.v[m->wanted.n - 1].end += FRAME_PAGE;
 		return 0;
 	}
-	return add_region(&m->wanted, &one, err);
+	return memory_regions_add(&m->wanted, &one, err);
 }
 
 static int look_at_region(struct reader *r, const struct memory_region *region, struct err *err)

@@ -24,6 +24,8 @@ struct memory_regions {
 	struct memory_region *v;
 	size_t n, cap;
 };
+/* One more at the end. */
+int memory_regions_add(struct memory_regions *list, const struct memory_region *r, struct err *err);
 /* One line of /proc/PID/maps: 1, 0 it is none (or nothing to send), pure. */
 int memory_parse_line(const char *line, struct memory_region *ret);
 

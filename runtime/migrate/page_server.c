@@ -71,7 +71,7 @@ static int tcp_pair(int *ret_ours, int *ret_theirs, struct err *err)
 	AUTO_FD ours = -1;
 	struct sockaddr_in at = { .sin_family = AF_INET,
 				  .sin_addr.s_addr = htonl(INADDR_LOOPBACK) },
-			   name, peer;
+			   name = { 0 }, peer = { 0 };
 	socklen_t len = sizeof(at), name_len = sizeof(name), peer_len = sizeof(peer);
 
 	if (listener < 0 || theirs < 0 || bind(listener, (struct sockaddr *)&at, sizeof(at)) < 0 ||

@@ -7,7 +7,7 @@
 #include <string.h>
 #include <sys/random.h>
 
-#define LANES	    4
+#define LANES	    ((size_t)4)
 #define BLOCK	    (2 * LANES)
 #define SLOTS_FIRST 256
 #define GOLDEN	    0x9e3779b97f4a7c15U

@@ -214,7 +214,6 @@ static int make_offer(struct source *s, struct err *err)
 	o->address = s->o->address ? arena_strdup(&s->arena, s->o->address) : empty;
 	o->memory = memory_used(s);
 	o->dry_run = s->o->dry_run;
-	o->lazy = s->o->lazy;
 	for (size_t i = 0; i < s->n_trees; i++)
 		o->disk += tree_size(s->trees[i].top);
 	if (find_stdio(s, err) < 0)
@@ -386,9 +385,7 @@ static int send_rest(struct source *s, struct err *err)
 
 static int restore_there(struct source *s, struct err *err)
 {
-	const struct restore_order order = { .lazy = s->o->lazy,
-					     .tcp_established = 1,
-					     .pages = s->pages.pages };
+	const struct restore_order order = { .tcp_established = 1, .pages = s->pages.pages };
 	struct outcome ready;
 
 	if (channel_send_message(&s->channel, FRAME_RESTORE, &order, err) < 0 ||
@@ -534,24 +531,21 @@ static const char *what_runs(struct source *s)
 
 static int give_up(struct source *s, struct err *err)
 {
-	struct err why = *err;
+	const struct err why = *err;
 
 	if (s->committed) {
 		/* "held" without an answer: frozen. */
 		s->dump.notify = fd_close(s->dump.notify);
 		(void)child_wait(&s->dump, NULL);
-		if (err) {
-			(void)err_set(
-				err, why.code,
-				"nobody knows whether \"%s\" runs on %s (%.200s): it is paused "
-				"here until \"skerry migrate --resolve %s\" finds out",
-				s->id, s->host, why.msg, s->id);
-			err->exit_code = MIGRATE_DOUBT;
-		}
+		(void)err_set(err, why.code,
+			      "nobody knows whether \"%s\" runs on %s (%.200s): it is paused here "
+			      "until \"skerry migrate --resolve %s\" finds out",
+			      s->id, s->host, why.msg, s->id);
+		err->exit_code = MIGRATE_DOUBT;
 		return -1;
 	}
 	if (!s->channel.ended)
-		channel_abort(&s->channel, err);
+		channel_abort(&s->channel, &why);
 	if (s->dump.pid > 0) {
 		(void)child_answer(&s->dump, "no", NULL);
 		(void)child_wait(&s->dump, NULL);

@@ -220,9 +220,10 @@ static int read_xattrs(struct sender *s, int fd, struct entry *e, struct err *er
 /* Whole extents; holes stay holes. */
 static int send_contents(struct sender *s, int fd, uint64_t size, struct err *err)
 {
-	AUTO_FREE char *chunk = malloc(FRAME_BULK);
+	AUTO_FREE char *chunk = NULL;
 	off_t at = 0;
 
+	chunk = malloc(FRAME_BULK);
 	if (!chunk)
 		return out_of_memory(err);
 	while ((uint64_t)at < size) {

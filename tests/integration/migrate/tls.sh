@@ -74,4 +74,10 @@ check 'and is gone here' gone_on a c1
 check 'no record is left' clean_on a
 check 'on neither side' eventually clean_on b
 on b "$SKERRY" --root "$ROOT/b" delete --force c1
+start_one
+on b "$STANDIN" --root "$ROOT/b" migrate --once --listen 10.99.0.2:7003 $(files b) </dev/null >"$T/once.out" 2>&1 &
+once=$!
+check 'one that serves once' eval 'eventually on b sh -c "grep -qi :1B5B /proc/net/tcp" && move 7003 $(files a)'
+check '--once ends after the first' wait $once
+on b "$SKERRY" --root "$ROOT/b" delete --force c1
 done_testing

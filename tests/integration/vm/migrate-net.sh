@@ -60,12 +60,13 @@ while time.monotonic() < end:
 print("ok", n, "lines, longest", int(gap * 1000), "ms")
 PY
 
+mac_on() { on "$1" nsenter -t "$(pid_on "$1" c1)" -n ip -o link show eth0 | grep -o 'link/ether [0-9a-f:]*'; }
 mk "$(args sh -c 'echo up >/tmp/up; exec nc -ll -p 5000 -e cat')"
 on a "$SKERRY" --root "$ROOT/a" run -d --net red -b "$B" c1 </dev/null >"$T/start.out" 2>&1
 check 'a server runs' test -s "$T/start.out" -o -n "$(pid_on a c1)"
 cat "$T/start.out" | diag
 ip4=$(on a nsenter -t "$(pid_on a c1)" -n ip -o -4 addr show eth0 | sed 's|.* inet \([0-9.]*\)/.*|\1|')
-mac=$(on a nsenter -t "$(pid_on a c1)" -n cat /sys/class/net/eth0/address)
+mac=$(mac_on a)
 on c sh -c 'ip netns add cli && '"${SKERRY%/*}"'/skerry-net add red cli /run/netns/cli' >"$T/cli.out" 2>&1 || diag <"$T/cli.out"
 check 'it is reached' eventually on c ip netns exec cli ping -c 1 -W 1 "$ip4"
 on c ip netns exec cli python3 "$T/client.py" "$ip4" 40 >"$T/client.out" 2>&1 &
@@ -76,7 +77,7 @@ grep -v '^files' "$T/moved.out" | diag
 check 'it runs there' runs_on b c1
 check 'and is gone here' gone_on a c1
 check 'with its address' has "$(on b nsenter -t "$(pid_on b c1)" -n ip -o -4 addr show eth0)" "$ip4"
-check 'and its hardware address' is "$mac" "$(on b nsenter -t "$(pid_on b c1)" -n cat /sys/class/net/eth0/address)"
+check 'and its hardware address' is "$mac" "$(mac_on b)"
 wait $client
 check 'the client saw every line, and no reset' is 0 $?
 diag <"$T/client.out"

@@ -1,0 +1,103 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# lane: both
+# options.sh - volumes, places and limits of a migration
+#
+# With the stand-in for criu (standin.py).
+# shellcheck disable=SC2016,SC2317
+# shellcheck source=tests/integration/lib.sh
+. "$(dirname "$0")/../lib.sh"
+# shellcheck source=tests/integration/vm/hosts.sh
+. "$(dirname "$0")/../vm/hosts.sh"
+
+needs 'no python3' command -v python3
+
+export SKERRY
+STANDIN=$HERE/migrate/standin.py
+hosts_make || {
+	cat "$T"/host-*.out
+	echo 'Bail out! no hosts'
+	exit 1
+}
+trap hosts_end EXIT
+rootfs_template
+config_template
+printf '#!/bin/sh\necho Version: 3.17.1\n' >"$T/criu"
+chmod 755 "$T/criu"
+export SKERRY_CRIU=$T/criu
+
+# start_one [FILTER]: c1 on host a
+start_one() {
+	on a "$SKERRY" --root "$ROOT/a" delete --force c1 >/dev/null 2>&1
+	on b "$SKERRY" --root "$ROOT/b" delete --force c1 >/dev/null 2>&1
+	mk "$(args sh -c 'echo up >/tmp/up; while :; do echo x >>/tmp/grows; sleep 0.02; done') ${1:+| $1}"
+	on a "$SKERRY" --root "$ROOT/a" run -d -b "$B" c1 </dev/null >"$T/start.out" 2>&1 &&
+		eventually test -e "$B/rootfs/tmp/up"
+}
+# move [OPTION...]
+# shellcheck disable=SC2120
+move() {
+	on a timeout -k 5 60 "$STANDIN" --root "$ROOT/a" migrate --ssh "$T/ssh" \
+		--remote "$STANDIN --root $ROOT/b" "$@" c1 b </dev/null >"$T/move.out" 2>&1
+	local status=$?
+	cat "$T/move.out"
+	return $status
+}
+bind() { echo ".mounts += [{\"destination\": \"/data\", \"type\": \"bind\", \"source\": \"$1\", \"options\": [\"rbind\"]}]"; }
+
+# --- volumes: /var/lib/skerry is another one on each host ------------------------------------
+VOLUME=/var/lib/skerry/volume
+on a sh -c "mkdir -p $VOLUME/deep && echo one >$VOLUME/deep/file && ln -s deep/file $VOLUME/link"
+check 'a container with a volume' start_one "$(bind $VOLUME)"
+check 'moves' move
+check 'it runs there' runs_on b c1
+check 'its volume came along' prints one on b cat $VOLUME/link
+check 'and is in it' prints one on b "$SKERRY" --root "$ROOT/b" exec c1 cat /data/deep/file
+start_one "$(bind $VOLUME)"
+check 'a volume that is there already is refused' refuses 'is there already (--shared=' move
+check 'it runs on here' runs_on a c1
+check '--shared leaves a volume where it is' eval 'on b sh -c "echo two >$VOLUME/deep/file" && move --shared $VOLUME && prints two on b cat $VOLUME/deep/file'
+on b rm -rf $VOLUME
+start_one "$(bind $VOLUME)"
+check 'a shared one that is not there is told' refuses 'is not there' move --shared $VOLUME
+export STANDIN_FAIL=restore
+check 'a volume of a move that fails' fails move
+unset STANDIN_FAIL
+check 'is taken away again' fails on b ls $VOLUME
+check 'and is where it was' on a test -e $VOLUME/deep/file
+
+# --- places ---------------------------------------------------------------------------------------
+start_one
+check '--bundle says where' move --bundle /var/lib/skerry/there
+check 'it is there' on b test -f /var/lib/skerry/there/config.json
+on b "$SKERRY" --root "$ROOT/b" delete --force c1
+check 'and is gone with the container' fails on b ls /var/lib/skerry/there
+cat >"$T/remote" <<-REMOTE
+	#!/bin/sh
+	shift
+	exec $STANDIN --root $ROOT/b migrate --bundles /var/lib/skerry/all "\$@"
+REMOTE
+chmod 755 "$T/remote"
+start_one
+check '--bundles says where all go' eval 'on a "$STANDIN" --root "$ROOT/a" migrate --ssh "$T/ssh" --remote "$T/remote" c1 b </dev/null 2>&1 &&
+	on b test -f /var/lib/skerry/all/c1/config.json'
+
+# --- limits and words --------------------------------------------------------------------------------
+start_one
+check '--quiet says nothing' prints '' move --quiet
+start_one
+check '--max-rounds ends them' eval 'move --max-rounds 1 --downtime 1ms && [ "$(grep -c ^round "$T/move.out")" = 1 ]'
+start_one
+check '--downtime wants a duration' refuses 'is no duration' move --downtime soon
+check '--mode wants one of two' refuses 'is none of precopy, stop' move --mode never
+check '--bwlimit wants a number' refuses 'is no number of bytes' move --bwlimit fast
+check '--bwlimit holds' eval 'began=$(date +%s%N); move --bwlimit 1M && [ $((($(date +%s%N) - began) / 1000000)) -ge 1500 ]'
+check 'a container that is not there' refuses 'does not exist' move
+check 'one argument is too few' refuses 'requires exactly 2' on a "$STANDIN" --root "$ROOT/a" migrate c1
+check 'nothing to resolve is told' refuses 'is unsettled' on a "$STANDIN" --root "$ROOT/a" migrate --resolve c1
+start_one 'del(.linux.namespaces[] | select(.type == "pid"))'
+check 'a container with ids of the host is refused' refuses 'process ids of its own' move
+on a "$SKERRY" --root "$ROOT/a" delete --force c1
+check 'no record is left' clean_on a
+check 'on neither side' clean_on b
+done_testing

@@ -36,13 +36,14 @@ static int write_settings(const struct apply *apply, const struct result *result
 	static const struct {
 		const char *name, *value;
 		int family;
-		bool without_detection;
+		bool unlike, without_detection;
 	} settings[] = {
-		{ "arp_notify", "1", AF_INET, false },
-		{ "disable_ipv6", "0", AF_INET6, false },
-		{ "keep_addr_on_down", "1", AF_INET6, false },
-		{ "ndisc_notify", "1", AF_INET6, false },
-		{ "accept_dad", "0", AF_INET6, true },
+		/* what a new interface has is the other one, but for the second */
+		{ "arp_notify", "1", AF_INET, true, false },
+		{ "disable_ipv6", "0", AF_INET6, false, false },
+		{ "keep_addr_on_down", "1", AF_INET6, true, false },
+		{ "ndisc_notify", "1", AF_INET6, true, false },
+		{ "accept_dad", "0", AF_INET6, true, true },
 	};
 	struct netns_setting v[ARRAY_SIZE(settings)];
 	char names[ARRAY_SIZE(settings)][SETTING_MAX];
@@ -58,7 +59,8 @@ static int write_settings(const struct apply *apply, const struct result *result
 			return err_sys(err, "settings of \"%s\"", apply->name);
 		v[n] = (struct netns_setting){ .name = names[n],
 					       .value = settings[i].value,
-					       .optional = true };
+					       .optional = true,
+					       .unlike = settings[i].unlike };
 		n++;
 	}
 	return n > 0 ? netns_sysctls(apply->netns, v, n, err) : 0;

@@ -90,8 +90,8 @@ static void parse_vlans(const struct nlattr *spec, struct link_vlans *v)
 				first = info.vid;
 			else
 				set_range(v,
-					  info.flags & BRIDGE_VLAN_INFO_RANGE_END ? first
-										  : info.vid,
+					  (info.flags & BRIDGE_VLAN_INFO_RANGE_END) ? first
+										    : info.vid,
 					  &info);
 		}
 		step = NLA_ALIGN(attr.nla_len);

@@ -100,6 +100,8 @@ static int write_setting(const struct netns_setting *setting, struct err *err)
 
 	if (str_format(path, sizeof(path), SYS_NET "%s", setting->name) < 0)
 		return err_sys(err, "path of setting \"%s\"", setting->name);
+	if (setting->unlike && file_write_text(AT_FDCWD, path, setting->value) == 0)
+		return 0;
 	/* cheaper than a write, which for some takes the lock of all networking; and
 	 * /proc/sys may be read-only where the value is right already */
 	if (file_read_line(AT_FDCWD, path, now, sizeof(now)) >= 0 && str_eq(now, setting->value))

@@ -42,6 +42,7 @@ int netns_sysctl(int fd, const char *name, const char *value, struct err *err);
 struct netns_setting {
 	const char *name, *value;
 	bool optional;
+	bool unlike; /* likely to have another value: written without a look */
 };
 int netns_sysctls(int fd, const struct netns_setting *v, size_t n, struct err *err);
 /* Reads one, trailing newline dropped: the length, or -1 with err. */

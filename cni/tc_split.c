@@ -30,6 +30,7 @@
 #define PRIORITY_V6  15U
 #define PRIORITY_V4  16U
 #define WORD	     4
+#define WORD_BITS    32U
 #define KEYS_MAX     (IP_BYTES_MAX / WORD)
 #define FLUSH_EVERY  32 /* less than RTNL_BATCH_MAX */
 #define NEAR	     100 /* a hundredth */
@@ -114,6 +115,11 @@ struct selector {
 	uint8_t n;
 };
 
+static uint32_t leading_ones(unsigned int bits)
+{
+	return bits == 0 ? 0 : UINT32_MAX << (WORD_BITS - bits);
+}
+
 static void selector_make(struct selector *s, const struct ip_net *net, bool by_source)
 {
 	/* the addresses in the headers of RFC 791 and RFC 8200 */
@@ -124,10 +130,10 @@ static void selector_make(struct selector *s, const struct ip_net *net, bool by_
 
 	memset(s, 0, sizeof(*s));
 	for (size_t i = 0; i * WORD < ip_size(&net->ip) && (left > 0 || i == 0); i++) {
-		const unsigned int bits = left < 32 ? left : 32;
+		const unsigned int bits = left < WORD_BITS ? left : WORD_BITS;
 		struct tc_u32_key *key = &s->keys[i];
 
-		key->mask = htonl(bits == 0 ? 0 : 0xffffffffU << (32 - bits));
+		key->mask = htonl(leading_ones(bits));
 		memcpy(&key->val, &masked.ip.bytes[i * WORD], WORD);
 		key->off = offset + (int)(i * WORD);
 		s->n++;

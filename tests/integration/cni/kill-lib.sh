@@ -16,23 +16,27 @@
 NTH=$TOOLS/nth
 export NTH_OUT=$T/nth.out
 TYPE=
+base=
+no_result= # the configuration as after an ADD that didn't come to its end
+# the end of cni0's own line changes with its ports; ingress: gone with its interface; the search for an
+# address goes on
+NOISE='/^cni0 /d; /^last_reserved_ip/d; / ingress ffff:/d; s/^\(qdisc [^ ]*\) [^ ]*/\1/; /^qdisc noqueue/d'
 
-# what there is of an attachment
+# what there is of an attachment; few processes, since it is asked for at every call
 now() {
-	ip -br link show | awk '{ sub("@.*", "", $1); print $1 }' | grep -v '^cni0$' | sort
-	ip -n a -br link show 2>/dev/null | awk '{ sub("@.*", "", $1); print $1 }'
-	leased
+	ip -br link show
+	ip -n a -br link show 2>/dev/null
+	ls "$DATA/net1" "$DATA/.skerry/net1"
 	nft list ruleset
-	tc qdisc show | awk '$2 != "noqueue" && $2 != "ingress" { print $2, $5 }' # ingress: gone with its interface
+	[ "$TYPE" != bandwidth ] || tc qdisc show
 }
 same() {
 	local i
 	for ((i = 0; i < 200; i++)); do
-		now >"$T/now" 2>&1
-		cmp -s "$T/base" "$T/now" && return
+		[ "$(now 2>&1 | sed "$NOISE")" = "$base" ] && return
 		sleep 0.01
 	done
-	diff "$T/base" "$T/now"
+	diff <(echo "$base") <(now 2>&1 | sed "$NOISE")
 }
 # at N ACTION VERB [CONFIG]: the plugin, disturbed at its N-th call
 at() {
@@ -43,10 +47,6 @@ at() {
 calls() { # calls VERB: how many it makes
 	at 1000000 count "$1"
 	sed 's/.*total=\([0-9]*\).*/\1/' "$NTH_OUT"
-}
-# without a result, as after an ADD that didn't come to its end
-bare() {
-	if [ "$TYPE" = bridge ]; then echo "$CONFIG"; else jq -c 'del(.prevResult)' <<<"$CONFIG"; fi
 }
 sweep() { # sweep NAME STEP TOTAL EACH
 	local name=$1 step=${KILL_STEP:-$2} total=$3 each=$4 n bad=0
@@ -60,7 +60,7 @@ sweep() { # sweep NAME STEP TOTAL EACH
 }
 k1() {
 	at "$1" killtree ADD
-	passes DEL "$TYPE" "$(bare)" && same
+	passes DEL "$TYPE" "$no_result" && same
 }
 k2() {
 	plugin ADD "$TYPE" || return 1
@@ -76,11 +76,11 @@ k3() {
 k4() {
 	at "$1" "${ERRNO:-12}" ADD
 	if grep -q 'status=0$' "$NTH_OUT"; then
-		jq -e .cniVersion "$T/said" >/dev/null && passes DEL "$TYPE" "$(bare)" && same
+		jq -e .cniVersion "$T/said" >/dev/null && passes DEL "$TYPE" "$no_result" && same
 	else
 		# an undoing call that fails leaves something for DEL; the error is said even then, unless it
 		# was the saying itself that failed
-		{ jq -e .code "$T/said" >/dev/null || [ ! -s "$T/said" ]; } && { same || { passes DEL "$TYPE" "$(bare)" && same; }; }
+		{ jq -e .code "$T/said" >/dev/null || [ ! -s "$T/said" ]; } && { same || { passes DEL "$TYPE" "$no_result" && same; }; }
 	fi
 }
 k5() {
@@ -90,7 +90,7 @@ k5() {
 }
 # the configuration as a runtime gives it to DEL
 with_result() {
-	[ "$TYPE" = bridge ] && jq -c --argjson r "$out" '.prevResult = $r' <<<"$CONFIG" || echo "$CONFIG"
+	if [ "$TYPE" = bridge ]; then echo "${CONFIG%\}},\"prevResult\":$out}"; else echo "$CONFIG"; fi
 }
 again_a() {
 	ip netns list | grep -qx a || { ip netns add a && ip -n a link set lo up; }
@@ -99,22 +99,68 @@ again_a() {
 settle() {
 	plugin ADD "$TYPE" >/dev/null && plugin DEL "$TYPE" "$(with_result)"
 	sleep 0.1
-	now >"$T/base" 2>&1
+	base=$(now 2>&1 | sed "$NOISE")
+	no_result=$CONFIG
+	[ "$TYPE" = bridge ] || no_result=$(jq -c 'del(.prevResult)' <<<"$CONFIG")
 }
-# kills STEP: all of the above
-kills() {
-	local total
+begin() {
 	settle
 	check "$TYPE: undisturbed, DEL after ADD leaves nothing" eval 'plugin ADD "$TYPE" && passes DEL "$TYPE" "$(with_result)" && same'
+}
+# kills_add STEP, kills_del STEP: what is killed at every call, what fails at every STEP-th
+kills_add() {
+	local total
+	begin
 	total=$(calls ADD)
-	plugin DEL "$TYPE" "$(bare)"
+	plugin DEL "$TYPE" "$no_result"
 	sweep 'K1 ADD killed, then DEL' 1 "$total" k1
-	[ "$TYPE" != bridge ] || sweep 'K3 ADD killed, the namespace gone, then GC' "$1" "$total" k3
 	sweep 'K4 a call of ADD fails (ENOMEM)' "$1" "$total" k4
 	ERRNO=1 sweep 'K4 a call of ADD fails (EPERM)' "$(($1 * 2))" "$total" k4
+}
+kills_del() {
+	local total
+	begin
 	plugin ADD "$TYPE"
 	total=$(calls DEL)
-	plugin DEL "$TYPE" "$(bare)"
+	plugin DEL "$TYPE" "$no_result"
 	sweep 'K2 DEL killed, then DEL' 1 "$total" k2
 	sweep 'K5 a call of DEL fails (ENOMEM)' "$1" "$total" k5
+}
+kills_gc() { # every STEP-th call
+	local total
+	begin
+	total=$(calls ADD)
+	plugin DEL "$TYPE" "$no_result"
+	sweep 'K3 ADD killed, the namespace gone, then GC' "$1" "$total" k3
+}
+
+# bridge with host-local, beside a container of another network that holds the tables
+bridge_begin() {
+	netns a
+	netns keep
+	CONFIG=$(jq -c . <<<"{\"cniVersion\":\"1.1.0\",\"name\":\"net1\",\"type\":\"bridge\",\"isGateway\":true,\"ipMasq\":true,
+		\"macspoofchk\":true,\"hairpinMode\":true,\"ipam\":{\"type\":\"host-local\",\"dataDir\":\"$DATA\",
+		\"ranges\":[[{\"subnet\":\"10.1.0.0/24\"}],[{\"subnet\":\"fd01::/64\"}]],\"routes\":[{\"dst\":\"0.0.0.0/0\"}]}}")
+	TYPE=bridge
+	neighbour=${CONFIG/net1/net2}
+	check 'a neighbour' eval 'ID=keep NETNS=/run/netns/keep plugin ADD bridge "$neighbour"'
+}
+bridge_end() {
+	ID=keep NETNS=/run/netns/keep plugin DEL bridge "$neighbour"
+	ip link del cni0
+	plugin_end
+}
+# the chained ones behind a bridge: as_portmap, as_firewall, as_bandwidth
+as_portmap() {
+	TYPE=portmap
+	chain a '"type":"portmap","snat":true,"runtimeConfig":{"portMappings":[{"hostPort":8080,"containerPort":80,"protocol":"tcp"},
+		{"hostPort":53,"containerPort":53,"protocol":"udp"}]}'
+}
+as_firewall() {
+	TYPE=firewall
+	chain a '"type":"firewall","ingressPolicy":"same-bridge"'
+}
+as_bandwidth() {
+	TYPE=bandwidth
+	chain a '"type":"bandwidth","egressRate":8000000,"egressBurst":8000000'
 }

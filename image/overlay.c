@@ -134,6 +134,24 @@ bool overlay_has_erofs(int dir)
 
 /* --- overlay -------------------------------------------------------------------- */
 
+/* Before Linux 6.5 overlay took its options as one text when it was mounted: until then any option
+ * counts as known, "lowerdir+" too. */
+static bool takes_any_option(void)
+{
+	AUTO_FD fs = (int)syscall(SYS_fsopen, "overlay", FSOPEN_CLOEXEC);
+
+	return fs >= 0 && set_string(fs, "no-such-option", "x") == 0;
+}
+
+/* What was tried in vain is no part of a later error. */
+static void forget_log(int fs)
+{
+	char text[KERNEL_LOG_MAX];
+
+	while (read(fs, text, sizeof(text)) > 0)
+		;
+}
+
 static int add_lowers_singly(int fs, const struct overlay *o)
 {
 	bool by_fd = true;
@@ -144,7 +162,7 @@ static int add_lowers_singly(int fs, const struct overlay *o)
 		if (by_fd && set_fd(fs, "lowerdir+", o->lowers[i]) == 0)
 			continue;
 		/* a kernel that doesn't know the key in this form refuses the first one */
-		if (i > 0 && by_fd)
+		if (by_fd && (i > 0 || takes_any_option()))
 			return -1;
 		by_fd = false;
 		if (fd_path(path, o->lowers[i]) < 0 || set_string(fs, "lowerdir+", path) < 0)
@@ -158,6 +176,7 @@ static int add_lowers_at_once(int fs, const struct overlay *o)
 	char text[LOWERDIR_TEXT_MAX] = "";
 	size_t len = 0;
 
+	forget_log(fs);
 	for (size_t i = 0; i < o->n_lowers; i++) {
 		char path[FD_PATH_MAX];
 

@@ -94,6 +94,14 @@ static void gives(const struct buf *in, size_t times, enum layer_compression wan
 	}
 }
 
+TEST(the_first_bytes_tell_what_a_stream_is)
+{
+	CHECK_INT(inflate_recognise("\x1f\x8b\x08\x00"), LAYER_GZIP);
+	CHECK_INT(inflate_recognise("\x28\xb5\x2f\xfd"), LAYER_ZSTD);
+	CHECK_INT(inflate_recognise("\x5a\x2a\x4d\x18"), LAYER_ZSTD);
+	CHECK_INT(inflate_recognise("etc/"), LAYER_PLAIN);
+}
+
 TEST(gzip_with_several_members)
 {
 	AUTO_BUF in;

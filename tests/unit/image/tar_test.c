@@ -218,6 +218,32 @@ TEST(what_is_written_is_read)
 	CHECK(strstr(text, "6 p - 600 0:0 0.000000001") != NULL);
 }
 
+TEST(data_that_goes_past_the_writer_is_where_it_belongs)
+{
+	const struct tar_entry first = { .type = TAR_FILE, .path = "a", .mode = 0644, .size = 5 };
+	const struct tar_entry second = { .type = TAR_FILE, .path = "b", .mode = 0644, .size = 2 };
+	struct tar_writer *w;
+	AUTO_BUF plain;
+	AUTO_BUF past;
+
+	begin(&plain, &w);
+	CHECK_INT(tar_write_entry(w, &first, NULL), 0);
+	CHECK_INT(tar_write_data(w, "hello", 5, NULL), 0);
+	CHECK_INT(tar_write_entry(w, &second, NULL), 0);
+	CHECK_INT(tar_write_data(w, "xy", 2, NULL), 0);
+	finish(w);
+	begin(&past, &w);
+	CHECK_INT(tar_write_entry(w, &first, NULL), 0);
+	CHECK_INT(tar_write_past(w, NULL), 0);
+	buf_add(&past, "hello", 5);
+	CHECK_INT(tar_write_entry(w, &second, NULL), 0);
+	CHECK_INT(tar_write_past(w, NULL), 0);
+	buf_add(&past, "xy", 2);
+	finish(w);
+	REQUIRE(plain.len == past.len);
+	CHECK(memcmp(plain.s, past.s, plain.len) == 0);
+}
+
 TEST(long_names_fit_prefix_or_extended_header)
 {
 	char path[1500], link[400];

@@ -164,6 +164,7 @@ static void put_tunnel(struct rtnl *r, const struct move *m, const struct ip *lo
 		rtnl_put_u32(r, IFLA_GRE_OKEY, htonl(m->id));
 		rtnl_put_u8(r, IFLA_GRE_TTL, TUNNEL_TTL);
 		rtnl_put_u8(r, IFLA_GRE_PMTUDISC, 0);
+		rtnl_put_u8(r, IFLA_GRE_IGNORE_DF, 1);
 		break;
 	case MOVE_IPIP:
 		rtnl_put_ip(r, IFLA_IPTUN_LOCAL, local);
@@ -244,8 +245,8 @@ static void put_way(struct rtnl *r, const struct move *m, const struct names *na
 		neigh_add(r, &neigh, NLM_F_REPLACE);
 		way.gateway = *hop;
 	} else {
+		/* not of link scope: the host's own packets would have the address above */
 		way.onlink = false;
-		way.scope = RT_SCOPE_LINK;
 	}
 	route_add(r, &way, NLM_F_REPLACE);
 }

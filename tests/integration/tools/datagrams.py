@@ -2,18 +2,19 @@
 # SPDX-License-Identifier: Apache-2.0
 """datagrams.py - numbered datagrams, to count which of them arrive where
 
-send ADDRESS PORT COUNT RATE    sends COUNT numbers, RATE a second; what comes back is counted and the
-                                count printed
+send ADDRESS PORT COUNT RATE [FILE]    sends COUNT numbers, RATE a second, and more of them until FILE is
+                                there; prints how many were sent and how many of them came back
 count PORT FILE [echo]          appends every number that arrives to FILE until it is killed; with
                                 "echo" sends it back too
 listen INTERFACE SECONDS        prints the hardware addresses that frames came from
 """
+import os
 import socket
 import sys
 import time
 
 
-def send(address, port, count, rate):
+def send(address, port, count, rate, until):
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
     sock = socket.socket(family, socket.SOCK_DGRAM)
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 22)
@@ -28,7 +29,8 @@ def send(address, port, count, rate):
                 return
 
     began = time.monotonic()
-    for i in range(count):
+    i = 0
+    while i < count or (until and i < 20 * count and not os.path.exists(until)):
         wait = began + i / rate - time.monotonic()
         if wait > 0:
             time.sleep(wait)
@@ -37,9 +39,15 @@ def send(address, port, count, rate):
         except OSError as e:
             print("send", i, e, file=sys.stderr)
         receive()
-    time.sleep(0.3)
-    receive()
-    print(len(back))
+        i += 1
+    # a machine that is slow answers late
+    quiet, before = 0, -1
+    while quiet < 5:
+        quiet = quiet + 1 if len(back) == before else 0
+        before = len(back)
+        time.sleep(0.1)
+        receive()
+    print(i, len(back))
 
 
 def count(port, path, echo):
@@ -77,6 +85,6 @@ def listen(interface, seconds):
 if sys.argv[1] == "listen":
     listen(sys.argv[2], float(sys.argv[3]))
 elif sys.argv[1] == "send":
-    send(sys.argv[2], int(sys.argv[3]), int(sys.argv[4]), int(sys.argv[5]))
+    send(sys.argv[2], int(sys.argv[3]), int(sys.argv[4]), int(sys.argv[5]), (sys.argv[6:] or [None])[0])
 else:
     count(int(sys.argv[2]), sys.argv[3], len(sys.argv) > 4)

@@ -121,9 +121,9 @@ static int write_layer(const struct making *m, int dir, struct layer_sink *sink,
 
 static int make_layer(struct making *m, int dir, struct err *err)
 {
-	static char types[][64] = { [LAYER_PLAIN] = MEDIA_OCI_LAYER,
-				    [LAYER_GZIP] = MEDIA_OCI_LAYER_GZIP,
-				    [LAYER_ZSTD] = MEDIA_OCI_LAYER_ZSTD };
+	static char plain[] = MEDIA_OCI_LAYER, gzip[] = MEDIA_OCI_LAYER_GZIP,
+		    zstd[] = MEDIA_OCI_LAYER_ZSTD;
+	char *const types[] = { [LAYER_PLAIN] = plain, [LAYER_GZIP] = gzip, [LAYER_ZSTD] = zstd };
 	const struct layer_options options = { .max_size = LAYER_SIZE_MAX, .keep_blob = true };
 	struct layer_result result;
 	struct layer_sink *sink;

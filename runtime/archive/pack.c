@@ -128,9 +128,9 @@ int pack_tar(int dir, tar_out_fn *out, void *arg, struct err *err)
 	struct tar_writer *w = tar_writer_new(out, arg);
 	int rc = 0;
 
+	arena_init(&arena, ARCHIVE_ARENA_MAX);
 	if (!w)
 		return err_sys(err, "tar");
-	arena_init(&arena, ARCHIVE_ARENA_MAX);
 	for (size_t i = 0; rc == 0 && i < ARRAY_SIZE(members); i++)
 		if (faccessat(dir, members[i], F_OK, AT_SYMLINK_NOFOLLOW) == 0)
 			rc = put_file(w, dir, members[i], members[i], err);

@@ -62,10 +62,10 @@ int root_mode_parse(const char *text, size_t len)
 		uint32_t size = number(text + at);
 		struct file_entry e;
 
+		arena_init(&arena, ARCHIVE_ARENA_MAX);
 		at += 4;
 		if (size > MESSAGE_MAX || size > len - at)
 			return -1;
-		arena_init(&arena, ARCHIVE_ARENA_MAX);
 		if (wire_decode(&entry_table, text + at, size, &e, &arena, NULL) < 0)
 			return -1;
 		if (is_root(e.reg))

@@ -119,11 +119,24 @@ static int write_layer(const struct making *m, int dir, struct layer_sink *sink,
 	return rc;
 }
 
-static int make_layer(struct making *m, int dir, struct err *err)
+static char *media_type(enum layer_compression c)
 {
 	static char plain[] = MEDIA_OCI_LAYER, gzip[] = MEDIA_OCI_LAYER_GZIP,
 		    zstd[] = MEDIA_OCI_LAYER_ZSTD;
-	char *const types[] = { [LAYER_PLAIN] = plain, [LAYER_GZIP] = gzip, [LAYER_ZSTD] = zstd };
+
+	switch (c) {
+	case LAYER_GZIP:
+		return gzip;
+	case LAYER_ZSTD:
+		return zstd;
+	case LAYER_PLAIN:
+		break;
+	}
+	return plain;
+}
+
+static int make_layer(struct making *m, int dir, struct err *err)
+{
 	const struct layer_options options = { .max_size = LAYER_SIZE_MAX, .keep_blob = true };
 	struct layer_result result;
 	struct layer_sink *sink;
@@ -140,7 +153,7 @@ static int make_layer(struct making *m, int dir, struct err *err)
 					 .blob = result.blob,
 					 .blob_size = result.blob_size,
 					 .size = result.size,
-					 .media_type = types[result.compression] };
+					 .media_type = media_type(result.compression) };
 	return 0;
 }
 

@@ -183,6 +183,12 @@ static void put_hook(struct json_out *o, const struct config_change *change)
 	json_end_object(o);
 }
 
+/* What takes a bundle away, of an image (skerry-image) or an earlier move: the source's is not here. */
+static bool is_of_a_bundle(const struct hook *h)
+{
+	return has_word(&h->args, CONFIG_HOOK) || has_word(&h->args, "unbundle");
+}
+
 /* Those of before but ours, and ours. */
 static int put_poststop(struct json_out *o, const struct config *c,
 			const struct config_change *change, struct arena *arena, struct err *err)
@@ -202,7 +208,7 @@ static int put_poststop(struct json_out *o, const struct config *c,
 		if (json_decode("hook", list.v[i], strlen(list.v[i]), &hook_table, &h, arena, err) <
 		    0)
 			return -1;
-		if (h.args.n < 2 || strcmp(h.args.v[1], CONFIG_HOOK) != 0)
+		if (!is_of_a_bundle(&h))
 			json_raw(o, list.v[i]);
 	}
 	if (change->hook)

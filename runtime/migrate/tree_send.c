@@ -167,6 +167,7 @@ struct sender {
 	struct tree_sent *sent;
 	struct tree_memory links; /* first names of files with several */
 	struct arena arena; /* of one entry */
+	char *chunk; /* of a file's bytes */
 	char path[PATH_MAX];
 	dev_t device;
 };
@@ -220,12 +221,8 @@ static int read_xattrs(struct sender *s, int fd, struct entry *e, struct err *er
 /* Whole extents; holes stay holes. */
 static int send_contents(struct sender *s, int fd, uint64_t size, struct err *err)
 {
-	AUTO_FREE char *chunk = NULL;
 	off_t at = 0;
 
-	chunk = malloc(FRAME_BULK);
-	if (!chunk)
-		return out_of_memory(err);
 	while ((uint64_t)at < size) {
 		off_t data = lseek(fd, at, SEEK_DATA), hole;
 
@@ -240,7 +237,7 @@ static int send_contents(struct sender *s, int fd, uint64_t size, struct err *er
 			unsigned char head[FRAME_DATA_HEAD];
 			size_t want = (uint64_t)(hole - at) < FRAME_BULK ? (size_t)(hole - at)
 									 : FRAME_BULK;
-			ssize_t n = pread(fd, chunk, want, at);
+			ssize_t n = pread(fd, s->chunk, want, at);
 
 			if (n < 0)
 				return err_sys(err, "read \"%s\"", s->path);
@@ -249,7 +246,7 @@ static int send_contents(struct sender *s, int fd, uint64_t size, struct err *er
 			frame_put_u64(head, (uint64_t)at);
 			if (channel_send(s->channel, FRAME_DATA,
 					 (struct bytes){ head, sizeof(head) },
-					 (struct bytes){ chunk, (size_t)n }, err) < 0)
+					 (struct bytes){ s->chunk, (size_t)n }, err) < 0)
 				return -1;
 			s->sent->bytes += (uint64_t)n;
 			at += n;
@@ -448,6 +445,9 @@ int tree_send(struct channel *c, const struct tree_order *o, struct tree_sent *s
 	if (fstat(o->top, &st) < 0)
 		return err_sys(err, "look at the folder");
 	s.device = st.st_dev;
+	s.chunk = malloc(FRAME_BULK);
+	if (!s.chunk)
+		return out_of_memory(err);
 	arena_init(&s.arena, ARENA_MAX);
 	tree_memory_init(&s.links);
 	if (o->memory)
@@ -463,6 +463,7 @@ int tree_send(struct channel *c, const struct tree_order *o, struct tree_sent *s
 		rc = channel_send(c, FRAME_TREE_END, nothing, nothing, err);
 	tree_memory_release(&s.links);
 	arena_release(&s.arena);
+	free(s.chunk);
 	return rc;
 }
 

@@ -82,6 +82,21 @@ start_one
 check '--bundles says where all go' eval 'on a "$STANDIN" --root "$ROOT/a" migrate --ssh "$T/ssh" --remote "$T/remote" c1 b </dev/null 2>&1 &&
 	on b test -f /var/lib/skerry/all/c1/config.json'
 
+# --- a container of an image: its files go, not its store ------------------------------------------------
+if tar -C "$T/rootfs" -cf "$T/root.tar" . && on a env SKERRY_STORE="$T/store" "$SKERRY" import "$T/root.tar" img >"$T/import.out" 2>&1; then
+	on a "$SKERRY" --root "$ROOT/a" delete --force c1 >/dev/null 2>&1
+	on b "$SKERRY" --root "$ROOT/b" delete --force c1 >/dev/null 2>&1
+	check 'a container of an image' eval 'on a env SKERRY_STORE="$T/store" "$SKERRY" --root "$ROOT/a" run -d --image img --net none c1 \
+		sh -c "echo mine >/tmp/up; while :; do sleep 0.1; done" </dev/null >"$T/image.out" 2>&1; runs_on a c1'
+	check 'moves too' move
+	check 'with what it has written' prints mine on b "$SKERRY" --root "$ROOT/b" exec c1 cat /tmp/up
+	check 'the source has let go of its root' fails on a grep -q "$T/store" /proc/self/mountinfo
+	check 'and is deleted there like any other' on b "$SKERRY" --root "$ROOT/b" delete --force c1
+	check 'without a trace' fails on b ls /var/lib/skerry/migrated/c1
+else
+	skip 'a container of an image' "no image can be made: $(head -n 1 "$T/import.out")"
+fi
+
 # --- limits and words --------------------------------------------------------------------------------
 start_one
 check '--quiet says nothing' prints '' move --quiet

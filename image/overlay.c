@@ -7,7 +7,7 @@
  * Lowers go to overlay one by one: by descriptor where the kernel takes that
  * (FSCONFIG_SET_FD "lowerdir+", Linux 6.13), else by the path
  * /proc/self/fd/N ("lowerdir+", 6.8), else all in one "lowerdir" string of such
- * paths (5.10; 4 kB are room for 180 of them, and no path of a user's store with
+ * paths (5.10; 4 kB are room for 175 of them, and no path of a user's store with
  * a colon or comma in it can break it).  The paths need mounted directories: a
  * detached EROFS mount has none, but kernels that mount EROFS from a file (6.12)
  * take "lowerdir+" by path, and there /proc/self/fd/N of a detached mount works.
@@ -34,7 +34,8 @@
 
 #define FD_PATH_MAX	  32
 #define KERNEL_LOG_MAX	  256
-#define LOWERDIR_TEXT_MAX 4000 /* of the page that mount data may fill */
+#define LOWERDIR_TEXT_MAX 3500 /* of the page that mount data may fill */
+#define LOWER_TEXT_MAX	  20 /* "/proc/self/fd/1234:" */
 
 /* linux/mount.h and fcntl.h exclude each other in places; what they lack here */
 #ifndef AT_RECURSIVE
@@ -141,6 +142,11 @@ static bool takes_any_option(void)
 	AUTO_FD fs = (int)syscall(SYS_fsopen, "overlay", FSOPEN_CLOEXEC);
 
 	return fs >= 0 && set_string(fs, "no-such-option", "x") == 0;
+}
+
+size_t overlay_lowers_max(void)
+{
+	return takes_any_option() ? LOWERDIR_TEXT_MAX / LOWER_TEXT_MAX : OVERLAY_LOWERS_MAX;
 }
 
 /* What was tried in vain is no part of a later error. */

@@ -14,6 +14,8 @@
 
 /* overlayfs(5): what the kernel takes at most */
 #define OVERLAY_LOWERS_MAX 500
+/* And how many this one does. */
+size_t overlay_lowers_max(void);
 
 /* Can EROFS be mounted from a plain file, by us, here?  Tried with an empty one made in the
  * directory `dir`. */

@@ -22,7 +22,7 @@
 #include "image/store_internal.h"
 
 #define CLAIM_NAME_MAX (DIGEST_TEXT_MAX + 8)
-#define CLAIMS_MAX     512
+#define CLAIMS_MAX     900 /* each is a descriptor, of which there are 1024 */
 
 struct claim {
 	char name[CLAIM_NAME_MAX]; /* of the lock; "" when given back */

@@ -19,7 +19,11 @@
 #include "image/cli/bundle.h"
 #include "image/cli/common.h"
 #include "image/rootfs.h"
+#include "image/squash.h"
 #include "runtime/cli/cmd.h"
+
+/* So many are never too many for overlay: there is no need to ask. */
+#define LAYERS_MANY 128
 
 struct bundle_flags {
 	struct create_words words; /* first: the rows of `skerry run` store here */
@@ -128,15 +132,23 @@ static int make_rootfs(struct made *m, const struct image_options *o, const char
 		       struct err *err)
 {
 	char path[PATH_MAX];
+	struct txn *t = NULL;
+	size_t n = m->image.layers.n;
+	int rc = n > LAYERS_MANY ? txn_begin(m->store, &t, err) : 0;
+	if (rc == 0 && t)
+		rc = squash_layers(t, m->layers, &n, err);
 	const struct rootfs_options r = {
 		.id = id,
 		.image = m->image.manifest,
 		.layers = m->layers,
-		.n_layers = m->image.layers.n,
+		.n_layers = n,
 		.host = is_host(o),
 		.ephemeral = o->rm,
 	};
-	if (rootfs_create(m->store, &r, err) < 0)
+	if (rc == 0)
+		rc = rootfs_create(m->store, &r, err);
+	txn_end(t);
+	if (rc < 0)
 		return -1;
 	if (rootfs_attach(m->store, id, path, sizeof(path), err) == 0)
 		return 0;

@@ -21,10 +21,10 @@ void progress(const struct source *s, const char *phase, const char *format, ...
 	AUTO_BUF words;
 	AUTO_BUF line;
 
-	if (s->o->quiet)
-		return;
 	buf_init(&words);
 	buf_init(&line);
+	if (s->o->quiet)
+		return;
 	va_start(ap, format);
 	buf_vprintf(&words, format, ap);
 	va_end(ap);

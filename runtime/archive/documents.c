@@ -108,7 +108,8 @@ static int write_config(const struct request *r, const char *image, int dir, str
 	json_kv_string(&o, "name", r->id);
 	if (image[0])
 		write_image(&o, image);
-	json_kv_string(&o, "runtime", "skerry");
+	/* podman restores with the runtime of this name only, and runc reads our images as we do its. */
+	json_kv_string(&o, "runtime", "runc");
 	json_kv_string(&o, "createdTime", r->created && r->created[0] ? r->created : now);
 	json_kv_string(&o, "checkpointedTime", now);
 	json_kv_bool(&o, "restored", false);
@@ -131,6 +132,7 @@ static int write_own(const struct request *r, const struct upper *u, int dir, st
 	json_begin_object(&o);
 	json_kv_uint(&o, "format", 1);
 	json_kv_string(&o, "id", r->id);
+	json_kv_string(&o, "runtime", "skerry");
 	json_kv_string(&o, "kernel", host.release);
 	json_kv_string(&o, "arch", host.machine);
 	json_kv_string(&o, "criu", r->criu ? r->criu : "");

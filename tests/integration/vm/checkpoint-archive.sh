@@ -162,6 +162,13 @@ check 'it counts on' counts_in "$NEW-6"
 check 'with its new file' is new "$(cat "$NEW-6/rootfs/opaque/new")"
 check 'without the old ones' fails ls -d "$NEW-6/rootfs/"{gone,away,opaque/old}
 RD c6
+check 'without the image it says so' refuses 'localhost/base:1' R restore -d --import "$A" --bundle "$T/from-image" c6
+check 'and leaves nothing' fails ls "$T/from-image/config.json"
+tar -C "$T/ov/lower" -c . | "$SKERRY" import - localhost/base:1 >"$T/out" 2>&1 || diag <"$T/out"
+check 'over the layers of an image' detached restore -d --import "$A" --bundle "$T/from-image" c6
+check 'it counts on there' counts_in "$T/from-image"
+check 'without the old files there' fails ls -d "$T/from-image/rootfs/"{gone,away,opaque/old}
+RD c6
 
 # --- as an image ----------------------------------------------------------------------------
 cd "$T" || exit 1

@@ -600,13 +600,17 @@ static int verdict(struct target *t, struct journal *j, struct err *err)
 	return journal_advance(j, JOURNAL_COMMITTED, JOURNAL_ABORTED, err) < 0 ? -1 : 0;
 }
 
-/* The record has done its work once the source knows. */
-static void forget(struct target *t, struct journal *j)
+/* The record has done its work once the source knows; what was killed before its copy counted is removed. */
+static void forget(struct target *t, struct journal *j, bool runs)
 {
 	struct frame f;
+	const bool heard = channel_flush(t->channel, NULL) == 0 &&
+			   channel_wait(t->channel, NULL, 0, VERDICT_MS, NULL) == 1 &&
+			   channel_take(t->channel, &f, NULL) == 0 && f.type == FRAME_DONE;
 
-	if (channel_wait(t->channel, NULL, 0, VERDICT_MS, NULL) == 1 &&
-	    channel_take(t->channel, &f, NULL) == 0 && f.type == FRAME_DONE)
+	if (!runs && journal_wait(j, VERDICT_MS, NULL) == 0)
+		undo_dead(j, t);
+	if (heard)
 		journal_clean(j, true);
 }
 
@@ -621,11 +625,13 @@ static int answer_status(struct target *t, const struct frame *f, struct err *er
 		return -1;
 	rc = verdict(t, &j, err);
 	if (rc >= 0) {
-		o = (struct outcome){ .text = rc ? runs : never, .code = rc ? 0 : ECANCELED };
+		const bool there = rc > 0;
+
+		o = (struct outcome){ .text = there ? runs : never, .code = there ? 0 : ECANCELED };
 		rc = channel_send_message(t->channel, FRAME_VERDICT, &o, err);
+		if (rc == 0 && j.dir >= 0)
+			forget(t, &j, there);
 	}
-	if (rc == 0 && j.dir >= 0)
-		forget(t, &j);
 	journal_close(&j);
 	return rc < 0 ? -1 : 0;
 }

@@ -133,6 +133,7 @@ for point in t-committed t-running; do
 	else
 		check "the target killed at $point: it runs here" only a
 		check "$point: which the command says" is 75 $status
+		check "$point: nothing is left there" eventually no_bundle
 	fi
 done
 # the source dies when nobody knows: paused until someone asks

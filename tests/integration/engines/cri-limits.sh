@@ -42,7 +42,7 @@ check "statistics of all" eval 'call ListContainerStats "{}" | jq -e "[.stats[].
 ctr -n k8s.io task metrics "$CONTAINER" >"$T/metrics" 2>&1
 all_figures() {
 	local key
-	for key in pids.current cpu.usage_usec cpu.user_usec memory.usage memory.usage_limit memory.anon memory.pgfault; do
+	for key in cpu.usage_usec cpu.user_usec cpu.system_usec cpu.nr_periods cpu.throttled_usec memory.usage memory.usage_limit; do
 		grep -q "^$key " "$T/metrics" && continue
 		echo "no $key"
 		cat "$T/metrics"
@@ -50,6 +50,8 @@ all_figures() {
 	done
 }
 check "ctr task metrics: the group's figures" all_figures
+# Beside the program: where it is looked for first.
+ln -s "$BUILD/skerry-systemd" "$T/bin/"
 check "the limit among them" shows 67108864 grep memory.usage_limit "$T/metrics"
 now "a container that wants more than its limit" container o1 '.linux.resources = {memory_limit_in_bytes: 16777216, memory_swap_limit_in_bytes: 16777216}' sh -c 'x=a; while :; do x=$x$x; done'
 check "ends" within 60 container_is 2

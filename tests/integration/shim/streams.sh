@@ -49,8 +49,8 @@ for protocol in "" -w; do
 	check "$name: a missing program is named" refuses nosuchprogram exec_stream "$protocol" "$EXEC" nosuchprogram
 	check "$name: standard input" prints "got word" eval "echo word | exec_stream '$protocol -i' '$EXEC, stdin: true' sh -c 'read x; echo got \$x'"
 	check "$name: much output arrives whole" prints 3000000 eval "exec_stream '$protocol' '$EXEC' sh -c 'yes 0123456789 | head -c 3000000' | wc -c"
-	check "$name: a terminal, its size" shows "33 101" eval "sleep 3 | exec_stream '$protocol -i -t -s 101x33' 'stdout: true, stdin: true, tty: true' sh -c 'sleep 1; stty size; tty'"
-	check "$name: keys to a terminal" shows "got word" eval "{ echo word; sleep 2; } | exec_stream '$protocol -t -i' 'stdout: true, stdin: true, tty: true' sh -c 'read x; echo got \$x'"
+	check "$name: a terminal, its size" shows "33 101" eval "exec_stream '$protocol -i -k -t -s 101x33' 'stdout: true, stdin: true, tty: true' sh -c 'sleep 1; stty size; tty'"
+	check "$name: keys to a terminal" shows "got word" eval "echo word | exec_stream '$protocol -t -i -k' 'stdout: true, stdin: true, tty: true' sh -c 'read x; echo got \$x'"
 done
 check "SPDY: the end of standard input" prints 1000000 eval 'head -c 1000000 /dev/zero | exec_stream -i "$EXEC, stdin: true" wc -c'
 check "a client that leaves: its process loses its output, the container lives" eval '
@@ -59,14 +59,14 @@ check "many at once" prints "1 2 3 4 5 6" eval 'for i in 1 2 3 4 5 6; do exec_st
 	wait $(jobs -rp | grep -vx "$CONTAINERD"); echo $(cat $T/s?.out)'
 
 now "a container that reads" container a1 '.stdin = true' sh -c 'while read x; do echo "read $x"; done; echo ended'
-check "attach" shows "read one" eval '{ echo one; sleep 2; } | stream "-i -e read" Attach "{stdin: true, stdout: true, stderr: true}"'
-check "attach again: input stays open between" shows "read two" eval '{ echo two; sleep 2; } | stream "-w -i -e two" Attach "{stdin: true, stdout: true, stderr: true}"'
+check "attach" shows "read one" eval 'echo one | stream "-i -k -e read" Attach "{stdin: true, stdout: true, stderr: true}"'
+check "attach again: input stays open between" shows "read two" eval 'echo two | stream "-w -i -k -e two" Attach "{stdin: true, stdout: true, stderr: true}"'
 check "both are in the log" eval 'eventually grep -q "stdout F read two" "$LOGS/a1.log" && grep -q "stdout F read one" "$LOGS/a1.log"'
 check "it still runs" container_is 1
 now "one that reads once" container a2 '.stdin = true | .stdin_once = true' sh -c 'while read x; do echo "read $x"; done; echo ended'
 check "the end of the only attach is the end of its input" eval 'echo x | stream "-i -e ended" Attach "{stdin: true, stdout: true, stderr: true}" && eventually container_is 2'
 now "one with a terminal" container a3 '.stdin = true | .tty = true' sh -c 'while read x; do echo "read $x"; stty size; done'
-check "attach to a terminal, its size" shows "44 120" eval '{ sleep 0.5; echo x; sleep 2; } | stream "-t -i -s 120x44 -e 120" Attach "{stdin: true, stdout: true, tty: true}"'
+check "attach to a terminal, its size" shows "44 120" eval '{ sleep 1; echo x; } | stream "-t -i -k -s 120x44 -e 120" Attach "{stdin: true, stdout: true, tty: true}"'
 
 now "a container that writes" container l1 . sh -c 'echo line; printf partial; sleep 0.5; echo " whole"; echo err >&2; yes x | head -c 80000 | tr -d "\n"; echo; sleep 1000'
 check "log: lines of both streams with their marks" eval 'eventually grep -q "stderr F err$" "$LOGS/l1.log" && grep -q "stdout F line$" "$LOGS/l1.log"'

@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# lane: native
+# lane: both
 # shellcheck disable=SC2034 # variables are used in what check evaluates
 # devices.sh - plugins host-device and tap.
 . "$(dirname "$0")/plugin-lib.sh"
@@ -60,13 +60,13 @@ check 'without IPAM it is lent without an address' eval 'add host-device && insi
 
 # --- tap -----------------------------------------------------------------------------------------
 if [ -c /dev/net/tun ]; then
-	config "\"type\":\"tap\",\"owner\":1000,\"group\":1001,\"multiQueue\":true,\"mtu\":1400,\"mac\":\"02:00:00:00:00:09\",$IPAM"
+	config "\"type\":\"tap\",\"owner\":4711,\"group\":4712,\"multiQueue\":true,\"mtu\":1400,\"mac\":\"02:00:00:00:00:09\",$IPAM"
 	tap() {
 		ip -n a -d -j link show eth0 | jq -r ".[0]$1"
 	}
 	check 'tap: ADD' add tap
 	check '  it is one, of several queues' is 'tap true' "$(tap '.linkinfo.info_data | .type + " " + (.multi_queue | tostring)')"
-	check '  for its user and group' has "$(ip -n a -d link show eth0 | grep -o 'user [^ ]* group [^ ]*')" 'group 1001'
+	check '  for its user and group' has "$(ip -n a -d link show eth0 | grep -o 'user [^ ]* group [^ ]*')" 'user 4711 group 4712'
 	check '  address, MTU' is '02:00:00:00:00:09 1400' "$(tap '.address') $(tap .mtu)"
 	check '  CHECK agrees' passes CHECK tap
 	check '  the same again: an error, and the first stays' eval 'refused 7 duplicate ADD tap && inside'

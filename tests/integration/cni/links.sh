@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# lane: native
+# lane: both
 # links.sh - plugins ptp and macvlan; what ipvlan, vlan and dummy (children.sh) say without the kernel.
 . "$(dirname "$0")/plugin-lib.sh"
 netns a

@@ -94,11 +94,10 @@ static const struct command command = {
 	.name = "migrate",
 	.arguments = "ID HOST",
 	.summary = "move a running container to another host",
-	.description =
-		"HOST is [USER@]NAME, reached by ssh, or tls://NAME:PORT, where\n"
-		"\"skerry migrate --listen\" runs.  Until the target runs the container it\n"
-		"stays here; afterwards it is there.  Exit status 75: it runs on here; 76:\n"
-		"stopped until \"skerry migrate --resolve ID\" finds out where it runs.\n",
+	.description = "HOST is [USER@]NAME, reached by ssh, or tls://NAME:PORT, where\n"
+		       "\"skerry migrate --listen\" runs.  Until the target runs the container it\n"
+		       "stays here; afterwards it is there.  Exit status 75: it runs on here; 76:\n"
+		       "stopped until \"skerry migrate --resolve ID\" finds out where it runs.\n",
 	.options = { rows, ARRAY_SIZE(rows), NULL },
 	.size = sizeof(struct options),
 };

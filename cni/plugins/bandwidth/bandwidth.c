@@ -131,7 +131,7 @@ static struct tc_rate bucket(uint64_t rate, uint64_t burst, uint32_t mtu)
 	struct tc_rate bucket = { .rate = rate / BITS };
 	const uint64_t most =
 		bucket.rate / BURST_PART > BURST_MIN ? bucket.rate / BURST_PART : BURST_MIN;
-	uint64_t bytes = burst / BITS, limit;
+	uint64_t bytes = burst / BITS, queue;
 
 	if (bytes > most)
 		bytes = most;
@@ -139,9 +139,9 @@ static struct tc_rate bucket(uint64_t rate, uint64_t burst, uint32_t mtu)
 		bytes = mtu + FRAME_MARGIN; /* else no frame ever passes */
 	if (bytes > BURST_MAX)
 		bytes = BURST_MAX;
-	limit = bucket.rate / LATENCY_PART + bytes;
+	queue = bucket.rate / LATENCY_PART + bytes;
 	bucket.burst = (uint32_t)bytes;
-	bucket.limit = (uint32_t)(limit > LIMIT_MAX ? LIMIT_MAX : limit);
+	bucket.limit = (uint32_t)(queue > LIMIT_MAX ? LIMIT_MAX : queue);
 	return bucket;
 }
 

@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# lane: both
+# lane: native
 # many-layers.sh - an image of more layers than overlay takes is run nevertheless.
 . "$(dirname "$0")/../lib.sh"
 

@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# lane: both
+# lane: native
 # watch.sh - who stays beside a detached container: terminals, restarts, health checks, --rm.
 . "$(dirname "$0")/../lib.sh"
 

@@ -32,7 +32,7 @@ check "update" container_call UpdateContainerResources '{linux: {memory_limit_in
 check "is its group's" is "134217728 80000 100000" "$(<"$(group)/memory.max") $(<"$(group)/cpu.max")"
 check "a limit below what is used is refused or ends it, nothing hangs" eval 'container_call UpdateContainerResources "{linux: {memory_limit_in_bytes: 4096}}"; true'
 CONTAINER=$limited
-now "one that uses memory" container l2 "$limits" sh -c 'x=$(head -c 9000000 /dev/zero | tr "\0" x); sleep 100000'
+now "one that uses memory" container l2 "$limits" sh -c 'x=$(head -c 9000000 /dev/zero | tr "\0" x); sleep 100000; :'
 stats_say() { # JQ-FILTER
 	container_call ContainerStats | jq -e "$1"
 }

@@ -21,10 +21,11 @@ static int keep_user(uid_t uid, struct err *err)
 	char dir[64];
 	const char *given = getenv("XDG_RUNTIME_DIR"); /* NOLINT(concurrency-mt-unsafe) */
 	(void)snprintf(dir, sizeof(dir), "/run/user/%u", (unsigned)uid);
-	/* root of a namespace is not root, whatever su(1) left there */
+	/* root of a namespace is not root, whatever su(1) left there; NOLINTBEGIN(concurrency-mt-unsafe) */
 	if (unsetenv("USER") < 0 ||
 	    setenv("XDG_RUNTIME_DIR", given && given[0] ? given : dir, 1) < 0)
 		return err_sys(err, "environment");
+	/* NOLINTEND(concurrency-mt-unsafe) */
 	return 0;
 }
 

@@ -52,15 +52,16 @@ def _():
             assert c.Delete(id="storm", exec_id=name).pid == pids[j]
         if i == 10 * at_once:
             first = memory(g.pid)
-    last = memory(g.pid)
     until(lambda: len(events.topics("storm")) == 2 + 3 * (STORM + -STORM % at_once))
+    until(lambda: memory(g.pid)[1] <= first[1])
+    last = memory(g.pid)
     seen = {}
     for topic, e in events.got:
         if e.container_id == "storm" and topic.startswith("/tasks/ex"):
             seen.setdefault(e.id if topic == "/tasks/exit" else e.exec_id, []).append(topic[7:])
     assert all(v == ["exec-added", "exec-started", "exit"] for v in seen.values())
     print("# %d execs: dirty %d kB, then %d kB; %d descriptors, then %d" % (STORM, first[0], last[0], first[1], last[1]))
-    assert last[0] <= first[0] + 16 and last[1] == first[1], (first, last)
+    assert last[0] <= first[0] + 16, (first, last)
     assert subprocess.run(["ps", "--ppid", str(g.pid), "-o", "stat="], stdout=subprocess.PIPE).stdout.count(b"Z") == 0
     g.end()
 
@@ -82,12 +83,13 @@ def _():
         shutil.rmtree(bundle)
         if i == 20:
             first = memory(g.pid)
-    last = memory(g.pid)
     until(lambda: len(events.of("delete")) and events.of("delete")[-1].container_id == "app%d" % (CYCLES - 1))
+    until(lambda: memory(g.pid)[1] <= first[1])
+    last = memory(g.pid)
     for i in range(CYCLES):
         assert events.topics("app%d" % i) == ["create", "start", "exit", "delete"], i
     print("# %d containers: dirty %d kB, then %d kB; %d descriptors, then %d" % ((CYCLES,) + (first[0], last[0], first[1], last[1])))
-    assert last[0] <= first[0] + 32 and last[1] == first[1], (first, last)
+    assert last[0] <= first[0] + 32, (first, last)
     g.end()
 
 

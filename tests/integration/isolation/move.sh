@@ -13,6 +13,9 @@
 
 DATAGRAMS=$HERE/tools/datagrams.py
 COUNT=2000
+RATE=1000
+# The machine may be so slow that a socket's buffer is full before its reader runs.
+[ "$SKERRY_LANE" != vm ] || COUNT=200 RATE=100
 ip link add switch type bridge && ip link set switch up
 for h in 1 2 3; do
 	netns host$h
@@ -51,7 +54,7 @@ stop() {
 }
 stream() { # NETNS ADDRESS: begins
 	rm -f "$T/stop"
-	ip netns exec "$1" /usr/bin/python3 "$DATAGRAMS" send "$2" 5000 $COUNT 1000 "$T/stop" </dev/null >"$T/back" 2>"$T/send.err" &
+	ip netns exec "$1" /usr/bin/python3 "$DATAGRAMS" send "$2" 5000 $COUNT $RATE "$T/stop" </dev/null >"$T/back" 2>"$T/send.err" &
 	SENDER=$!
 	eventually test -s "$T/got1"
 	sleep 0.3
@@ -155,7 +158,12 @@ for kind in "${kinds[@]}"; do
 	fi
 	ip link del try0
 	net=blue
-	[ $kind != ipip ] || net=green
+	if [ $kind = ipip ]; then # of the same addresses, so the other's bridges go
+		net=green
+		for h in 1 2; do
+			ip -n host$h link del blue0
+		done
+	fi
 	for c in m1 m2 sib; do
 		netns $c
 	done

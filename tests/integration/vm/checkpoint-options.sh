@@ -78,9 +78,19 @@ in_netns() { nsenter --net="$T/netns" "$@"; }
 ip link add skeckh type veth peer name eth0 netns "$T/netns"
 ip addr add 10.213.0.1/24 dev skeckh
 ip link set skeckh up
-in_netns ip addr add 10.213.0.2/24 dev eth0
-in_netns ip link set eth0 up
-in_netns ip link set lo up
+up_in_netns() {
+	in_netns ip addr add 10.213.0.2/24 dev eth0
+	in_netns ip link set eth0 up
+	in_netns ip link set lo up
+}
+up_in_netns
+# An engine restores into a namespace of its own making.  In the old one Debian's criu leaves its lock.
+new_netns() {
+	touch "$T/netns.new"
+	unshare --net="$T/netns.new" true
+	in_netns ip link set eth0 netns "$T/netns.new"
+	umount "$T/netns" && mount --bind "$T/netns.new" "$T/netns" && umount "$T/netns.new" && up_in_netns
+}
 mk "$(args hp echo 5000) | .linux.namespaces += [{\"type\": \"network\", \"path\": \"$T/netns\"}]"
 cat >"$T/client.py" <<'PY'
 import socket, sys, time
@@ -126,6 +136,7 @@ answers_go_on() {
 check 'and the client served' answers_go_on
 rm -rf "$I"
 check '--tcp-established' detached checkpoint --tcp-established --image-path "$I" t1
+new_netns
 check 'restores the connection' detached restore -d --tcp-established --image-path "$I" t1
 check 'the client gets its answers' answers_go_on
 check 'and had no reset' kill -0 $client
@@ -137,6 +148,7 @@ client=$!
 : >"$T/answers"
 eventually test -s "$T/answers"
 check 'once more' detached checkpoint --tcp-established --image-path "$I" t1
+new_netns
 check '--tcp-close restores without it' detached restore -d --tcp-close --image-path "$I" t1
 wait $client
 told=$?

@@ -18,7 +18,7 @@ S() {
 # The guest's root without what a container would only fail at.
 mkdir -p "$T/upper" "$T/work" "$T/b/rootfs"
 mkdir -p "$T/upper/etc/systemd/system/multi-user.target.wants"
-for unit in vm-agent.service systemd-modules-load.service systemd-logind.service proc-sys-fs-binfmt_misc.automount \
+for unit in vm-agent.service bird.service systemd-modules-load.service systemd-logind.service proc-sys-fs-binfmt_misc.automount \
 	systemd-binfmt.service dev-mqueue.mount dev-hugepages.mount sys-fs-fuse-connections.mount kmod-static-nodes.service; do
 	ln -s /dev/null "$T/upper/etc/systemd/system/$unit"
 done

@@ -71,6 +71,16 @@ pings() {
 	timeout 5 ip netns exec "$1" busybox ping -q -c1 -W2 "$2"
 }
 
+# listens NETNS PORT [ss OPTIONS]: somebody does, by now; NETNS may be "host"
+listens() {
+	local here=()
+	[ "$1" = host ] || here=(ip netns exec "$1")
+	eventually somebody "${here[@]}" ss -Hln "${3--t}" "sport = :$2"
+}
+somebody() {
+	[ -n "$("$@")" ]
+}
+
 # net_end: what the tests' own tools made, so that the inventory is about the programs under test.
 net_end() {
 	rm -rf "${CONF:?}"/*

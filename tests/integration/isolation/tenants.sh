@@ -3,41 +3,19 @@
 # lane: native
 # shellcheck disable=SC2034 # variables are used in what check evaluates
 # tenants.sh - plugin tenant: two networks with the same addresses and ports, side by side.
-# shellcheck source=tests/integration/cni/plugin-lib.sh
-. "$(dirname "$0")/../cni/plugin-lib.sh"
+# shellcheck source=tests/integration/isolation/tenant-lib.sh
+. "$(dirname "$0")/tenant-lib.sh"
 
-SERVERS=()
 tenant() { # NETNS NETWORK [KEYS]: makes $CONFIG
 	ID=$1
 	NETNS=/run/netns/$1
 	CONFIG=$(jq -c ". + {${3-}}" <<<"{\"cniVersion\":\"1.1.0\",\"name\":\"$2\",\"type\":\"tenant\",\"isDefaultGateway\":true,
 		\"ipMasq\":true,\"ipam\":{\"type\":\"host-local\",\"dataDir\":\"$DATA\",\"ranges\":[[{\"subnet\":\"10.9.0.0/24\"}]]}}")
 }
-port() { # HOST-PORT
-	echo "\"runtimeConfig\":{\"portMappings\":[{\"hostPort\":$1,\"containerPort\":80,\"protocol\":\"tcp\"}]}"
-}
 router() { # NETWORK COMMAND...
 	local network=$1
 	shift
 	nsenter --net="/run/skerry/netns/net-$network" "$@"
-}
-serve() { # NETNS PORT COMMAND: says what COMMAND says
-	ip netns exec "$1" socat TCP-LISTEN:"$2",fork,reuseaddr SYSTEM:"$3" </dev/null >/dev/null 2>&1 &
-	SERVERS+=($!)
-}
-from() { # NETNS HOST PORT [OPTIONS]: what the server says
-	ip netns exec "$1" timeout 5 socat -u "TCP:$2:$3,connect-timeout=2${4+,$4}" - 2>"$T/socat.err"
-}
-# both_hold: connections of both tenants at the same time, from the same address and port
-both_hold() {
-	local n
-	ip netns exec a timeout 5 socat -u TCP:192.0.2.2:9001,bind=10.9.0.2:40000,reuseaddr - >"$T/hold.a" 2>&1 &
-	SERVERS+=($!)
-	ip netns exec b timeout 5 socat -u TCP:192.0.2.2:9001,bind=10.9.0.2:40000,reuseaddr - >"$T/hold.b" 2>&1 &
-	SERVERS+=($!)
-	sleep 1
-	n=$(ip netns exec world ss -Htn state established sport = :9001 | awk '{ print $4 }' | sort -u | wc -l)
-	is 2 "$n" && is held "$(cat "$T/hold.a")" && is held "$(cat "$T/hold.b")"
 }
 
 check 'two containers and a world' eval 'netns a && netns b && world'
@@ -53,17 +31,14 @@ blue=$CONFIG
 check '  the same address' is 10.9.0.2 "$(address b)"
 check '  CHECK agrees' passes CHECK tenant
 check 'both reach the world' eval 'pings a 192.0.2.2 && pings b 192.0.2.2'
-serve world 9000 'echo \$SOCAT_PEERADDR'
-serve world 9001 'echo held; sleep 4'
-serve a 80 'echo red'
-serve b 80 'echo blue'
-sleep 0.5
+check 'servers' eval 'serve world 9000 "echo \\\$SOCAT_PEERADDR" && serve world 9001 "echo held; exec cat >/dev/null" &&
+	serve a 80 "$(say red)" && serve b 80 "$(say blue)"'
 check '  as the host' eval 'is 192.0.2.1 "$(from a 192.0.2.2 9000)" && is 192.0.2.1 "$(from b 192.0.2.2 9000)"'
 check '  at once, from the same address and port' both_hold
 check 'a port of the host leads to each' eval 'is red "$(from world 192.0.2.1 8081)" && is blue "$(from world 192.0.2.1 8082)"'
 check 'one cannot reach the other: its own address answers' is red "$(from a 10.9.0.2 80)"
-check '  nor does a packet cross' eval 'router red timeout 1 true
-	before=$(router red cat /sys/class/net/cni0/statistics/rx_packets 2>/dev/null || router red ip -j -s link show cni0 | jq ".[0].stats64.rx.packets")
+# a packet of the tenant's own may be counted in between (of a connection that ends, of IPv6)
+check '  nor does a packet cross' eventually eval 'before=$(router red ip -j -s link show cni0 | jq ".[0].stats64.rx.packets")
 	pings b 192.0.2.2 >/dev/null
 	is "$before" "$(router red ip -j -s link show cni0 | jq ".[0].stats64.rx.packets")"'
 check 'a flood of connections is in its own table' eval '
@@ -79,10 +54,10 @@ CONFIG=$(jq -c '.type = "shape" | .uplink = "up0" | .linkRate = "100mbit" | .net
 	del(.runtimeConfig) | .dataDir = "'"$T/shapes"'"' <<<"$red") ID=a NETNS=/run/netns/a
 ip netns exec world iperf3 -s >/dev/null 2>&1 &
 SERVERS+=($!)
-sleep 0.5
+listens world 5201
 check 'a tenant has a share of the uplink' eval 'plugin ADD shape && passes CHECK shape'
 for way in '' -R; do
-	check "  which is its limit ${way:-up}" eval 'rate=$(timeout 20 ip netns exec a iperf3 -J -c 192.0.2.2 -O 1 -t 3 $way | jq ".end.sum_received.bits_per_second / 1e6")
+	check "  which is its limit ${way:-up}" tries 3 eval 'rate=$(timeout 20 ip netns exec a iperf3 -J -c 192.0.2.2 -O 1 -t 3 $way | jq ".end.sum_received.bits_per_second / 1e6")
 		echo "# $rate"; awk -v r="$rate" "BEGIN { exit !(r > 6 && r < 9) }"'
 done
 check '  and goes' passes DEL shape
@@ -101,10 +76,7 @@ for bad in '"isolation":"none"' '"transit":"10.0.0.0/30"' '"transit":"fd00::/16"
 	check "$bad: code 7" refused 7 '' ADD tenant
 done
 
-for pid in "${SERVERS[@]}"; do
-	safe_kill TERM "$pid"
-done
-wait
+servers_end
 world_end
 plugin_end
 done_testing

@@ -64,6 +64,9 @@ struct global_options {
 };
 extern const struct option_table cli_global_options;
 
+/* entry.c: this process was seen to run from a read-only mount before main() began. */
+extern bool entry_is_sealed;
+
 /* All commands in the order of the help, NULL-terminated. */
 extern const struct command *const commands[];
 const struct command *command_find(const char *name);

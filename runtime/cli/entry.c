@@ -13,6 +13,10 @@
  * table of pointers, no stack protector, no memset().  The Makefile has the
  * flags.  Other processors than x86-64 begin at the C library's _start.
  */
+#include "runtime/cli/cli.h"
+
+bool entry_is_sealed;
+
 #if defined(__x86_64__)
 
 # include <fcntl.h>
@@ -71,8 +75,12 @@ void entry_seal(long *stack)
 	fs.f_flags = ST_RDONLY;
 	if (stack[0] < 1 || !has_sealed_command(argv + 1))
 		return;
-	if (call(SYS_statfs, (long)self, (long)&fs, 0, 0, 0) < 0 || (fs.f_flags & ST_RDONLY))
+	if (call(SYS_statfs, (long)self, (long)&fs, 0, 0, 0) < 0)
 		return;
+	if (fs.f_flags & ST_RDONLY) {
+		entry_is_sealed = true;
+		return;
+	}
 	fd = call(SYS_open_tree, AT_FDCWD, (long)self, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC, 0, 0);
 	if (fd < 0)
 		return;

@@ -188,7 +188,7 @@ static int run_program(struct cli *cli, int argc, char **argv, int *ret_failure,
 	/* First of all that has an effect: it starts this program once more. */
 	const struct command *c = command_find(words.v[0]);
 	struct skerry_error failed = { 0 };
-	bool sealed = !c || !c->sealed || skerry_seal(argv, &failed) == 0;
+	bool sealed = !c || !c->sealed || entry_is_sealed || skerry_seal(argv, &failed) == 0;
 	if (open_log(&g, err) < 0)
 		return -1;
 	if (!sealed)

@@ -299,19 +299,24 @@ int store_save(const struct store_entry *e, struct err *err)
 	return 0;
 }
 
-/* The files that we know first: the usual case costs no directory walk. */
+/* The files that we know first: the usual case costs no directory walk.  What a container that was
+ * never started has beside them is asked for only where something is left. */
 int store_remove(const struct store *s, const char *id, struct err *err)
 {
 	AUTO_FD dir = openat(s->root, id, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 
 	if (dir >= 0) {
-		if (unlinkat(dir, STORE_FIFO, 0) == 0)
-			(void)unlinkat(dir, STORE_ANSWER, 0);
 		(void)unlinkat(dir, STORE_CONFIG, 0);
 		(void)unlinkat(dir, STORE_STATE, 0);
 	}
 	if (unlinkat(s->root, id, AT_REMOVEDIR) == 0 || errno == ENOENT)
 		return 0;
+	if (dir >= 0 && errno == ENOTEMPTY) {
+		(void)unlinkat(dir, STORE_ANSWER, 0);
+		(void)unlinkat(dir, STORE_FIFO, 0);
+		if (unlinkat(s->root, id, AT_REMOVEDIR) == 0)
+			return 0;
+	}
 	if (file_remove_tree(s->root, id) < 0)
 		return err_sys(err, "remove state directory \"%s/%s\"", s->path, id);
 	return 0;

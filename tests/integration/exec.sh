@@ -114,7 +114,7 @@ check 'and writes no pid file' test ! -e "$T/pid"
 
 # --- tty -----------------------------------------------------------------------------
 tty_run() {
-	script -qec "timeout 20 $SKERRY --root $ROOT $*" /dev/null </dev/null | tr -d '\r'
+	script -qec "timeout 60 $SKERRY --root $ROOT $*" /dev/null </dev/null | tr -d '\r'
 }
 check 'exec -t gives a terminal' eval 'o=$(tty_run exec -t c1 hp tty); has "$o" "tty /dev/pts/" && has "$o" "controlling yes" && has "$o" "leader yes"'
 check 'exec without -t gives none' eval 'o=$(R exec c1 hp tty </dev/null); has "$o" "tty none" && has "$o" "controlling no"'

@@ -138,10 +138,10 @@ mk "$(args true) | .hooks.createRuntime = [{path: \"/bin/true\", timeout: -1}]"
 except 'crun runc' 'take it' check 'a negative time-out is refused' fails R create c1
 RD c1
 mk "$(args true) | .hooks.createRuntime = $(sh_hook 'head -c 10000000 /dev/zero >&2; exec <&-')"
-check 'a hook that writes 10 MB and closes its input does not hang' eval 'TMO=15 R run c1 >/dev/null 2>&1'
+check 'a hook that writes 10 MB and closes its input does not hang' eval 'TMO=30 R run c1 >/dev/null 2>&1'
 mk "$(args true) | .hooks.createRuntime = $(sh_hook 'sleep 3 & exit 0') | .annotations = {big: \"$(head -c 60000 /dev/zero | tr '\0' x)\"}"
 began=$SECONDS
-check 'a hook that ignores a long state and leaves a child does not hang' eval 'TMO=10 R run c1 >/dev/null 2>&1'
+check 'a hook that ignores a long state and leaves a child does not hang' eval 'TMO=30 R run c1 >/dev/null 2>&1'
 wait
 except 'runc' 'waits for its output' check 'and the runtime does not wait for that child' eval "[ $((SECONDS - began)) -lt 3 ]"
 eventually eval '! pgrep -f "^sleep 3$"'

@@ -44,11 +44,11 @@ check 'the shared library shows only its calls' eval \
 mount -t tmpfs tmpfs /run # the state goes to the default folder
 mk "$(args sh -c 'echo from the container; exit 7')"
 export LD_LIBRARY_PATH=$prefix/lib
-capture timeout 20 "$T/example"
+capture timeout 60 "$T/example"
 check 'it ends as the container did' is 7 $?
 check 'and the program ran' is 'from the container' "$captured"
 mk "$(args /no/such)"
-check 'its errors are those of the library' refuses '/no/such' timeout 20 "$T/example"
+check 'its errors are those of the library' refuses '/no/such' timeout 60 "$T/example"
 unset LD_LIBRARY_PATH
 umount /run
 

@@ -293,7 +293,7 @@ tries() {
 # --- the runtime under test -----------------------------------------------------
 
 R() {
-	timeout -k 5 "${TMO:-20}" "$SKERRY" --root "$ROOT" "$@"
+	timeout -k 5 "${TMO:-60}" "$SKERRY" --root "$ROOT" "$@"
 }
 
 # RD ID...: whatever happened, these containers are gone afterwards.
@@ -450,11 +450,7 @@ inv_same() {
 
 # clean_or_fail [NAME]: the inventory is what it was at the start.
 clean_or_fail() {
-	local _
-	for _ in $(seq 40); do
-		inv_same && break
-		sleep 0.05
-	done
+	eventually inv_same
 	check "${1:-nothing is left behind}" diff "$T/inv.before" "$T/inv.after"
 }
 

@@ -156,27 +156,27 @@ R create late >/dev/null 2>&1 </dev/null
 R start late >/dev/null 2>&1 &
 job=$!
 eventually is_status running late
-check 'a start that waits for its hook is in nobody'"'"'s way' eval 'TMO=5 R delete --force late && gone late'
+check 'a start that waits for its hook is in nobody'"'"'s way' eval 'TMO=30 R delete --force late && gone late'
 wait $job
 
 # --- root ------------------------------------------------------------------------
 mk "$(args sleep 1000)"
 other=$T/other/deep/root
-check '--root is made when missing' timeout 20 "$SKERRY" --root "$other" run -d r1
+check '--root is made when missing' timeout 60 "$SKERRY" --root "$other" run -d r1
 check 'the other root does not see it' fails R state r1
-check 'its own root does' timeout 20 "$SKERRY" --root="$other" state r1
-timeout 20 "$SKERRY" --root "$other" delete -f r1
-except crun 'no refusal' check '--root / is refused' fails timeout 20 "$SKERRY" --root / list
+check 'its own root does' timeout 60 "$SKERRY" --root="$other" state r1
+timeout 60 "$SKERRY" --root "$other" delete -f r1
+except crun 'no refusal' check '--root / is refused' fails timeout 60 "$SKERRY" --root / list
 for flags in '--debug' '--log /dev/null' '--log=/dev/null --log-format=json' '--log-format text' \
 	'--systemd-cgroup=false' '--rootless=auto'; do
 	case $KIND/$flags in crun/--systemd-cgroup=false) continue ;; esac
 	# shellcheck disable=SC2086
-	check "global option $flags is accepted" timeout 20 "$SKERRY" $flags --root "$ROOT" list
+	check "global option $flags is accepted" timeout 60 "$SKERRY" $flags --root "$ROOT" list
 done
 for word in '--help' 'help' 'create --help' 'exec --help' '--version' '-v'; do
 	case $KIND/$word in crun/help | crun/-v) continue ;; esac
 	# shellcheck disable=SC2086
-	check "\"$word\" ends with 0 and prints something" eval "timeout 20 \"\$SKERRY\" $word | grep -q ."
+	check "\"$word\" ends with 0 and prints something" eval "timeout 60 \"\$SKERRY\" $word | grep -q ."
 done
 check '--version: the first line has the word version' matches "$("$SKERRY" --version | head -n 1)" \
 	'^[a-z]+ version [0-9]+\.[0-9]+'

@@ -13,7 +13,7 @@ fresh() {
 # fail_json COMMAND...: run it with a JSON log; the log must be one error object.
 fail_json() {
 	fresh
-	timeout 20 "$SKERRY" --root "$ROOT" --log "$L" --log-format json "$@" >"$T/o" 2>"$T/e"
+	timeout 60 "$SKERRY" --root "$ROOT" --log "$L" --log-format json "$@" >"$T/o" 2>"$T/e"
 	[ $? != 0 ] || {
 		echo 'did not fail'
 		return 1
@@ -25,10 +25,10 @@ fail_json() {
 
 mk "$(args true)"
 fresh
-check 'a success makes the log file' eval 'timeout 20 "$SKERRY" --root "$ROOT" --log "$L" --log-format json run c1 && [ -e "$L" ]'
+check 'a success makes the log file' eval 'timeout 60 "$SKERRY" --root "$ROOT" --log "$L" --log-format json run c1 && [ -e "$L" ]'
 check 'and writes nothing into it' test ! -s "$L"
 fresh
-check 'a list makes the log file' eval 'timeout 20 "$SKERRY" --root "$ROOT" --log "$L" list && [ -e "$L" ]'
+check 'a list makes the log file' eval 'timeout 60 "$SKERRY" --root "$ROOT" --log "$L" list && [ -e "$L" ]'
 check 'state of an unknown id: one object' fail_json state none
 check 'start of an unknown id: one object' fail_json start none
 check 'kill of an unknown id: one object' fail_json kill none KILL
@@ -57,30 +57,30 @@ check 'exec of a missing program: one object' fail_json exec c1 /no/such
 check 'update with a bad value: one object' fail_json update --pids-limit x c1
 RD c1
 check 'an unknown option: fails, and the log holds objects only' eval \
-	'fresh; ! timeout 20 "$SKERRY" --root "$ROOT" --log "$L" --log-format json create --nonsense c1 >/dev/null 2>&1; [ ! -s "$L" ] || jq -es . "$L"'
+	'fresh; ! timeout 60 "$SKERRY" --root "$ROOT" --log "$L" --log-format json create --nonsense c1 >/dev/null 2>&1; [ ! -s "$L" ] || jq -es . "$L"'
 
 # append, never truncate
 printf '{"level":"info","msg":"before","time":"2026-01-01T00:00:00Z"}\n' >"$L"
-timeout 20 "$SKERRY" --root "$ROOT" --log "$L" --log-format json state none >/dev/null 2>&1
+timeout 60 "$SKERRY" --root "$ROOT" --log "$L" --log-format json state none >/dev/null 2>&1
 check 'the log is appended to' eval 'is 2 "$(wc -l <"$L")" && head -n 1 "$L" | grep -q before'
 fresh
-timeout 20 "$SKERRY" --log-format=json --log="$L" --root="$ROOT" state none >/dev/null 2>&1
+timeout 60 "$SKERRY" --log-format=json --log="$L" --root="$ROOT" state none >/dev/null 2>&1
 check 'options with = and in another order' jq -e '.level == "error"' "$L"
 fresh
-timeout 20 "$SKERRY" --root "$ROOT" --log "$L" --log-format text state none >/dev/null 2>"$T/e"
+timeout 60 "$SKERRY" --root "$ROOT" --log "$L" --log-format text state none >/dev/null 2>"$T/e"
 check 'text format is a line, not JSON' eval '[ -s "$L" ] && ! grep -q "^{" "$L"'
 except 'crun runc' 'writes as it likes' check 'text format: level and msg' eval 'grep -q "level=error msg=" "$L"'
 fresh
-timeout 20 "$SKERRY" --root "$ROOT" --log "$L" state none >/dev/null 2>&1
+timeout 60 "$SKERRY" --root "$ROOT" --log "$L" state none >/dev/null 2>&1
 check 'text is the default format' eval '[ -s "$L" ] && ! grep -q "^{" "$L"'
 check 'without --log the error goes to standard error' eval '[ -n "$(R state none 2>&1 >/dev/null)" ]'
 check 'and standard output stays empty' eval '[ -z "$(R state none 2>/dev/null)" ]'
-check 'a log file in a missing folder is an error' fails timeout 20 "$SKERRY" --root "$ROOT" --log "$T/none/log" list
-check 'an unknown format is an error' fails timeout 20 "$SKERRY" --root "$ROOT" --log "$L" --log-format xml list
+check 'a log file in a missing folder is an error' fails timeout 60 "$SKERRY" --root "$ROOT" --log "$T/none/log" list
+check 'an unknown format is an error' fails timeout 60 "$SKERRY" --root "$ROOT" --log "$L" --log-format xml list
 fresh
 mk "$(args true)"
 check '--debug with a JSON log still gives objects' eval \
-	'timeout 20 "$SKERRY" --debug --root "$ROOT" --log "$L" --log-format json run c1; jq -es . "$L"'
+	'timeout 60 "$SKERRY" --debug --root "$ROOT" --log "$L" --log-format json run c1; jq -es . "$L"'
 if [ "$KIND" = skerry ]; then
 	check 'a machine can read the error: code, errno, phase, field' eval \
 		'mk "$(args true) | .process.cwd = 7"; fail_json create c1; jq -e "has(\"code\") or has(\"errno\") or has(\"field\")" "$L"'

@@ -85,7 +85,7 @@ mkfifo "$T/fifo"
 : >"$T/plain"
 for path in "$T/plain" "$T/fifo" "$T/none" /dev/null relative/path "$T"; do
 	mk "$(args true) | .linux.namespaces += [{type: \"network\", path: \"$path\"}]"
-	check "a namespace path that is ${path##*/} is refused and does not hang" eval 'TMO=10 fails R run c1'
+	check "a namespace path that is ${path##*/} is refused and does not hang" eval 'TMO=30 fails R run c1'
 	RD c1
 done
 mk "$(args true) | .linux.namespaces += [{type: \"nosuch\"}]"

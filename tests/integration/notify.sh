@@ -50,7 +50,7 @@ mk "$(args sh -c 'hp notify READY=1; sleep 1000')"
 receive "$T/nsock"
 NOTIFY_SOCKET=$T/nsock R create c1 >"$T/o" 2>&1 </dev/null
 pid=$(pid_of c1)
-check 'start waits for READY=1 and passes it on' eval 'TMO=15 NOTIFY_SOCKET="$T/nsock" R start c1 && eventually grep -q READY=1 "$T/got"'
+check 'start waits for READY=1 and passes it on' eval 'TMO=30 NOTIFY_SOCKET="$T/nsock" R start c1 && eventually grep -q READY=1 "$T/got"'
 except crun 'only READY=1' check 'MAINPID is the pid of the container' eventually grep -q "MAINPID=$pid" "$T/got"
 check 'the socket inside belongs to the container' eval 'R exec c1 test -S /run/notify/notify.sock'
 check 'its folder inside is read-only' fails R exec c1 touch /run/notify/x
@@ -70,16 +70,16 @@ if [ "$KIND" = skerry ]; then
 fi
 mk "$(args true)"
 NOTIFY_SOCKET=$T/none R create c2 >/dev/null 2>&1 </dev/null
-check 'start of a container that ends without READY=1 returns' eval 'TMO=10 R start c2; [ $? = 0 ]'
+check 'start of a container that ends without READY=1 returns' eval 'TMO=30 R start c2; [ $? = 0 ]'
 RD c2
 mk "$(args hp notify MAINPID=1)"
 receive "$T/nsock"
-NOTIFY_SOCKET=$T/nsock TMO=5 R run c1 >/dev/null 2>&1 </dev/null
+NOTIFY_SOCKET=$T/nsock TMO=30 R run c1 >/dev/null 2>&1 </dev/null
 check 'a MAINPID that the container claims is not relayed' eval '! grep -qx "MAINPID=1" "$T/got" 2>/dev/null'
 receive_end
 mk "$(args true)"
-check 'a container that ends without READY=1 does not hang run' eval 'receive "$T/nsock"; NOTIFY_SOCKET="$T/nsock" TMO=10 R run c1 </dev/null; s=$?; receive_end; [ $s = 0 ]'
-check 'a NOTIFY_SOCKET that is not there does not hang run' eval 'NOTIFY_SOCKET="$T/none" TMO=10 R run c1 </dev/null >/dev/null 2>&1; [ $? != 124 ]'
+check 'a container that ends without READY=1 does not hang run' eval 'receive "$T/nsock"; NOTIFY_SOCKET="$T/nsock" TMO=30 R run c1 </dev/null; s=$?; receive_end; [ $s = 0 ]'
+check 'a NOTIFY_SOCKET that is not there does not hang run' eval 'NOTIFY_SOCKET="$T/none" TMO=30 R run c1 </dev/null >/dev/null 2>&1; [ $? != 124 ]'
 RD c1
 clean_or_fail
 done_testing

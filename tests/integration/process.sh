@@ -17,7 +17,7 @@ line() {
 check 'uid and gid' eval 'o=$(self ".process.user = {uid: 5, gid: 6}") && has "$o" "uid 5 5" && has "$o" "gid 6 6"'
 check 'no supplementary groups unless asked' eval 'o=$(setpriv --groups 27,44 true; self) && grep -qx groups <<<"$o"'
 mk "$(args hp self)"
-check 'those of the caller are dropped' eval 'o=$(setpriv --groups 27,44 timeout 20 "$SKERRY" --root "$ROOT" run c1) && grep -qx groups <<<"$o"'
+check 'those of the caller are dropped' eval 'o=$(setpriv --groups 27,44 timeout 60 "$SKERRY" --root "$ROOT" run c1) && grep -qx groups <<<"$o"'
 check 'additionalGids' eval 'has "$(self ".process.user = {uid: 5, gid: 6, additionalGids: [7, 8, 4294967294]}")" "groups 7 8 4294967294"'
 check 'uid 4294967294' eval 'has "$(self ".process.user = {uid: 4294967294, gid: 4294967294}")" "uid 4294967294 4294967294"'
 for v in 4294967295 4294967296 -1 18446744073709551616 1.5 '"root"' null; do
@@ -74,7 +74,7 @@ except 'crun runc' 'silent or other words' check 'an unknown capability is named
 if [ "$KIND" = skerry ] && command -v capsh >/dev/null; then
 	mk "$(args true) | .process.capabilities.bounding += [\"CAP_SYSLOG\"]"
 	check 'a capability that the runtime does not have is named in a warning, no error' shows \
-		'capabilities: CAP_SYSLOG' capsh --drop=cap_syslog -- -c "timeout 20 '$SKERRY' --root '$ROOT' run c1"
+		'capabilities: CAP_SYSLOG' capsh --drop=cap_syslog -- -c "timeout 60 '$SKERRY' --root '$ROOT' run c1"
 fi
 check 'securebits and keepcaps are off' eval 'o=$(self) && has "$o" "securebits 0" && has "$o" "keepcaps 0"'
 if command -v setcap >/dev/null; then
@@ -138,7 +138,7 @@ for v in 1001 -1001; do
 done
 mk "$(args hp signals)"
 check 'no signal is blocked or ignored' prints '' R run c1
-check 'not even when the caller ignores some' prints '' env --ignore-signal=HUP,INT,QUIT,PIPE timeout 20 "$SKERRY" --root "$ROOT" run c1
+check 'not even when the caller ignores some' prints '' env --ignore-signal=HUP,INT,QUIT,PIPE timeout 60 "$SKERRY" --root "$ROOT" run c1
 
 # --- scheduler and the like ----------------------------------------------------------------
 check 'scheduler SCHED_BATCH with nice' eval 'o=$(self ".process.scheduler = {policy: \"SCHED_BATCH\", nice: 5}") && has "$o" "policy 3" && has "$o" "nice 5"'

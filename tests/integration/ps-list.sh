@@ -7,7 +7,7 @@
 except crun 'prints []' check 'list --format json without containers: null or []' eval 'o=$(R list --format json) && { is null "$o" || is "[]" "$o"; }'
 check 'list of an empty root prints only the header' eval 'is 1 "$(R list | wc -l)"'
 check 'list --quiet of an empty root prints nothing' prints '' R list --quiet
-except crun 'an empty list' check 'list of a missing --root is an error' fails timeout 20 "$SKERRY" --root "$T/none" list
+except crun 'an empty list' check 'list of a missing --root is an error' fails timeout 60 "$SKERRY" --root "$T/none" list
 
 mk "$(args sh -c 'sleep 1000 & sleep 1000') | .annotations = {x: \"y\"}"
 R create c1 </dev/null >/dev/null 2>&1

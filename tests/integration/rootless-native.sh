@@ -18,7 +18,7 @@ as_user() {
 		env -u SKERRY_LANE HOME="$U" XDG_RUNTIME_DIR="$U/run" "$@")
 }
 U_() {
-	as_user timeout -k 5 20 "$SKERRY" --root "$U/state" "$@"
+	as_user timeout -k 5 60 "$SKERRY" --root "$U/state" "$@"
 }
 conf_user() {
 	as_user "$SKERRY" spec --rootless -b "$U/spec" >/dev/null
@@ -73,14 +73,14 @@ check 'delete' eventually U_ delete c2
 conf_again "$(args sleep 1000)"
 check 'run -d and delete --force' eval 'U_ run -d c3 </dev/null >/dev/null 2>&1; U_ delete -f c3'
 check 'the state folder belongs to the user and is closed to others' eval 'is 1000 "$(stat -c %u "$U/state")"; [ -z "$(find "$U/state" -perm /022 -type d)" ]'
-check 'the default root is below XDG_RUNTIME_DIR' eval 'as_user timeout 20 "$SKERRY" run -d c4 </dev/null >/dev/null 2>&1; find "$U/run" -name c4 | grep -q .; s=$?; as_user timeout 20 "$SKERRY" delete -f c4; [ $s = 0 ]'
+check 'the default root is below XDG_RUNTIME_DIR' eval 'as_user timeout 60 "$SKERRY" run -d c4 </dev/null >/dev/null 2>&1; find "$U/run" -name c4 | grep -q .; s=$?; as_user timeout 60 "$SKERRY" delete -f c4; [ $s = 0 ]'
 # root of a namespace that a user made, where the kernel denies setgroups(2) from the first to the last
 conf_again "$(args hp self) | .linux.uidMappings[0].hostID = 0 | .linux.gidMappings[0].hostID = 0"
 except 'crun runc' 'need a group or a session bus' check 'run as root of the user namespace of a user' shows 'uid 0 0' \
-	as_user unshare -Ur timeout 20 "$SKERRY" --root "$U/state2" --cgroup-manager disabled run -b "$U/b" c5
+	as_user unshare -Ur timeout 60 "$SKERRY" --root "$U/state2" --cgroup-manager disabled run -b "$U/b" c5
 conf_again "$(args true) | .linux.uidMappings[0].hostID = 0 | .linux.gidMappings[0].hostID = 0 | .process.user.additionalGids = [0]"
 except 'crun runc' 'other words' check 'which cannot set groups' refuses 'additional groups need' \
-	as_user unshare -Ur timeout 20 "$SKERRY" --root "$U/state2" --cgroup-manager disabled run -b "$U/b" c5
+	as_user unshare -Ur timeout 60 "$SKERRY" --root "$U/state2" --cgroup-manager disabled run -b "$U/b" c5
 if [ "$KIND" = skerry ] && as_user test -r "$TOP/runtime/demo/run" -a -x "$SKERRY"; then
 	check 'the demonstration works for an ordinary user' shows skerry-demo \
 		as_user env TMPDIR="$U" timeout 60 "$TOP/runtime/demo/run" "$SKERRY"

@@ -43,10 +43,10 @@ mk "$(args sleep 1000)"
 R run c1 >/dev/null 2>&1 </dev/null &
 job=$!
 eventually is_status running c1
-check 'a foreground run is in nobody'"'"'s way: pause' eval 'TMO=5 R pause c1 && is_status paused c1'
-check 'resume' eval 'TMO=5 R resume c1'
-except crun 'has no stdin there' check 'update' eval 'echo "{}" | TMO=5 R update -r - c1'
-check 'delete --force' eval 'TMO=5 R delete --force c1'
+check 'a foreground run is in nobody'"'"'s way: pause' eval 'TMO=30 R pause c1 && is_status paused c1'
+check 'resume' eval 'TMO=30 R resume c1'
+except crun 'has no stdin there' check 'update' eval 'echo "{}" | TMO=30 R update -r - c1'
+check 'delete --force' eval 'TMO=30 R delete --force c1'
 wait $job
 check 'and the run ends as its program did' is 137 $?
 check 'with nothing left' gone c1
@@ -61,7 +61,7 @@ RD c1
 
 # --- detach ----------------------------------------------------------------------
 mk "$(args sleep 1000)"
-check 'run --detach returns at once' eval 'TMO=5 R run --detach --pid-file "$T/pid" c1 </dev/null >/dev/null 2>&1'
+check 'run --detach returns at once' eval 'TMO=30 R run --detach --pid-file "$T/pid" c1 </dev/null >/dev/null 2>&1'
 check 'the container runs' is_status running c1
 check 'pid file of run has no newline' is "$(pid_of c1)" "$(od -An -c "$T/pid" | tr -d ' \n')"
 RD c1

@@ -263,7 +263,7 @@ else
 	for name in write sendmsg; do
 		agent answer
 		mk "$(args true) | $(S "$(rule $name SCMP_ACT_NOTIFY)" ".linux.seccomp.listenerPath = \"$T/sock\"")"
-		check "NOTIFY of $name is refused or does not hang" eval 'TMO=10 R run c1 >/dev/null 2>&1; [ $? != 124 ]'
+		check "NOTIFY of $name is refused or does not hang" eval 'TMO=30 R run c1 >/dev/null 2>&1; [ $? != 124 ]'
 		agent_end
 		RD c1
 	done

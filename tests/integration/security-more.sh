@@ -42,7 +42,7 @@ mk "$(args true)"
 if command -v strace >/dev/null; then
 	for call in memfd_create fsopen execveat fcntl open_tree; do
 		strace -f -qq -o "$T/trace" -e trace=execve,execveat -e inject=$call:error=EPERM \
-			timeout 20 "$SKERRY" --root "$ROOT" run r3 </dev/null >"$T/o" 2>&1
+			timeout 60 "$SKERRY" --root "$ROOT" run r3 </dev/null >"$T/o" 2>&1
 		got=$?
 		# what runs the container was executed from a descriptor; or nothing was run at all
 		check "CVE-2019-5736 R3.e $call is refused: the runtime seals itself otherwise or says no" eval \
@@ -50,14 +50,14 @@ if command -v strace >/dev/null; then
 		RD r3
 	done
 	check 'CVE-2019-12439 no file with a name to guess is made in /tmp' eval \
-		'strace -f -qq -o "$T/trace" -e trace=%file timeout 20 "$SKERRY" --root "$ROOT" run r3 </dev/null; ! grep -v "$T\|ENOENT" "$T/trace" | grep "\"/tmp\|\"/var/tmp"'
+		'strace -f -qq -o "$T/trace" -e trace=%file timeout 60 "$SKERRY" --root "$ROOT" run r3 </dev/null; ! grep -v "$T\|ENOENT" "$T/trace" | grep "\"/tmp\|\"/var/tmp"'
 else
 	skip 'R3.e' 'strace is missing'
 fi
 if [ -e /proc/sys/vm/memfd_noexec ]; then
 	sealed() {
 		unshare -p -f --kill-child sh -c 'mount -t proc proc /proc && echo 2 >/proc/sys/vm/memfd_noexec && exec "$@"' sh \
-			timeout 20 "$SKERRY" --root "$ROOT" run r3 </dev/null
+			timeout 60 "$SKERRY" --root "$ROOT" run r3 </dev/null
 	}
 	check 'CVE-2019-5736 R3.e vm.memfd_noexec is 2: the container runs or is refused, never unsealed' eval \
 		'unshare -m --propagation private bash -c "$(declare -f sealed); SKERRY=$SKERRY ROOT=$ROOT; sealed" >"$T/o" 2>&1 || grep -qi "seal\|memfd\|copy" "$T/o"'
@@ -81,7 +81,7 @@ check 'CVE-2025-24965 CVE-2026-48749 nothing is written into a root that has all
 # === R9 credentials ===============================================================================
 mk "$(args hp self) | .process.user = {uid: 1000, gid: 1000, additionalGids: [5, 6]}"
 check 'CVE-2023-25173 CVE-2022-2990 R9.b groups are exactly those asked for' eval \
-	'o=$(setpriv --groups 27,44 timeout 20 "$SKERRY" --root "$ROOT" run r9) && grep -qx "groups 5 6" <<<"$o"'
+	'o=$(setpriv --groups 27,44 timeout 60 "$SKERRY" --root "$ROOT" run r9) && grep -qx "groups 5 6" <<<"$o"'
 if command -v setcap >/dev/null; then
 	mk "$(args /capped/grep CapEff /proc/self/status) | .process.user = {uid: 1000, gid: 1000} | .process.noNewPrivileges = false"
 	mkdir rootfs/capped && cp "$(command -v busybox)" rootfs/capped/grep
@@ -111,7 +111,7 @@ frozen_delete() {
 		mk "$(args sleep 1000)" "$T/frozen"
 		up r13 || return 1
 		R pause r13 || return 1
-		NTH_OUT=$T/nth timeout 20 "$TOOLS/nth" "$n" killtree -- "$SKERRY" --root "$ROOT" delete -f r13 >/dev/null 2>&1 </dev/null
+		NTH_OUT=$T/nth timeout 60 "$TOOLS/nth" "$n" killtree -- "$SKERRY" --root "$ROOT" delete -f r13 >/dev/null 2>&1 </dev/null
 		R delete -f r13 || { echo "after call $n: delete -f fails"; return 1; }
 		[ ! -e "$ROOT/r13" ] || { echo "after call $n: state is left"; return 1; }
 		grep -q 'hit=1' "$T/nth" || break
@@ -145,7 +145,7 @@ mk "$(args true)"
 for bad in "$T/fifo" "$MARK" "$T/none" /proc/self/ns/net; do
 	[ "$bad" != "$T/fifo" ] || mkfifo "$T/fifo"
 	conf ".linux.namespaces |= map(if .type == \"uts\" then .path = \"$bad\" else . end) | del(.hostname)"
-	check "R15.b a uts namespace at ${bad##*/} is refused at once" eval 'TMO=5 fails R run r15'
+	check "R15.b a uts namespace at ${bad##*/} is refused at once" eval 'TMO=30 fails R run r15'
 	RD r15
 done
 
@@ -161,7 +161,7 @@ for kind in fifo zero link dir; do
 		link) ln -s /proc/kmsg "rootfs/etc/$file" ;;
 		dir) mkdir "rootfs/etc/$file" ;;
 		esac
-		check "CVE-2024-9676 exec -u bob:staff, /etc/$file is a $kind: refused at once" eval 'TMO=5 fails R exec -u bob:staff r16 true'
+		check "CVE-2024-9676 exec -u bob:staff, /etc/$file is a $kind: refused at once" eval 'TMO=30 fails R exec -u bob:staff r16 true'
 		rm -rf "rootfs/etc/$file"
 		cp "$T/rootfs/etc/$file" "rootfs/etc/$file"
 	done

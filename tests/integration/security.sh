@@ -31,7 +31,7 @@ r1_cwd() {
 	local n text=
 	for n in $(seq 3 40); do
 		mk "$(args cat "../../../../../..$MARK") | .process.cwd = \"/proc/self/fd/$n\""
-		text+=$(TMO=10 R run r1 2>&1 </dev/null)
+		text+=$(TMO=30 R run r1 2>&1 </dev/null)
 	done
 	unmark "$text"
 }
@@ -85,7 +85,7 @@ watch_variant() {
 	for i in $(seq 25); do
 		TOPSECRET=TOPSECRET R exec w true </dev/null >/dev/null 2>&1
 	done
-	TMO=15 eventually is_status stopped w || sleep 4
+	TMO=30 eventually is_status stopped w || sleep 4
 	eventually is_status stopped w
 	RD w
 }
@@ -119,7 +119,7 @@ check 'CVE-2019-5736 exec of /proc/self/exe: the binary is unchanged' is "$binar
 RD r3
 if command -v strace >/dev/null && [ "$KIND" = skerry ]; then
 	mk "$(args true)"
-	timeout 20 strace -f -qq -e trace=execve,execveat,memfd_create,fsopen,open_tree -o "$T/trace" "$SKERRY" --root "$ROOT" run r3 </dev/null >/dev/null 2>&1
+	timeout 60 strace -f -qq -e trace=execve,execveat,memfd_create,fsopen,open_tree -o "$T/trace" "$SKERRY" --root "$ROOT" run r3 </dev/null >/dev/null 2>&1
 	check 'R3 the runtime runs itself again from a copy before it enters a container' grep -q 'execveat(' "$T/trace"
 fi
 
@@ -183,16 +183,16 @@ for target in /proc/sysrq-trigger "$T/outside-file" dir fifo; do
 	*) ln -s "$target" rootfs/dev/console ;;
 	esac
 	check "CVE-2025-52565 /dev/console of the root is ${target##*/}: nothing outside is touched" eval \
-		'timeout -k 5 20 script -qec "timeout 10 $SKERRY --root $ROOT run r6" /dev/null </dev/null >/dev/null 2>&1; is keep "$(cat "$T/outside-file")" && ! grep -q outside-file /proc/self/mountinfo'
+		'timeout -k 5 60 script -qec "timeout 60 $SKERRY --root $ROOT run r6" /dev/null </dev/null >/dev/null 2>&1; is keep "$(cat "$T/outside-file")" && ! grep -q outside-file /proc/self/mountinfo'
 	RD r6
 done
 mk "$(args hp tiocsti)"
 check 'CVE-2017-5226 CVE-2016-2568 CVE-2016-2779 no input reaches the terminal of the operator' eval \
-	'o=$(timeout -k 5 20 script -qec "$SKERRY --root $ROOT run r6" /dev/null </dev/null); lacks "$o" INJECTED && has "$o" "tiocsti 0"'
+	'o=$(timeout -k 5 60 script -qec "$SKERRY --root $ROOT run r6" /dev/null </dev/null); lacks "$o" INJECTED && has "$o" "tiocsti 0"'
 mk "$(args sleep 1000)"
 up r6
 check 'CVE-2016-10124 nor by exec' eval \
-	'o=$(timeout -k 5 20 script -qec "$SKERRY --root $ROOT exec r6 hp tiocsti" /dev/null </dev/null); lacks "$o" INJECTED && has "$o" "tiocsti 0"'
+	'o=$(timeout -k 5 60 script -qec "$SKERRY --root $ROOT exec r6 hp tiocsti" /dev/null </dev/null); lacks "$o" INJECTED && has "$o" "tiocsti 0"'
 RD r6
 
 # === R7 ============================================================================
@@ -257,7 +257,7 @@ names_swept() {
 			rm -rf "rootfs/$name"
 			mkdir -p "$(dirname "rootfs/$name")"
 			[ "$form" = self ] && ln -s "/$name" "rootfs/$name" || ln -s "$form" "rootfs/$name"
-			TMO=10 R run r8 >/dev/null 2>&1 </dev/null
+			TMO=30 R run r8 >/dev/null 2>&1 </dev/null
 			[ $? -lt 124 ] || { echo "$name -> $form: status over 124"; bad=1; }
 			RD r8
 			picture "$outside" | diff "$T/p1" - || { echo "$name -> $form: changed"; bad=1; }
@@ -280,11 +280,11 @@ up r9
 check 'CVE-2022-29162 exec --cap: nothing inheritable' shows 0000000000000000 R exec --cap CAP_NET_RAW r9 grep CapInh /proc/self/status
 check 'CVE-2016-8867 exec as a user: no ambient capabilities' shows 0000000000000000 R exec -u 1000 --cap CAP_NET_RAW r9 grep CapAmb /proc/self/status
 check 'CVE-2022-36109 CVE-2022-2995 exec: groups of the caller are dropped' eval \
-	'o=$(setpriv --groups 27,44 timeout 20 "$SKERRY" --root "$ROOT" exec -u 1000:1000 r9 hp self) && grep -qx groups <<<"$o"'
+	'o=$(setpriv --groups 27,44 timeout 60 "$SKERRY" --root "$ROOT" exec -u 1000:1000 r9 hp self) && grep -qx groups <<<"$o"'
 RD r9
 mk "$(args hp self) | .process.user = {uid: 1000, gid: 1000}"
 check 'CVE-2022-36109 CVE-2022-2989 CVE-2022-2995 run: groups of the caller are dropped' eval \
-	'o=$(setpriv --groups 27,44 timeout 20 "$SKERRY" --root "$ROOT" run r9) && grep -qx groups <<<"$o"'
+	'o=$(setpriv --groups 27,44 timeout 60 "$SKERRY" --root "$ROOT" run r9) && grep -qx groups <<<"$o"'
 
 # === R10 ===========================================================================
 mk "$(args sleep 1000)"
@@ -308,10 +308,10 @@ r11() {
 	local id command
 	picture "$T/parent" >"$T/p1"
 	for id in "${ids[@]}"; do
-		timeout 10 "$SKERRY" --root "$T/parent/root" $1 "$id" ${2:-} >/dev/null 2>&1 </dev/null
+		timeout 60 "$SKERRY" --root "$T/parent/root" $1 "$id" ${2:-} >/dev/null 2>&1 </dev/null
 		case $?/$1/$id in
 		0/delete\ -f/* | 0/delete\ --force/*) ;; # unknown ids are no error there
-		0/create/*... | 0/run/*... | 0/*/...) timeout 10 "$SKERRY" --root "$T/parent/root" delete -f "$id" >/dev/null 2>&1 ;;
+		0/create/*... | 0/run/*... | 0/*/...) timeout 60 "$SKERRY" --root "$T/parent/root" delete -f "$id" >/dev/null 2>&1 ;;
 		0/*) echo "$1 \"$id\" succeeded"; return 1 ;;
 		124/*) echo "$1 \"$id\" hangs"; return 1 ;;
 		esac
@@ -384,7 +384,7 @@ mk "$(args hp abi) | .linux.seccomp = {defaultAction: \"SCMP_ACT_ALLOW\", archit
 R run r14 >"$T/o" 2>&1
 check 'R14.a a denied call is not reached through another table' eval '[ ! -d rootfs/tmp/x32 ] && [ ! -d rootfs/tmp/i386 ] && [ ! -d rootfs/tmp/native ] && [ ! -d rootfs/tmp/mkdirat ]'
 mk "$(args true) | .linux.seccomp = {defaultAction: \"SCMP_ACT_ALLOW\", syscalls: [{names: [\"execve\", \"execveat\"], action: \"SCMP_ACT_ERRNO\"}]}"
-check 'R14.f a filter that denies what the runtime still needs: an error, no hang' eval 'TMO=10 fails R run r14'
+check 'R14.f a filter that denies what the runtime still needs: an error, no hang' eval 'TMO=30 fails R run r14'
 RD r14
 
 # === R15 ===========================================================================
@@ -418,7 +418,7 @@ passwd_is() {
 	lines) yes 'u:x:5:5::/:/bin/sh' | head -n 1000000 >rootfs/etc/passwd ;;
 	socket) python3 -c 'import socket, sys; socket.socket(socket.AF_UNIX).bind("rootfs/etc/passwd")' ;;
 	esac
-	(ulimit -v 262144 2>/dev/null; TMO=8 R run r16 >"$T/o" 2>&1 </dev/null)
+	(ulimit -v 262144 2>/dev/null; TMO=30 R run r16 >"$T/o" 2>&1 </dev/null)
 	case $? in 124 | 137 | 139 | 134) cat "$T/o"; RD r16; return 1 ;; esac
 	RD r16
 	[ $((SECONDS - began)) -le 6 ]
@@ -444,7 +444,7 @@ long_links() {
 		ln -s "l$((i + 1))/$part" "rootfs/l$i"
 	done
 	mkdir rootfs/l39
-	TMO=10 R run r17 >"$T/o" 2>&1 </dev/null
+	TMO=30 R run r17 >"$T/o" 2>&1 </dev/null
 	case $? in 124 | 13[0-9]) cat "$T/o"; RD r17; return 1 ;; esac
 	RD r17
 }
@@ -452,7 +452,7 @@ check 'R17.a a chain of long links as mount destination' long_links "$(args true
 check 'R17.a as working folder' long_links "$(args true) | .process.cwd = \"/l0/x\""
 check 'R17.a as masked path' long_links "$(args true) | .linux.maskedPaths = [\"/l0/x\"]"
 check 'R17.a as device path' long_links "$(args true) | .linux.devices = [{path: \"/l0/x\", type: \"c\", major: 1, minor: 3}]"
-check 'R17.a as root' eval 'mk "$(args true) | .root.path = \"$(printf "d/%.0s" $(seq 3000))\""; TMO=10 fails R run r17'
+check 'R17.a as root' eval 'mk "$(args true) | .root.path = \"$(printf "d/%.0s" $(seq 3000))\""; TMO=30 fails R run r17'
 mk "$(args true) | .linux.namespaces += [{type: \"user\"}, {type: \"network\"}] |
 	.linux.uidMappings = [range(0; 3000) | {containerID: ., hostID: (100000 + . * 2), size: 1}] | .linux.gidMappings = .linux.uidMappings"
 check 'CVE-2021-43784 id maps over 64 KiB are refused, not cut' fails R run r17

@@ -16,7 +16,7 @@ check 'wait --print prints it and ends with 0' prints 42 R wait --print w1
 RD w1
 mk "$(args sleep 1000)"
 up w1
-check 'wait --timeout gives up with 124' eval 'timeout 20 "$SKERRY" --root "$ROOT" wait --timeout 300ms w1; [ $? = 124 ]'
+check 'wait --timeout gives up with 124' eval 'timeout 60 "$SKERRY" --root "$ROOT" wait --timeout 300ms w1; [ $? = 124 ]'
 R wait --print w1 >"$T/waited" 2>&1 &
 job=$!
 sleep 0.3
@@ -44,8 +44,8 @@ check 'check of a missing file' fails R check "$T/none.json"
 check 'check makes nothing' eval '[ -z "$(ls "$ROOT")" ]'
 
 # --- doctor ---------------------------------------------------------------------------
-check 'doctor prints something' eval 'timeout 20 "$SKERRY" doctor >"$T/o"; [ -s "$T/o" ]'
-timeout 20 "$SKERRY" doctor --json >"$T/doctor.json" 2>"$T/e"
+check 'doctor prints something' eval 'timeout 60 "$SKERRY" doctor >"$T/o"; [ -s "$T/o" ]'
+timeout 60 "$SKERRY" doctor --json >"$T/doctor.json" 2>"$T/e"
 check 'doctor --json is JSON' jq -e . "$T/doctor.json"
 check 'doctor --json says nothing on standard error' test ! -s "$T/e"
 check 'doctor names cgroups and namespaces' eval 'grep -qi cgroup "$T/doctor.json" && grep -qi namespace "$T/doctor.json"'

@@ -103,7 +103,7 @@ plugin() {
 }
 conflist bad '"cniVersion":"1.0.0","plugins":[{"type":"bridge","bridge":"br-bad","ipam":{"type":"host-local","subnet":"10.8.0.0/24"}},{"type":"odd"}]'
 odd() {
-	N --help >/dev/null && TMO=20 N "$@" --plugin-path "$T/plugins"
+	N --help >/dev/null && TMO=30 N "$@" --plugin-path "$T/plugins"
 }
 while IFS='|' read -r what body want; do
 	plugin "[ \$CNI_COMMAND = DEL ] && exit 0; $body"

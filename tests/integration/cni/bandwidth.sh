@@ -11,39 +11,42 @@ limits() { # limits NETNS RATES [KEYS]
 BOTH='"ingressRate":20000000,"ingressBurst":4294967295,"egressRate":40000000,"egressBurst":4294967295'
 iperf3 -s >/dev/null 2>&1 &
 SERVERS+=($!)
-sleep 0.5
+listens host 5201
 
 # measured NETNS OPTIONS...: Mbit/s over some seconds, by what was received
 measured() {
 	local ns=$1
 	shift
-	timeout 20 ip netns exec "$ns" iperf3 -J -c "${SERVER:-10.1.0.1}" -t "${FOR:-3}" "$@" | jq '.end.sum_received.bits_per_second / 1e6'
+	timeout 60 ip netns exec "$ns" iperf3 -J -c "${SERVER:-10.1.0.1}" -t "${FOR:-3}" "$@" | jq '.end.sum_received.bits_per_second / 1e6'
 }
-# about WANTED NETNS OPTIONS...: within 10 %; a second try, since the machine has other things to do
+# about WANTED NETNS OPTIONS...: within 10 %; tried again, since the machine has other things to do
 about() {
-	local wanted=$1 got
-	shift
-	for _ in 1 2; do
-		got=$(measured "$@")
-		awk -v w="$wanted" -v g="$got" 'BEGIN { exit !(g >= w * 0.9 && g <= w * 1.1) }' && echo "# $got Mbit/s" && return
-	done
-	echo "wanted $wanted, got $got Mbit/s"
-	return 1
+	tries 4 within 0.9 1.1 "$@"
+}
+within() { # LEAST MOST WANTED NETNS OPTIONS...
+	local least=$1 most=$2 wanted=$3 got
+	shift 3
+	got=$(measured "$@")
+	echo "# wanted $wanted, got $got Mbit/s"
+	awk -v w="$wanted" -v g="$got" -v l="$least" -v m="$most" 'BEGIN { exit !(g >= w * l && g <= w * m) }'
+}
+# unlimited NETNS OPTIONS...: more than any limit here
+unlimited() {
+	FOR=1 tries 4 within 1 100000 100 "$@"
 }
 devices() {
 	ip -br link show type ifb
 }
 
-check 'without a limit it is fast' eval 'awk -v g="$(measured a)" "BEGIN { exit !(g > 200) }"'
+check 'without a limit it is fast' unlimited a
 limits a "$BOTH"
 check 'ADD' add bandwidth
 ifb=$(result '.interfaces[-1].name')
 check '  the result has the device that limits' eval '[[ $ifb == bwp* ]] && is "$(ip -j link show $ifb | jq -r ".[0].address")" "$(result ".interfaces[-1].mac")"'
 check '  what the container sends keeps to 40 Mbit/s' about 40 a
 check '  what it receives keeps to 20 Mbit/s' about 20 a -R
-check '  IPv6 as well' eval 'got=$(timeout 20 ip netns exec a iperf3 -J -6 -c fd01::1 -t 3 -R | jq ".end.sum_received.bits_per_second / 1e6") &&
-	echo $got && awk -v g="$got" "BEGIN { exit !(g > 16 && g < 22) }"'
-check '  the neighbour is not limited' eval 'awk -v g="$(measured b)" "BEGIN { exit !(g > 200) }"'
+check '  IPv6 as well' eval 'SERVER=fd01::1 tries 4 within 0.8 1.1 20 a -R'
+check '  the neighbour is not limited' unlimited b
 check '  CHECK agrees' passes CHECK bandwidth
 port=$(jq -r '.interfaces[1].name' "$T/a.result")
 check '  CHECK sees another rate' eval \
@@ -76,9 +79,9 @@ check 'GC removes what is not' eval 'gc a && is "" "$(devices)"'
 
 # --- a part of the traffic ------------------------------------------------------------------
 fast() { # fast SERVER [OPTIONS...]: without a limit
-	local SERVER=$1 FOR=1
+	local SERVER=$1
 	shift
-	awk -v g="$(measured a "$@")" "BEGIN { exit !(g > 200) }"
+	unlimited a "$@"
 }
 slow() { # slow MBIT SERVER [OPTIONS...]
 	local SERVER=$2 FOR=3 wanted=$1

@@ -49,7 +49,7 @@ inside() {
 	local ns=$1
 	shift
 	[ "$ns" = host ] || set -- ip netns exec "$ns" "$@"
-	timeout 5 "$@"
+	timeout 20 "$@"
 }
 
 # listen NETNS KIND PORT TEXT: a server that says TEXT; KIND is TCP or UDP, for both families.
@@ -60,7 +60,7 @@ listen() {
 	[ "$2" = TCP ] || set -- "$1" "$2" "$3" "$4" 'read -r x;'
 	"${here[@]}" socat "$2"6-LISTEN:"$3",fork,reuseaddr,ipv6only=0 SYSTEM:"${5-} echo $4" </dev/null >/dev/null 2>&1 &
 	SERVERS+=($!)
-	sleep 0.2
+	listens "$1" "$3" "$([ "$2" = TCP ] && echo -t || echo -u)"
 }
 listen_end() {
 	local pid
@@ -73,6 +73,9 @@ listen_end() {
 
 # says TEXT NETNS KIND ADDRESS PORT: what a server there answers.
 says() {
+	eventually said_now "$@"
+}
+said_now() {
 	is "$1" "$(question "$2" "$3" "$4" "$5")"
 }
 silent() { # NETNS KIND ADDRESS PORT
@@ -94,7 +97,7 @@ reaches() {
 	pings "$1" "$2"
 }
 blocked() {
-	! pings "$1" "$2"
+	unanswered "$1" "$2"
 }
 
 # elements: how many there are in all our tables

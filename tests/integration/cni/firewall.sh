@@ -41,7 +41,7 @@ check '  ADD for a container of the other network' add firewall
 check '  now neither reaches the other' eval 'blocked a $C && blocked c $A'
 check '  within a network they do' eval 'reaches a $B && reaches c $D'
 check '  the world does, and is reached' eval 'reaches world $A && reaches a 192.0.2.2'
-check '  the host does, and is reached' eval 'busybox ping -q -c1 -W2 $A && reaches a 10.1.0.1'
+check '  the host does, and is reached' eval 'eventually busybox ping -q -c1 -W2 $A && reaches a 10.1.0.1'
 before=$(sums)
 firewall d net2 '"ingressPolicy":"same-bridge"'
 check '  a further container costs no rule and no element' eval 'add firewall && is "$before" "$(sums)"'

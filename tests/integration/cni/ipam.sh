@@ -142,9 +142,8 @@ ip netns del dead2
 check 'the lease of a namespace that is gone is free' is 10.1.0.3/29 "$(get c1)"
 ip netns exec dead4 sleep 60 &
 sleeper=$!
-wait_for() { for _ in $(seq 50); do "$@" && return; sleep 0.05; done; }
 in_dead4() { [ "$(readlink /proc/$sleeper/ns/net)" = "net:[$(stat -Lc %i /run/netns/dead4)]" ]; }
-wait_for in_dead4
+eventually in_dead4
 ip netns del dead4
 check 'one that a process lives in is not gone' eval 'ID=c2 refused 11 available ADD host-local'
 kill $sleeper

@@ -30,13 +30,11 @@ now() {
 	nft list ruleset
 	[ "$TYPE" != bandwidth ] || tc qdisc show
 }
+same_now() {
+	[ "$(now 2>&1 | sed "$NOISE")" = "$base" ]
+}
 same() {
-	local i
-	for ((i = 0; i < 200; i++)); do
-		[ "$(now 2>&1 | sed "$NOISE")" = "$base" ] && return
-		sleep 0.01
-	done
-	diff <(echo "$base") <(now 2>&1 | sed "$NOISE")
+	eventually same_now || diff <(echo "$base") <(now 2>&1 | sed "$NOISE")
 }
 # at N ACTION VERB [CONFIG]: the plugin, disturbed at its N-th call
 at() {
@@ -80,7 +78,7 @@ k4() {
 	else
 		# an undoing call that fails leaves something for DEL; the error is said even then, unless it
 		# was the saying itself that failed
-		{ jq -e .code "$T/said" >/dev/null || [ ! -s "$T/said" ]; } && { same || { passes DEL "$TYPE" "$no_result" && same; }; }
+		{ jq -e .code "$T/said" >/dev/null || [ ! -s "$T/said" ]; } && { PATIENCE=3 same || { passes DEL "$TYPE" "$no_result" && same; }; }
 	fi
 }
 k5() {
@@ -95,11 +93,16 @@ with_result() {
 again_a() {
 	ip netns list | grep -qx a || { ip netns add a && ip -n a link set lo up; }
 }
+settled() { # the same in two looks
+	now 2>&1 | sed "$NOISE" >"$T/settled"
+	sleep 0.2
+	now 2>&1 | sed "$NOISE" | cmp -s - "$T/settled"
+}
 # once through, so that what belongs to the network is there before and after
 settle() {
 	plugin ADD "$TYPE" >/dev/null && plugin DEL "$TYPE" "$(with_result)"
-	sleep 0.1
-	base=$(now 2>&1 | sed "$NOISE")
+	eventually settled
+	base=$(cat "$T/settled")
 	no_result=$CONFIG
 	[ "$TYPE" = bridge ] || no_result=$(jq -c 'del(.prevResult)' <<<"$CONFIG")
 }

@@ -25,7 +25,7 @@ rm -f "$T/inv.before"
 inv_save
 
 N() {
-	timeout -k 5 "${TMO:-20}" "$NET" "$@"
+	timeout -k 5 "${TMO:-60}" "$NET" "$@"
 }
 
 # netns NAME: a network namespace held at /run/netns/NAME.
@@ -66,9 +66,18 @@ address() {
 	ip -n "$1" -4 -o addr show dev "${2:-eth0}" 2>/dev/null | awk '{ sub("/.*", "", $4); print $4; exit }'
 }
 
-# pings NETNS ADDRESS
+# pings NETNS ADDRESS [OPTIONS]: an echo comes back; the first may be lost while a neighbour is looked for.
 pings() {
-	timeout 5 ip netns exec "$1" busybox ping -q -c1 -W2 "$2"
+	eventually once "$@"
+}
+# unanswered NETNS ADDRESS [OPTIONS]
+unanswered() {
+	! once "$@"
+}
+once() {
+	local ns=$1 address=$2
+	shift 2
+	timeout 20 ip netns exec "$ns" busybox ping -q -c1 -W2 "$@" "$address"
 }
 
 # listens NETNS PORT [ss OPTIONS]: somebody does, by now; NETNS may be "host"
@@ -93,8 +102,12 @@ cached() {
 	ls /var/lib/cni/results 2>/dev/null
 }
 
-# nothing_left NETWORK: no lease, no interface, no cache.
+# nothing_left NETWORK: no lease, no interface, no cache; the kernel takes the interfaces of a network
+# namespace down some time after its end.
 nothing_left() {
+	eventually nothing_now "$1"
+}
+nothing_now() {
 	is "" "$(leases "$1")" && is "" "$(links)" && is "" "$(cached)"
 }
 
@@ -117,18 +130,18 @@ world_end() {
 	netns_gone world
 }
 
-# fetch ADDRESS PORT [NETNS]: the last line of the page / there.
+# fetch ADDRESS PORT [NETNS]: the last line of the page / there, within WAIT seconds.
 fetch() {
 	local here=()
 	[ $# -lt 3 ] || here=(ip netns exec "$3")
 	# shellcheck disable=SC2016
-	"${here[@]}" timeout 3 bash -c 'exec 3<>"/dev/tcp/$0/$1" && printf "GET / HTTP/1.0\r\n\r\n" >&3 && tail -n 1 <&3' \
+	"${here[@]}" timeout "${WAIT:-20}" bash -c 'exec 3<>"/dev/tcp/$0/$1" && printf "GET / HTTP/1.0\r\n\r\n" >&3 && tail -n 1 <&3' \
 		"$1" "$2"
 }
 # the same for a container's program, which has busybox only: Debian's wget looks names up first and
 # can't without the C library's modules
 page() {
-	printf '(printf "GET / HTTP/1.0\r\n\r\n"; sleep 0.3) | nc -w 2 %s %s | tail -n 1' "$1" "$2"
+	printf '(printf "GET / HTTP/1.0\r\n\r\n"; sleep 0.3) | nc -w 15 %s %s | tail -n 1' "$1" "$2"
 }
 # serves TEXT ADDRESS PORT [NETNS]
 serves() {

@@ -23,7 +23,7 @@ status=0
 # plugin VERB TYPE [CONFIG]: one call.
 plugin() {
 	out=$(CNI_COMMAND=$1 CNI_CONTAINERID=$ID CNI_NETNS=$NETNS CNI_IFNAME=$IFNAME CNI_PATH=$PLUGINS \
-		CNI_ARGS=${ARGS-} timeout -k 5 20 "$PLUGINS/$2" 2>"$T/plugin.err" <<<"${3-$CONFIG}")
+		CNI_ARGS=${ARGS-} timeout -k 5 60 "$PLUGINS/$2" 2>"$T/plugin.err" <<<"${3-$CONFIG}")
 	status=$?
 	return $status
 }

@@ -83,20 +83,16 @@ check 'DEL without prevResult' eval 'plugin ADD portmap "$first" && passes DEL p
 # --- stale UDP flows -----------------------------------------------------------------------------
 ports a "$DNS"
 plugin ADD portmap
-exec 9<> >(ip netns exec world socat -T4 - UDP:192.0.2.1:5353,sourceport=4444 >"$T/udp")
+exec 9<> >(ip netns exec world socat -T60 - UDP:192.0.2.1:5353,sourceport=4444 >"$T/udp")
 echo one >&9
-sleep 0.5
-check 'a UDP client that goes on' has "$(cat "$T/udp")" dns-a
+check 'a UDP client that goes on' eventually grep -q dns-a "$T/udp"
 passes DEL portmap
 ports b "$DNS"
 goes_on() { # a datagram every 100 ms, until the other answers
-	for _ in $(seq 30); do
-		echo two >&9
-		sleep 0.1
-		! grep -q dns-b "$T/udp" || return 0
-	done
-	cat "$T/udp"
-	return 1
+	eventually eval 'echo two >&9; sleep 0.1; grep -q dns-b "$T/udp"' || {
+		cat "$T/udp"
+		return 1
+	}
 }
 check '  is led to the next owner of the port' eval 'ID=b NETNS=/run/netns/b plugin ADD portmap && goes_on'
 exec 9>&-
@@ -175,22 +171,22 @@ fill() { # fill FROM TO: mappings of another container, 1,000 a call
 rules() {
 	nft -j list ruleset | jq '[.nftables[].rule // empty] | length'
 }
-cost() { # milliseconds for 20 ADD and DEL
+cost() { # calls and kilobytes to and from the kernel, of an ADD and a DEL; what make bench takes is time
+	local verb
 	ports a "$WEB,$DNS"
-	local began
-	began=$(date +%s%N)
-	for _ in $(seq 20); do
-		plugin ADD portmap && plugin DEL portmap || return 1
-	done
-	echo $((($(date +%s%N) - began) / 1000000))
+	for verb in ADD DEL; do
+		CNI_COMMAND=$verb CNI_CONTAINERID=$ID CNI_NETNS=$NETNS CNI_IFNAME=eth0 CNI_PATH=$PLUGINS timeout 60 \
+			strace -f -qq -e trace=network -o "$T/strace" "$PLUGINS/portmap" <<<"$CONFIG" >/dev/null || return 1
+		cat "$T/strace"
+	done | awk '{ n++; if ($NF > 0) bytes += $NF } END { print n " " int(bytes / 1024 + 0.5) }'
 }
 check 'with one mapping' eval 'fill 20001 20001 && few=$(cost) && r=$(rules)'
 check 'with 1,000' eval 'fill 20002 21000 && some=$(cost) && is "$r" "$(rules)"'
 check 'with 10,000' eval 'fill 21001 30000 && many=$(cost) && is "$r" "$(rules)"'
-echo "# 20 ADD and DEL: $few ms with 1, $some ms with 1,000, $many ms with 10,000 mappings"
+echo "# calls and kB of ADD and DEL: $few with 1, $some with 1,000, $many with 10,000 mappings"
 check '  there are 10,000, and no more rules than with one' is 10000 \
 	"$(nft -j list map ip skerry_portmap ports | jq '.nftables[].map // empty | .elem | length')"
-check '  the cost is the same' [ "$many" -lt $((few * 2 + 40)) ]
+check '  the cost is the same, but for a few calls' eval '[ "${many% *}" -le $((${few% *} + 5)) ] && [ "${many#* }" -le $((${few#* } + 2)) ]'
 check '  the last one leads to its container' says web-b world TCP 192.0.2.1 30000
 chain b '"type":"portmap"'
 check '  GC removes all of them, and the empty tables' eval 'gc a && is "" "$(nft list tables | grep skerry_portmap)"'

@@ -27,7 +27,7 @@ as_user() {
 		env -u SKERRY_LANE HOME="$U" XDG_RUNTIME_DIR="$U/run" "$@")
 }
 U_() {
-	as_user timeout -k 5 20 "$SKERRY" --root "$U/state" "$@"
+	as_user timeout -k 5 60 "$SKERRY" --root "$U/state" "$@"
 }
 conf_user() {
 	rm -f "$U/spec/config.json"

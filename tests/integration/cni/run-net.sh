@@ -9,11 +9,9 @@ sysctl -qw net.ipv4.ip_forward=0
 
 # left_as_before: no interface, lease, cache or state of a container.
 left_as_before() {
-	local _
-	for _ in $(seq 40); do
-		[ "$(links)" = "$links_before" ] && break
-		sleep 0.05
-	done
+	eventually left_now
+}
+left_now() {
 	is "$links_before" "$(links)" && is "" "$(leases default)" && is "" "$(cached)" &&
 		is "" "$(ls "$ROOT")" && lacks "$(cat /proc/self/mountinfo)" "$ROOT"
 }
@@ -90,7 +88,7 @@ R kill c1 KILL
 check 'a stopped container keeps its address until it is deleted' eval \
 	'eventually is_status stopped c1 && [ -n "$(leases default)" ]'
 check 'delete gives everything back' eval 'R delete c1 && left_as_before'
-check 'the port is nobody'\''s now' fails fetch 192.0.2.1 8080
+check 'the port is nobody'\''s now' eval 'WAIT=3 fails fetch 192.0.2.1 8080'
 check '-p alone means the default network' eval 'mk "$(args ip -4 -o addr show dev eth0)"; R run -p 8080:80 c1 | grep -q 10.131'
 
 # --- files ------------------------------------------------------------------------------

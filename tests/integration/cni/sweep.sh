@@ -41,17 +41,15 @@ now() {
 	rules
 	ip netns list
 }
-eventually nothing_left one
+nothing_left one
 tables keep_empty
 now >"$T/base"
+same_now() {
+	now >"$T/now"
+	cmp -s "$T/base" "$T/now"
+}
 same() {
-	local i
-	for ((i = 0; i < 60; i++)); do
-		now >"$T/now"
-		cmp -s "$T/base" "$T/now" && return
-		sleep 0.05
-	done
-	diff "$T/base" "$T/now"
+	eventually same_now || diff "$T/base" "$T/now"
 }
 
 # calls COMMAND...: how many system calls it makes
@@ -102,7 +100,7 @@ add_fails() {
 		N check one c1 && N del one c1 && same
 	else
 		# undone without help, or, where the failed call was an undoing one, with it
-		same || { N del one c1 && same; }
+		PATIENCE=3 same || { N del one c1 && same; }
 	fi
 }
 del_killed() {
@@ -138,7 +136,13 @@ now_run() {
 "${RUN[@]}" >/dev/null 2>&1 </dev/null
 R delete --force run1
 eventually fails pgrep -x dnsmasq
-eval "$(declare -f same | sed '1s/same/same_run/; s/\bnow\b >/now_run >/; s/"$T\/base"/"$T\/base.run"/')"
+same_run_now() {
+	now_run >"$T/now"
+	cmp -s "$T/base.run" "$T/now"
+}
+same_run() {
+	eventually same_run_now || diff "$T/base.run" "$T/now"
+}
 tables keep_empty
 now_run >"$T/base.run"
 run_delete() {
@@ -150,7 +154,7 @@ run_fails() {
 	if grep -q 'status=0$' "$NTH_OUT"; then
 		R delete --force run1 && same_run
 	else
-		same_run || { R delete --force run1 && N gc default && same_run; }
+		PATIENCE=3 same_run || { R delete --force run1 && N gc default && same_run; }
 	fi
 }
 "${RUN[@]}" >/dev/null 2>&1 </dev/null

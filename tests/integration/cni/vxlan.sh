@@ -21,7 +21,7 @@ peers() { # peers HOST: the others, as JSON
 on() { # on HOST VERB TYPE [CONFIG]: a call on that host
 	local host=$1
 	shift
-	out=$(CNI_COMMAND=$1 CNI_CONTAINERID=$ID CNI_NETNS=$NETNS CNI_IFNAME=$IFNAME CNI_PATH=$PLUGINS timeout -k 5 20 \
+	out=$(CNI_COMMAND=$1 CNI_CONTAINERID=$ID CNI_NETNS=$NETNS CNI_IFNAME=$IFNAME CNI_PATH=$PLUGINS timeout -k 5 60 \
 		ip netns exec "host$host" "$PLUGINS/$2" 2>"$T/plugin.err" <<<"${3-$CONFIG}")
 	status=$?
 	[ $status = 0 ] || echo "$out"
@@ -57,7 +57,7 @@ done
 check 'blue reaches blue' eval 'pings blue1 10.7.0.2 && pings blue2 10.7.0.3'
 check 'what the names say is who answers' eval '
 	ip netns exec red2 busybox httpd -p 80 -h "$T" & mkdir -p "$T/r"; ip netns exec blue2 busybox httpd -p 81 -h "$T"
-	sleep 0.3; timeout 3 ip netns exec red1 bash -c "exec 3<>/dev/tcp/10.7.0.2/80" && ! timeout 3 ip netns exec red1 bash -c "exec 3<>/dev/tcp/10.7.0.2/81" 2>/dev/null
+	listens red2 80 && listens blue2 81 && timeout 20 ip netns exec red1 bash -c "exec 3<>/dev/tcp/10.7.0.2/80" && ! timeout 3 ip netns exec red1 bash -c "exec 3<>/dev/tcp/10.7.0.2/81" 2>/dev/null
 	s=$?; for p in $(ip netns pids red2) $(ip netns pids blue2); do safe_kill TERM $p; done; wait; return $s'
 check 'the MTU leaves room for the headers' is 1450 "$(ip -n host1 -j link show "$(tunnel 1 red)" | jq '.[0].mtu')"
 check 'the device is shared: a second container makes none' eval 'before=$(ip -n host1 -br link show type vxlan | wc -l)
@@ -72,7 +72,7 @@ gc_on() { # gc_on HOST NETWORK VALID
 	on "$1" GC vxlan "$(jq -c --argjson v "$3" 'del(.prevResult) | ."cni.dev/valid-attachments" = $v' "$T/$2$1.config")"
 }
 check 'GC with attachments keeps it' eval 'gc_on 1 red "[{\"containerID\":\"red1\",\"ifname\":\"eth0\"}]" && pings red1 10.7.0.2'
-check 'GC without any removes it' eval 'gc_on 1 red "[]" && is "" "$(tunnel 1 red)" && ! pings red1 10.7.0.2'
+check 'GC without any removes it' eval 'gc_on 1 red "[]" && is "" "$(tunnel 1 red)" && unanswered red1 10.7.0.2'
 check '  and not the other network' pings blue1 10.7.0.2
 
 # --- the container's own interface --------------------------------------------------------------------

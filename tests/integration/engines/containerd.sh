@@ -101,7 +101,7 @@ check "metrics" shows memory.usage_in_bytes eval 'C task metrics d1 | sed s/memo
 check "pause" C task pause d1
 check "paused" is_task PAUSED d1
 check "frozen" eval 'file_has "$(cgroup_of "$(<"$T/d1.pid")")/cgroup.events" "frozen 1"'
-check "exec in a paused container fails" fails timeout 20 ctr task exec --exec-id e8 d1 true
+check "exec in a paused container fails" fails timeout 60 ctr task exec --exec-id e8 d1 true
 check "resume" C task resume d1
 check "running again" is_task RUNNING d1
 check "the task cannot be deleted while it runs" fails C task delete d1

@@ -31,14 +31,12 @@ now() {
 	nft list ruleset | grep -v '^$'
 	leases blue
 }
+same_now() {
+	now >"$T/now"
+	cmp -s "$T/base" "$T/now"
+}
 same() {
-	local i
-	for ((i = 0; i < 40; i++)); do
-		now >"$T/now"
-		cmp -s "$T/base" "$T/now" && return
-		sleep 0.05
-	done
-	diff "$T/base" "$T/now"
+	eventually same_now || diff "$T/base" "$T/now"
 }
 calls() { # COMMAND...: how many system calls it makes
 	"$NTH" 1000000 count -- "$@" >/dev/null 2>&1 <"$T/ticket"

@@ -28,7 +28,7 @@ list() { # HOST NETWORK OUTSIDE
 on() { # HOST VERB ARGUMENTS...
 	local h=$1 verb=$2
 	shift 2
-	timeout 20 ip netns exec "host$h" "$NET" "$verb" --conf-dir "$T/conf$h" --cache-dir "$T/cache$h" --run-dir "$T/run$h" "$@"
+	timeout 60 ip netns exec "host$h" "$NET" "$verb" --conf-dir "$T/conf$h" --cache-dir "$T/cache$h" --run-dir "$T/run$h" "$@"
 }
 has_kind() { # KIND OPTIONS...
 	ip link add try0 type "$@" 2>/dev/null && ip link del try0
@@ -96,11 +96,11 @@ if has_kind gretap local 192.0.2.8 remote 192.0.2.9; then
 	check 'GRE: containers on three hosts, of two networks' attach
 	check '  all reach all' eval 'reaches red1 10.7.0.2 && reaches red2 10.7.0.3 && reaches red3 10.7.0.1'
 	check '  once: no packet comes twice' eval 'timeout 9 ip netns exec red1 busybox ping -c3 -W2 10.7.0.3 | tee "$T/ping" | grep -q "3 packets received" && ! grep -q DUP "$T/ping"'
-	check '  the one without peers reaches nobody' eval '! pings blue1 10.7.0.2'
-	check '  whole packets fit, on the container as well' eval 'is 1458 "$(mtu red1 eth0)" && timeout 5 ip netns exec red1 busybox ping -q -c1 -W2 -s 1430 10.7.0.3'
-	check '  peers join while it runs' eval 'on 1 peer add blue 192.0.2.2 && on 2 peer add blue 192.0.2.1 && reaches blue1 10.7.0.2 && ! pings blue1 10.7.0.3'
+	check '  the one without peers reaches nobody' eval 'unanswered blue1 10.7.0.2'
+	check '  whole packets fit, on the container as well' eval 'is 1458 "$(mtu red1 eth0)" && pings red1 10.7.0.3 -s 1430'
+	check '  peers join while it runs' eval 'on 1 peer add blue 192.0.2.2 && on 2 peer add blue 192.0.2.1 && reaches blue1 10.7.0.2 && unanswered blue1 10.7.0.3'
 	check '  again is no error' eval 'on 1 peer add blue 192.0.2.2 && pings blue1 10.7.0.2'
-	check '  and leave' eval 'on 1 peer rm blue 192.0.2.2 && ! pings blue1 10.7.0.2 && on 1 peer rm blue 192.0.2.2 && on 2 peer rm blue 192.0.2.1'
+	check '  and leave' eval 'on 1 peer rm blue 192.0.2.2 && unanswered blue1 10.7.0.2 && on 1 peer rm blue 192.0.2.2 && on 2 peer rm blue 192.0.2.1'
 	check '  the networks are apart' apart
 	check '  CHECK agrees' eval 'on 1 check && on 3 check'
 	check '  detached, nothing is left' eval 'detach && is "" "$(for h in 1 2 3; do ip -n host$h -br link show type gretap | grep -v "^gretap0"; done)"'

@@ -18,7 +18,7 @@ say() { # TEXT: what a server says, which holds the connection from port 41000 u
 	echo "echo $1; test \\\$SOCAT_PEERPORT != 41000 || exec cat >/dev/null"
 }
 from() { # NETNS HOST PORT: what the server says
-	ip netns exec "$1" timeout 20 socat -u "TCP:$2:$3,connect-timeout=15" - 2>"$T/socat.err"
+	ip netns exec "$1" timeout 60 socat -u "TCP:$2:$3,connect-timeout=15" - 2>"$T/socat.err"
 }
 # hold NETNS FROM TO FILE: a client that stays, what it hears goes to $T/FILE
 hold() {

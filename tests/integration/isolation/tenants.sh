@@ -57,7 +57,7 @@ SERVERS+=($!)
 listens world 5201
 check 'a tenant has a share of the uplink' eval 'plugin ADD shape && passes CHECK shape'
 for way in '' -R; do
-	check "  which is its limit ${way:-up}" tries 3 eval 'rate=$(timeout 20 ip netns exec a iperf3 -J -c 192.0.2.2 -O 1 -t 3 $way | jq ".end.sum_received.bits_per_second / 1e6")
+	check "  which is its limit ${way:-up}" tries 3 eval 'rate=$(timeout 60 ip netns exec a iperf3 -J -c 192.0.2.2 -O 1 -t 3 $way | jq ".end.sum_received.bits_per_second / 1e6")
 		echo "# $rate"; awk -v r="$rate" "BEGIN { exit !(r > 6 && r < 9) }"'
 done
 check '  and goes' passes DEL shape

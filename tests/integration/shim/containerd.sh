@@ -106,7 +106,7 @@ check "kill of the exec" C task kill -s KILL --exec-id e7 d1
 check "metrics" shows cpu.usage_usec C task metrics d1
 check "pause" C task pause d1
 check "paused" is_task PAUSED d1
-check "exec in a paused container fails" fails timeout 20 ctr task exec --exec-id e8 d1 true
+check "exec in a paused container fails" fails timeout 60 ctr task exec --exec-id e8 d1 true
 check "resume" C task resume d1
 check "running again" is_task RUNNING d1
 check "not deleted while it runs" fails C task delete d1

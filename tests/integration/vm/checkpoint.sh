@@ -156,7 +156,7 @@ check 'a created one is refused' refuses 'only a running one' R checkpoint --ima
 RD c7
 detached run -d c7
 check 'an absolute parent is refused' refuses 'relative' R checkpoint --parent-path /x --image-path "$I" c7
-check 'a criu that is not there' refuses '/no/criu' env SKERRY_CRIU=/no/criu timeout 20 "$SKERRY" --root "$ROOT" checkpoint --image-path "$I" c7
+check 'a criu that is not there' refuses '/no/criu' env SKERRY_CRIU=/no/criu timeout 60 "$SKERRY" --root "$ROOT" checkpoint --image-path "$I" c7
 check 'a mode that is none' refuses 'manage-cgroups-mode' R checkpoint --manage-cgroups-mode odd --image-path "$I" c7
 check 'it runs on after all of that' is_status running c7
 RD c7

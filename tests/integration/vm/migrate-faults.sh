@@ -24,7 +24,7 @@ config_template
 
 # move FAULT: with it, and a short patience
 move() {
-	SKERRY_MIGRATE_FAULT=$1 migrate a b c1 --timeout 20 >"$T/move.out" 2>&1
+	SKERRY_MIGRATE_FAULT=$1 migrate a b c1 --timeout 60 >"$T/move.out" 2>&1
 	local status=$?
 	grep -v '^files\|^round' "$T/move.out" | diag
 	return $status

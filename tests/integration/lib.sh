@@ -278,6 +278,14 @@ eventually() {
 	"$@"
 }
 
+# closing END TEXT: evaluates TEXT, then END whatever came of it; both have to succeed.
+closing() {
+	local outcome
+	eval "$2"
+	outcome=$?
+	eval "$1" && return $outcome
+}
+
 # tries N COMMAND...: COMMAND, which measures, succeeds once in N times; what a loaded machine gave before
 # that is only said.
 tries() {

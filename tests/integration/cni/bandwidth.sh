@@ -129,8 +129,8 @@ for bad in '"ingressRate":1000' '"ingressBurst":1000' '"egressRate":1000' '"egre
 	check "$bad: code 7" eval 'refused 7 "" ADD bandwidth && is "" "$(devices)"'
 done
 limits a "$BOTH"
-check 'an interface without an end on the host: an error' eval \
-	'ip -n a link add eth5 type bridge && IFNAME=eth5 refused 999 "no end on the host" ADD bandwidth; ip -n a link del eth5'
+check 'an interface without an end on the host: an error' closing 'ip -n a link del eth5' \
+	'ip -n a link add eth5 type bridge && IFNAME=eth5 refused 999 "no end on the host" ADD bandwidth'
 
 chain_end
 done_testing

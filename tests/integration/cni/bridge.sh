@@ -78,8 +78,8 @@ check 'so is the lease' is 10.1.0.3 "$(leased)"
 check 'the name is free at once' eval 'add bridge && passes DEL bridge && add bridge && passes DEL bridge'
 check 'DEL without prevResult' eval 'plugin ADD bridge && CONFIG=$(jq -c "del(.prevResult)" <<<"$CONFIG") && passes DEL bridge &&
 	is 10.1.0.3 "$(leased)"'
-check 'DEL when the path of the namespace is gone, by the end on the host' eval \
-	'ip netns exec b sleep 30 & add bridge; NETNS= passes DEL bridge && ! ip link show $(port) 2>/dev/null; kill %1'
+check 'DEL when the path of the namespace is gone, by the end on the host' closing 'kill %1' \
+	'ip netns exec b sleep 30 & add bridge; NETNS= passes DEL bridge && ! ip link show $(port) 2>/dev/null'
 in_b plugin DEL bridge
 
 # --- keys ---------------------------------------------------------------------------------
@@ -91,43 +91,43 @@ done_with() {
 	passes DEL bridge && { ! ip link show cni0 >/dev/null 2>&1 || ip link del cni0; }
 }
 ip link del cni0
-check 'bridge: its name' eval "key '\"bridge\":\"cni7\"' && ip link show cni7; done_with; ip link del cni7"
-check 'without isGateway the bridge has no address' eval \
-	"key '\"isGateway\":false' && lacks \"\$(ip addr show cni0)\" 10.1.0.1; done_with"
-check 'isDefaultGateway is a gateway with a route' eval \
+check 'bridge: its name' closing 'done_with; ip link del cni7' "key '\"bridge\":\"cni7\"' && ip link show cni7"
+check 'without isGateway the bridge has no address' closing done_with \
+	"key '\"isGateway\":false' && lacks \"\$(ip addr show cni0)\" 10.1.0.1"
+check 'isDefaultGateway is a gateway with a route' closing done_with \
 	'network "\"type\":\"bridge\",\"isDefaultGateway\":true" && CONFIG=$(jq -c "del(.ipam.routes)" <<<"$CONFIG") && add bridge &&
-	has "$(ip -n a route)" "default via 10.1.0.1" && is "0.0.0.0/0 10.1.0.1" "$(result ".routes[0] | .dst + \" \" + .gw")"; done_with'
-check 'mtu' eval "key '\"mtu\":1400' && has \"\$(ip -n a link show eth0)\" 'mtu 1400' && has \"\$(ip link show cni0)\" 'mtu 1400'; done_with"
-check 'hairpinMode' eval "key '\"hairpinMode\":true' && is 1 \"\$(brport hairpin_mode)\" && passes CHECK bridge; done_with"
-check 'portIsolation' eval "key '\"portIsolation\":true' && is 1 \"\$(brport isolated)\" && passes CHECK bridge; done_with"
-check 'promiscMode' eval "key '\"promiscMode\":true' && has \"\$(ip -d link show cni0)\" 'promiscuity 1'; done_with"
+	has "$(ip -n a route)" "default via 10.1.0.1" && is "0.0.0.0/0 10.1.0.1" "$(result ".routes[0] | .dst + \" \" + .gw")"'
+check 'mtu' closing done_with "key '\"mtu\":1400' && has \"\$(ip -n a link show eth0)\" 'mtu 1400' && has \"\$(ip link show cni0)\" 'mtu 1400'"
+check 'hairpinMode' closing done_with "key '\"hairpinMode\":true' && is 1 \"\$(brport hairpin_mode)\" && passes CHECK bridge"
+check 'portIsolation' closing done_with "key '\"portIsolation\":true' && is 1 \"\$(brport isolated)\" && passes CHECK bridge"
+check 'promiscMode' closing done_with "key '\"promiscMode\":true' && has \"\$(ip -d link show cni0)\" 'promiscuity 1'"
 check 'promiscMode and hairpinMode: code 7' eval \
 	"network '\"type\":\"bridge\",\"promiscMode\":true,\"hairpinMode\":true'; refused 7 'at the same time' ADD bridge"
-check 'a name that is no bridge: code 7' eval \
-	"ip link add up0 type veth peer name up1; network '\"type\":\"bridge\",\"bridge\":\"up0\"'; refused 7 'not a bridge' ADD bridge; ip link del up0"
+check 'a name that is no bridge: code 7' closing 'ip link del up0' \
+	"ip link add up0 type veth peer name up1; network '\"type\":\"bridge\",\"bridge\":\"up0\"'; refused 7 'not a bridge' ADD bridge"
 check 'vlan out of range: code 7' eval "network '\"type\":\"bridge\",\"vlan\":4095'; refused 7 VLAN ADD bridge"
 check 'a trunk with one end: code 7' eval "network '\"type\":\"bridge\",\"vlanTrunk\":[{\"minID\":5}]'; refused 7 simultaneously ADD bridge"
 check 'disableContainerInterface with IPAM: code 7' eval \
 	"network '\"type\":\"bridge\",\"disableContainerInterface\":true'; refused 7 IPAM ADD bridge"
 CONFIG='{"cniVersion":"1.0.0","name":"net1","type":"bridge"}'
-check 'without IPAM it is up and has no address' eval \
-	'add bridge && has "$(ip -n a link show eth0)" "UP" && is null "$(result .ips)" && passes CHECK bridge; done_with'
+check 'without IPAM it is up and has no address' closing done_with \
+	'add bridge && has "$(ip -n a link show eth0)" "UP" && is null "$(result .ips)" && passes CHECK bridge'
 CONFIG='{"cniVersion":"1.0.0","name":"net1","type":"bridge","disableContainerInterface":true}'
-check 'disableContainerInterface leaves it down' eval \
-	'add bridge && lacks "$(ip -n a link show eth0)" ",UP" && passes CHECK bridge; done_with'
+check 'disableContainerInterface leaves it down' closing done_with \
+	'add bridge && lacks "$(ip -n a link show eth0)" ",UP" && passes CHECK bridge'
 network '"type":"bridge","isGateway":true'
 ip link add cni0 type bridge && ip addr add 10.99.0.1/24 dev cni0
 check 'a bridge with another address: code 7' refused 7 'already has an IP address different from 10.1.0.1/24' ADD bridge
 check '  which leaves nothing' eval 'is "" "$(leased)" && is "" "$(pairs)"'
-check 'forceAddress replaces it' eval "key '\"isGateway\":true,\"forceAddress\":true' && has \"\$(ip addr show cni0)\" 10.1.0.1/24 &&
-	lacks \"\$(ip addr show cni0)\" 10.99.0.1; done_with"
+check 'forceAddress replaces it' closing done_with "key '\"isGateway\":true,\"forceAddress\":true' && has \"\$(ip addr show cni0)\" 10.1.0.1/24 &&
+	lacks \"\$(ip addr show cni0)\" 10.99.0.1"
 for way in '"runtimeConfig":{"mac":"02:11:22:33:44:55"}' '"args":{"cni":{"mac":"02:11:22:33:44:55"}}'; do
-	check "a hardware address by ${way%%:*}" eval \
-		"key '$way' && has \"\$(ip -n a link show eth0)\" 02:11:22:33:44:55; done_with"
+	check "a hardware address by ${way%%:*}" closing done_with \
+	"key '$way' && has \"\$(ip -n a link show eth0)\" 02:11:22:33:44:55"
 done
-check 'a hardware address by CNI_ARGS' eval "network '\"type\":\"bridge\"'; ARGS=MAC=02:11:22:33:44:55 plugin ADD bridge &&
-	has \"\$(ip -n a link show eth0)\" 02:11:22:33:44:55; done_with"
-check 'the dns of the configuration wins' eval "key '\"dns\":{\"nameservers\":[\"192.0.2.1\"]}' && is 192.0.2.1 \"\$(result '.dns.nameservers[0]')\"; done_with"
+check 'a hardware address by CNI_ARGS' closing done_with "network '\"type\":\"bridge\"'; ARGS=MAC=02:11:22:33:44:55 plugin ADD bridge &&
+	has \"\$(ip -n a link show eth0)\" 02:11:22:33:44:55"
+check 'the dns of the configuration wins' closing done_with "key '\"dns\":{\"nameservers\":[\"192.0.2.1\"]}' && is 192.0.2.1 \"\$(result '.dns.nameservers[0]')\""
 # --- IPv6 ---------------------------------------------------------------------------------
 both() {
 	CONFIG="{\"cniVersion\":\"1.0.0\",\"name\":\"net6\",\"type\":\"bridge\",\"isDefaultGateway\":true,\"ipMasq\":true${1-},
@@ -148,8 +148,8 @@ check 'CHECK sees that the masquerade is gone' eval 'nft flush ruleset && refuse
 check 'DEL' passes DEL bridge
 ip link del cni0
 both ',"enabledad":true'
-check 'enabledad waits until the address is found unique' eval \
-	'add bridge && lacks "$(ip -n a addr show eth0)" tentative && lacks "$(ip -n a addr show eth0)" nodad; passes DEL bridge'
+check 'enabledad waits until the address is found unique' closing 'passes DEL bridge' \
+	'add bridge && lacks "$(ip -n a addr show eth0)" tentative && lacks "$(ip -n a addr show eth0)" nodad'
 world_end
 ip link del cni0
 
@@ -167,7 +167,7 @@ network '"type":"bridge","isGateway":true'
 first=$CONFIG
 second=$(jq -c '.name = "net2" | .bridge = "cni2" | .ipam.ranges = [[{"subnet":"10.2.0.0/24"}]] | del(.ipam.routes)' <<<"$CONFIG")
 check 'two networks' eval 'plugin ADD bridge "$first" && IFNAME=eth1 plugin ADD bridge "$second" && pings a 10.1.0.1 && pings a 10.2.0.1'
-check 'one goes, one stays' eval 'plugin DEL bridge "$first" && pings a 10.2.0.1; IFNAME=eth1 plugin DEL bridge "$second"'
+check 'one goes, one stays' closing 'IFNAME=eth1 plugin DEL bridge "$second"' 'plugin DEL bridge "$first" && pings a 10.2.0.1'
 ip link del cni2
 
 # --- GC ----------------------------------------------------------------------------------------------

@@ -43,7 +43,7 @@ check 'ipvlan: another container on the same master' eval 'ip -n a link set eth0
 check 'ipvlan: DEL' eval 'in_b passes DEL ipvlan && passes DEL ipvlan && ! ip -n a link show eth0 2>/dev/null && passes DEL ipvlan'
 for mode in l3 l3s; do
 	child ipvlan ",\"master\":\"up0\",\"mode\":\"$mode\""
-	check "ipvlan: mode $mode" eval 'add ipvlan && has "$(ip -n a -d link show eth0)" "mode $mode " && pings a 192.0.2.2 && passes CHECK ipvlan; passes DEL ipvlan'
+	check "ipvlan: mode $mode" closing 'passes DEL ipvlan' 'add ipvlan && has "$(ip -n a -d link show eth0)" "mode $mode " && pings a 192.0.2.2 && passes CHECK ipvlan'
 done
 child ipvlan ',"master":"up0","mode":"odd"'
 check 'ipvlan: an unknown mode: code 7' refused 7 odd ADD ipvlan
@@ -51,11 +51,11 @@ child ipvlan ',"master":"up0","mtu":9000'
 check 'ipvlan: more mtu than the master: code 7' refused 7 'master MTU(1500)' ADD ipvlan
 child ipvlan ''
 ip route add default via 192.0.2.2
-check 'ipvlan: without a master that of the default route' eval 'add ipvlan && pings a 192.0.2.2; passes DEL ipvlan'
+check 'ipvlan: without a master that of the default route' closing 'passes DEL ipvlan' 'add ipvlan && pings a 192.0.2.2'
 ip route del default
 ip -n a link add up7 type veth peer name up8
 child ipvlan ',"master":"up7","linkInContainer":true'
-check 'ipvlan: linkInContainer' eval 'add ipvlan && has "$(ip -n a link show eth0)" "eth0@up7" && passes CHECK ipvlan; passes DEL ipvlan'
+check 'ipvlan: linkInContainer' closing 'passes DEL ipvlan' 'add ipvlan && has "$(ip -n a link show eth0)" "eth0@up7" && passes CHECK ipvlan'
 ip -n a link del up7
 # behind another plugin: its interface as the master, its addresses
 CONFIG='{"cniVersion":"1.0.0","name":"net1","type":"ipvlan","prevResult":{"cniVersion":"1.0.0","interfaces":[{"name":"up0"}],
@@ -96,7 +96,7 @@ check 'vlan: CHECK sees another number' eval \
 check 'vlan: DEL' eval 'passes DEL vlan && ! ip -n a link show eth0 2>/dev/null && passes DEL vlan'
 ip -n a link add up7 type veth peer name up8
 child vlan ',"master":"up7","vlanId":9,"linkInContainer":true'
-check 'vlan: linkInContainer' eval 'add vlan && has "$(ip -n a link show eth0)" "eth0@up7" && passes CHECK vlan; passes DEL vlan'
+check 'vlan: linkInContainer' closing 'passes DEL vlan' 'add vlan && has "$(ip -n a link show eth0)" "eth0@up7" && passes CHECK vlan'
 ip -n a link del up7
 child vlan ',"master":"nope","vlanId":7'
 check 'vlan: a master that is not there' refused 999 'master "nope"' ADD vlan

@@ -57,8 +57,8 @@ add firewall
 check '  DEL of one leaves the others' eval 'passes DEL firewall && blocked b $C'
 
 # --- the administrator's chain ---------------------------------------------------------------------
-check 'rules of the administrator in CNI-ADMIN come first' eval \
-	'nft add rule inet skerry_firewall CNI-ADMIN iifname cni0 ip daddr $C accept && reaches a $C; nft flush chain inet skerry_firewall CNI-ADMIN'
+check 'rules of the administrator in CNI-ADMIN come first' closing 'nft flush chain inet skerry_firewall CNI-ADMIN' \
+	'nft add rule inet skerry_firewall CNI-ADMIN iifname cni0 ip daddr $C accept && nft add rule inet skerry_firewall CNI-ADMIN ct state established accept && reaches a $C && blocked c $A'
 firewall a net1 '"ingressPolicy":"same-bridge","iptablesAdminChainName":"MINE"'
 check '  under another name' eval 'nft flush table inet skerry_firewall; nft delete table inet skerry_firewall; add firewall &&
 	has "$(nft list chain inet skerry_firewall admin)" "jump MINE"'

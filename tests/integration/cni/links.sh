@@ -64,15 +64,15 @@ if kernel_has 'macvlan mode bridge'; then
 	check 'macvlan: CHECK sees another mode' sees 'mode' 'ip -n a link set eth0 type macvlan mode private'
 	check 'macvlan: DEL' eval 'passes DEL macvlan && ! ip -n a link show eth0 2>/dev/null'
 	child macvlan ',"master":"up0","mode":"vepa","mac":"02:00:00:00:00:42"'
-	check 'macvlan: mode vepa with a hardware address' eval 'add macvlan && has "$(ip -n a -d link show eth0)" "mode vepa" &&
-		is 02:00:00:00:00:42 "$(result ".interfaces[0].mac")"; passes DEL macvlan'
+	check 'macvlan: mode vepa with a hardware address' closing 'passes DEL macvlan' 'add macvlan && has "$(ip -n a -d link show eth0)" "mode vepa" &&
+		is 02:00:00:00:00:42 "$(result ".interfaces[0].mac")"'
 	child macvlan ''
 	ip route add default via 192.0.2.2
-	check 'macvlan: without a master that of the default route' eval 'add macvlan && pings a 192.0.2.2; passes DEL macvlan'
+	check 'macvlan: without a master that of the default route' closing 'passes DEL macvlan' 'add macvlan && pings a 192.0.2.2'
 	ip route del default
 	check 'macvlan: and without a default route: code 7' refused 7 'no default route' ADD macvlan
 	child macvlan ',"master":"up0","bcqueuelen":77'
-	check 'macvlan: bcqueuelen' eval 'add macvlan && has "$(ip -n a -d link show eth0)" "bcqueuelen 77"; passes DEL macvlan'
+	check 'macvlan: bcqueuelen' closing 'passes DEL macvlan' 'add macvlan && has "$(ip -n a -d link show eth0)" "bcqueuelen 77"'
 	child macvlan ',"master":"nope"'
 	check 'macvlan: a master that is not there' refused 999 'master "nope"' ADD macvlan
 	child macvlan ',"master":"up0","mtu":9000'
@@ -81,10 +81,10 @@ if kernel_has 'macvlan mode bridge'; then
 	check 'macvlan: an unknown mode: code 7' refused 7 odd ADD macvlan
 	ip -n a link add up7 type veth peer name up8
 	child macvlan ',"master":"up7","linkInContainer":true'
-	check 'macvlan: linkInContainer' eval 'add macvlan && has "$(ip -n a link show eth0)" "eth0@up7" && passes CHECK macvlan; passes DEL macvlan'
+	check 'macvlan: linkInContainer' closing 'passes DEL macvlan' 'add macvlan && has "$(ip -n a link show eth0)" "eth0@up7" && passes CHECK macvlan'
 	ip -n a link del up7
 	CONFIG='{"cniVersion":"1.0.0","name":"net1","type":"macvlan","master":"up0"}'
-	check 'macvlan: without IPAM it is up' eval 'add macvlan && has "$(ip -n a link show eth0)" ",UP"; passes DEL macvlan'
+	check 'macvlan: without IPAM it is up' closing 'passes DEL macvlan' 'add macvlan && has "$(ip -n a link show eth0)" ",UP"'
 else
 	skip 'macvlan' 'this kernel has no macvlan'
 fi

@@ -65,13 +65,13 @@ rm -r /etc/cni/tuning
 
 for way in '"runtimeConfig":{"mac":"02:11:22:33:44:55"}' '"args":{"cni":{"mac":"02:11:22:33:44:55"}}'; do
 	tune "$way"
-	check "a hardware address by ${way%%:*}" eval 'add tuning && is 02:11:22:33:44:55 "$(show .address)"; passes DEL tuning'
+	check "a hardware address by ${way%%:*}" closing 'passes DEL tuning' 'add tuning && is 02:11:22:33:44:55 "$(show .address)"'
 done
 tune '"mtu":1400'
 check 'a hardware address by CNI_ARGS' eval 'ARGS=MAC=02:11:22:33:44:55 plugin ADD tuning && is 02:11:22:33:44:55 "$(show .address)"'
 ARGS=MAC=02:11:22:33:44:55 passes DEL tuning
 tune '"mtu":1400,"args":{"cni":{"mtu":1380}}'
-check 'args.cni wins' eval 'plugin ADD tuning && is 1380 "$(show .mtu)"; passes DEL tuning'
+check 'args.cni wins' closing 'passes DEL tuning' 'plugin ADD tuning && is 1380 "$(show .mtu)"'
 check '  and the first MTU is back' is 1500 "$(show .mtu)"
 tune '"mtu":0'
 check 'MTU 0 is none' eval 'plugin ADD tuning && is 1500 "$(show .mtu)" && passes DEL tuning'

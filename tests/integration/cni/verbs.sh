@@ -84,7 +84,7 @@ for version in 0.1.0 0.2.0 0.3.0 0.3.1 0.4.0 1.0.0 1.1.0; do
 	esac
 	check "  and undoes it" passes DEL bridge
 done
-check 'mtu is told since 1.1.0' eval 'add bridge && is 1500 "$(result ".interfaces[2].mtu")"; passes DEL bridge'
+check 'mtu is told since 1.1.0' closing 'passes DEL bridge' 'add bridge && is 1500 "$(result ".interfaces[2].mtu")"'
 
 # --- loopback -----------------------------------------------------------------------
 ip -n a link set lo down

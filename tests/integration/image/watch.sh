@@ -67,7 +67,7 @@ check 'the status is remembered' status 9 R wait t1
 check 'nobody stays' eventually nobody_watches t1
 check 'attach to one that has ended' refuses 'no terminal' R attach t1
 check 'delete' eval 'R delete t1 && gone_bundle'
-check 'attach without a terminal' eval 'D t2 "sleep 100" && refuses "no terminal" R attach t2; R delete --force t2'
+check 'attach without a terminal' closing 'R delete --force t2' 'D t2 "sleep 100" && refuses "no terminal" R attach t2'
 check 'a terminal whose watcher is killed' eval 'D t3 -t "trap : HUP; sleep 100" && safe_kill KILL "$(watcher t3)" && is_status running t3 && R delete --force t3 && gone_bundle'
 check '-d -t of what can not be started' refuses nosuch R run -d -t --image i t4 /nosuch
 check 'nothing is left' eventually gone_bundle
@@ -117,7 +117,7 @@ check 'HEALTHCHECK of an image' eval 'I build -q -f "$T/Dockerfile" -t well "$T/
 R delete --force h4
 check '--no-healthcheck' eval 'R run -d --no-healthcheck --image well h5 && ! [ -e "$STORE/containers/h5/health.json" ] && nobody_watches h5'
 R delete --force h5
-check 'inspect of a container without any' eval 'D h6 "sleep 100" && I inspect h6 | jq -e ".[0].id == \"h6\" and .[0].health == null"; R delete --force h6'
+check 'inspect of a container without any' closing 'R delete --force h6' 'D h6 "sleep 100" && I inspect h6 | jq -e ".[0].id == \"h6\" and .[0].health == null"'
 check 'nothing is left' eventually gone_bundle
 clean_or_fail
 done_testing

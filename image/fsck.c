@@ -19,6 +19,7 @@
 #include "base/fd.h"
 #include "base/file.h"
 #include "image/layer.h"
+#include "image/layer_mount.h"
 #include "image/rootfs.h"
 #include "image/store_internal.h"
 
@@ -44,7 +45,11 @@ static int reject(struct fsck *f, enum fsck_object object, const char *name, con
 		  struct err *err)
 {
 	report(f, object, name, problem);
-	return f->options->repair ? store_discard(f->s, f->folder, name, err) : 0;
+	if (!f->options->repair)
+		return 0;
+	if (object == FSCK_LAYER)
+		layer_mount_forget(f->s, name);
+	return store_discard(f->s, f->folder, name, err);
 }
 
 /* A name in blobs/ or layers/ as a digest. */

@@ -23,6 +23,7 @@
 #include "base/fd.h"
 #include "base/file.h"
 #include "image/layer.h"
+#include "image/layer_mount.h"
 #include "image/rootfs.h"
 #include "image/store_internal.h"
 
@@ -307,9 +308,11 @@ static int sweep_all(struct gc *gc, struct err *err)
 		return -1;
 	if (gc->options->dry_run)
 		return 0;
-	return store_walk(gc->s, STORE_TMP, sweep_tmp, gc, err) < 0
-		       ? -1
-		       : store_walk(gc->s, STORE_LOCKS, sweep_lock, gc, err);
+	if (store_walk(gc->s, STORE_TMP, sweep_tmp, gc, err) < 0)
+		return -1;
+	/* after tmp/, where half-made containers may have been */
+	layer_mount_sweep(gc->s);
+	return store_walk(gc->s, STORE_LOCKS, sweep_lock, gc, err);
 }
 
 static int collect_garbage(struct gc *gc, struct err *err)

@@ -6,11 +6,13 @@
  *
  * Lowers go to overlay one by one: by descriptor where the kernel takes that
  * (FSCONFIG_SET_FD "lowerdir+", Linux 6.13), else by the path
- * /proc/self/fd/N ("lowerdir+", 6.8), else all in one "lowerdir" string of such
- * paths (5.10; 4 kB are room for 175 of them, and no path of a user's store with
- * a colon or comma in it can break it).  The paths need mounted directories: a
- * detached EROFS mount has none, but kernels that mount EROFS from a file (6.12)
- * take "lowerdir+" by path, and there /proc/self/fd/N of a detached mount works.
+ * /proc/self/fd/N ("lowerdir+", 6.8), else all in one "lowerdir" string (5.10).
+ * fsconfig(2) takes strings of 255 bytes, so that one is of names in
+ * /proc/self/fd, where we are meanwhile: room for 63, and no path of a user's
+ * store with a colon or comma in it can break it.  The paths need mounted
+ * directories: a detached EROFS mount has none, but kernels that mount EROFS from
+ * a file (6.12) take "lowerdir+" by path, and there /proc/self/fd/N of a detached
+ * mount works.
  * Options say what the build of the kernel could have turned on: no redirects,
  * no index, no metacopy, so that an upper directory is a layer by itself.
  *
@@ -34,8 +36,8 @@
 
 #define FD_PATH_MAX	  32
 #define KERNEL_LOG_MAX	  256
-#define LOWERDIR_TEXT_MAX 3500 /* of the page that mount data may fill */
-#define LOWER_TEXT_MAX	  20 /* "/proc/self/fd/1234:" */
+#define LOWERDIR_TEXT_MAX 256 /* of a value of fsconfig(2), with its end */
+#define LOWER_TEXT_MAX	  4 /* "123:" */
 
 /* linux/mount.h and fcntl.h exclude each other in places; what they lack here */
 #ifndef AT_RECURSIVE
@@ -144,9 +146,17 @@ static bool takes_any_option(void)
 	return fs >= 0 && set_string(fs, "no-such-option", "x") == 0;
 }
 
+static bool takes_lowers_singly(void)
+{
+	AUTO_FD fs = (int)syscall(SYS_fsopen, "overlay", FSOPEN_CLOEXEC);
+
+	return fs >= 0 && !takes_any_option() && set_string(fs, "lowerdir+", "/") == 0;
+}
+
 size_t overlay_lowers_max(void)
 {
-	return takes_any_option() ? LOWERDIR_TEXT_MAX / LOWER_TEXT_MAX : OVERLAY_LOWERS_MAX;
+	return takes_lowers_singly() ? OVERLAY_LOWERS_MAX
+				     : (LOWERDIR_TEXT_MAX - 1) / LOWER_TEXT_MAX;
 }
 
 /* What was tried in vain is no part of a later error. */
@@ -182,16 +192,36 @@ static int add_lowers_at_once(int fs, const struct overlay *o)
 	char text[LOWERDIR_TEXT_MAX] = "";
 	size_t len = 0;
 
-	forget_log(fs);
 	for (size_t i = 0; i < o->n_lowers; i++) {
-		char path[FD_PATH_MAX];
-
-		if (fd_path(path, o->lowers[i]) < 0 ||
-		    str_format(text + len, sizeof(text) - len, "%s%s", i ? ":" : "", path) < 0)
+		if (str_format(text + len, sizeof(text) - len, "%s%d", i ? ":" : "", o->lowers[i]) <
+		    0) {
+			errno = E2BIG;
 			return -1;
+		}
 		len += strlen(text + len);
 	}
 	return set_string(fs, "lowerdir", text);
+}
+
+/* The kernel may look at the names not before it mounts: all of that happens in /proc/self/fd. */
+static int mount_with_lowers_at_once(int fs, const struct overlay *o, uint64_t attributes,
+				     struct err *err)
+{
+	AUTO_FD here = open(".", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	int mount = -1;
+
+	forget_log(fs);
+	if (here < 0 || chdir("/proc/self/fd") < 0)
+		return err_sys(err, "overlay's lower directories: enter \"/proc/self/fd\"");
+	if (add_lowers_at_once(fs, o) < 0)
+		(void)fs_error(err, fs, "overlay's lower directories");
+	else
+		mount = create(fs, attributes, "mount overlay", err);
+	if (fchdir(here) < 0) {
+		(void)fd_close(mount);
+		return err_sys(err, "return from \"/proc/self/fd\"");
+	}
+	return mount;
 }
 
 static int set_upper(int fs, const struct overlay *o)
@@ -228,7 +258,8 @@ static void set_defaults(int fs, const struct overlay *o)
 int overlay_mount(const struct overlay *o, struct err *err)
 {
 	AUTO_FD fs = (int)syscall(SYS_fsopen, "overlay", FSOPEN_CLOEXEC);
-	bool writable = o->upper >= 0;
+	bool writable = o->upper >= 0, singly;
+	uint64_t attributes = writable ? 0 : MOUNT_ATTR_RDONLY;
 
 	if (fs < 0)
 		return err_sys(err, "mount overlay");
@@ -237,15 +268,15 @@ int overlay_mount(const struct overlay *o, struct err *err)
 			       OVERLAY_LOWERS_MAX);
 	(void)set_string(fs, "source", "skerry"); /* what mount(8) shows */
 	set_defaults(fs, o);
-	if (add_lowers_singly(fs, o) < 0 && add_lowers_at_once(fs, o) < 0)
-		return fs_error(err, fs, "overlay's lower directories");
+	singly = add_lowers_singly(fs, o) == 0;
 	if (writable && set_upper(fs, o) < 0)
 		return fs_error(err, fs, "overlay's upper directory");
 	if (o->userxattr && set_flag(fs, "userxattr") < 0)
 		return fs_error(err, fs, "overlay option \"userxattr\"");
 	if (writable && o->is_volatile && set_flag(fs, "volatile") < 0)
 		return fs_error(err, fs, "overlay option \"volatile\"");
-	return create(fs, writable ? 0 : MOUNT_ATTR_RDONLY, "mount overlay", err);
+	return singly ? create(fs, attributes, "mount overlay", err)
+		      : mount_with_lowers_at_once(fs, o, attributes, err);
 }
 
 /* --- copies --------------------------------------------------------------------- */
@@ -270,12 +301,38 @@ int overlay_clone(int dir, bool read_only, struct err *err)
 	return clone_with(dir, &attr, err);
 }
 
+int overlay_clone_at(int dir, const char *path, struct err *err)
+{
+	int tree = (int)syscall(SYS_open_tree, dir, path,
+				OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_SYMLINK_NOFOLLOW);
+
+	return tree < 0 ? err_sys(err, "copy of the mount \"%.80s\"", path) : tree;
+}
+
 int overlay_clone_mapped(int dir, int userns, struct err *err)
 {
 	const struct mount_attr attr = { .attr_set = MOUNT_ATTR_IDMAP,
 					 .userns_fd = (uint64_t)userns };
 
 	return clone_with(dir, &attr, err);
+}
+
+int overlay_private(int dir, const char *path, struct err *err)
+{
+	const struct mount_attr attr = { .propagation = MS_PRIVATE };
+	AUTO_FD tree = overlay_clone_at(dir, path, err);
+
+	if (tree < 0 || overlay_attach(tree, dir, path, err) < 0)
+		return -1;
+	/* only now: being put somewhere shared made it shared */
+	if (syscall(SYS_mount_setattr, tree, "", AT_EMPTY_PATH, &attr, sizeof(attr)) < 0)
+		return err_sys(err, "attributes of the mount \"%.80s\"", path);
+	return 0;
+}
+
+int overlay_move(int dir, const char *path, int onto)
+{
+	return (int)syscall(SYS_move_mount, dir, path, onto, "", MOVE_MOUNT_T_EMPTY_PATH);
 }
 
 void overlay_drop(const int *mounts, size_t n)

@@ -38,8 +38,14 @@ int overlay_mount(const struct overlay *o, struct err *err);
 
 /* A detached copy of a mount or directory (one mount, not those below), read-only when asked. */
 int overlay_clone(int dir, bool read_only, struct err *err);
+/* The same of what is at dir/path, as it is. */
+int overlay_clone_at(int dir, const char *path, struct err *err);
 /* The same, its owners shown through the ids of a user namespace. */
 int overlay_clone_mapped(int dir, int userns, struct err *err);
+/* Makes dir/path a mount of its own, in which mounts don't spread to other mount namespaces. */
+int overlay_private(int dir, const char *path, struct err *err);
+/* Moves what is mounted at dir/path onto the detached mount `onto`, to go with it. */
+int overlay_move(int dir, const char *path, int onto);
 /* Closes n detached mounts.  Cheaper than one by one. */
 void overlay_drop(const int *mounts, size_t n);
 /* Puts a detached mount at dir/path. */

@@ -3,7 +3,8 @@
  *
  * containers/ID appears whole, by rename: record, upper/, work/, merged/.  What
  * rootfs_open() makes are mounts without a place, so there is nothing to take down
- * after a crash; only rootfs_attach() puts one somewhere.
+ * after a crash; only rootfs_attach() puts them somewhere: the root, and once for
+ * all containers the layers that are files (layer_mount.h).
  * The upper directory is the merged root's own attributes (overlay shows the
  * topmost directory's), so it gets those of the topmost layer that has an entry
  * for the root.
@@ -28,6 +29,7 @@
 #include "base/json.h"
 #include "base/proc.h"
 #include "image/implied.h"
+#include "image/layer_mount.h"
 #include "image/overlay.h"
 #include "image/store_internal.h"
 
@@ -224,8 +226,9 @@ struct opened {
 	size_t n;
 };
 
-static int open_layer(const struct store *s, const struct digest *diff_id, bool *ret_is_mount,
-		      struct err *err)
+/* keep: the mount of a layer stays for the containers that come after. */
+static int open_layer(const struct store *s, const struct digest *diff_id, bool keep,
+		      bool *ret_is_mount, struct err *err)
 {
 	char name[STORE_LAYER_NAME_MAX], path[STORE_LAYER_NAME_MAX + 8];
 	enum store_form form;
@@ -233,10 +236,10 @@ static int open_layer(const struct store *s, const struct digest *diff_id, bool 
 
 	if (store_layer_form(s, diff_id, &form) < 0)
 		return err_sys(err, "layer \"%s\"", diff_id->text);
-	store_layer_name(diff_id, form, name);
 	*ret_is_mount = form == STORE_FORM_EROFS;
 	if (form == STORE_FORM_EROFS)
-		return overlay_mount_erofs(s->folder[STORE_LAYERS], name, err);
+		return layer_mount_open(s, diff_id, keep, err);
+	store_layer_name(diff_id, form, name);
 	(void)snprintf(path, sizeof(path), "%s/tree", name);
 	fd = openat(s->folder[STORE_LAYERS], path, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	return fd < 0 ? err_sys(err, "layer \"%s\"", diff_id->text) : fd;
@@ -250,7 +253,7 @@ static int open_all(const struct store *s, const struct rootfs_options *o, struc
 	for (; l->n < o->n_layers; l->n++) {
 		if (l->n >= OVERLAY_LOWERS_MAX)
 			return err_set(err, E2BIG, "more than %d layers", OVERLAY_LOWERS_MAX);
-		l->fd[l->n] = open_layer(s, &o->layers[l->n], &is_mount, err);
+		l->fd[l->n] = open_layer(s, &o->layers[l->n], false, &is_mount, err);
 		if (l->fd[l->n] < 0)
 			return -1;
 	}
@@ -318,6 +321,8 @@ static int fill_folder(const struct store *s, int dir, const struct rootfs_optio
 		return -1;
 	if (mkdirat(dir, "merged", 0755) < 0)
 		return err_sys(err, "make the folder of container \"%s\"", o->id);
+	if (layer_mount_count(s, dir, o->layers, o->n_layers, err) < 0)
+		return -1;
 	return write_record(dir, o, err);
 }
 
@@ -368,6 +373,7 @@ struct lowers {
 	size_t n;
 	int mounts[OVERLAY_LOWERS_MAX]; /* those of them that are detached mounts */
 	size_t n_mounts;
+	bool keep_mounts; /* of layers, for the containers that come after */
 };
 
 static void close_lowers(struct lowers *l)
@@ -421,7 +427,7 @@ static int open_lowers(const struct store *s, const struct digest *layers, size_
 {
 	for (size_t i = n; i-- > 0;) {
 		bool is_mount = false;
-		int fd = open_layer(s, &layers[i], &is_mount, err);
+		int fd = open_layer(s, &layers[i], l->keep_mounts, &is_mount, err);
 
 		if (add_lower(l, fd, is_mount, userns, err) < 0)
 			return -1;
@@ -516,11 +522,11 @@ static int open_root(const struct store *s, const struct raw_record *raw,
 	return mount_lowers(l, info->read_only ? -1 : dir, info->ephemeral, err);
 }
 
-int rootfs_open(struct store *s, const char *id, struct err *err)
+static int open_container(const struct store *s, const char *id, bool keep_mounts, struct err *err)
 {
 	struct rootfs_info info;
 	struct raw_record raw;
-	struct lowers lowers = { .n = 0 };
+	struct lowers lowers = { .keep_mounts = keep_mounts };
 	struct arena arena;
 	int mount = -1;
 
@@ -534,6 +540,11 @@ int rootfs_open(struct store *s, const char *id, struct err *err)
 	close_lowers(&lowers);
 	arena_release(&arena);
 	return mount;
+}
+
+int rootfs_open(struct store *s, const char *id, struct err *err)
+{
+	return open_container(s, id, false, err);
 }
 
 int rootfs_open_layers(struct store *s, const struct digest *layers, size_t n_layers,
@@ -573,7 +584,7 @@ int rootfs_attach(struct store *s, const char *id, char *path, size_t size, stru
 
 	if (merged_path(s, id, path, size, err) < 0)
 		return -1;
-	mount = rootfs_open(s, id, err);
+	mount = open_container(s, id, true, err);
 	if (mount < 0)
 		return -1;
 	return overlay_attach(mount, AT_FDCWD, path, err);
@@ -599,5 +610,8 @@ int rootfs_remove(struct store *s, const char *id, struct err *err)
 {
 	if (rootfs_detach(s, id, err) < 0)
 		return -1;
-	return store_discard(s, STORE_CONTAINERS, id, err);
+	if (store_discard(s, STORE_CONTAINERS, id, err) < 0)
+		return -1;
+	layer_mount_sweep(s);
+	return 0;
 }

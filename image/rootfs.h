@@ -4,8 +4,8 @@
  * containers/ID/ in the store: `record` (which image, which layers), upper/ and
  * work/ of the overlay, `merged` where rootfs_attach() puts it.  The record makes
  * the layers a root of gc as long as it exists.
- * EROFS layers are mounted file-backed and detached, directory layers opened;
- * either is handed to overlay by descriptor.  The image "host" has no layers: its
+ * EROFS layers are mounted file-backed, directory layers opened; either is
+ * handed to overlay by descriptor.  The image "host" has no layers: its
  * lower directory is the machine's own root.
  */
 #ifndef SKERRY_IMAGE_ROOTFS_H

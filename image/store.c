@@ -40,6 +40,7 @@ static const char *const folder_names[] = {
 	[STORE_LOCKS] = "locks",
 	[STORE_TMP] = "tmp",
 	[STORE_TRASH] = "trash",
+	[STORE_MOUNTS] = "mounts",
 	[STORE_EMPTY] = "empty",
 };
 

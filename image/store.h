@@ -11,6 +11,7 @@
  *                        everything the image keeps alive
  *   refs/ESCAPED         a name: the manifest's digest
  *   containers/ID/       rootfs.h
+ *   mounts/at/HEX        where a layer in use is mounted once (layer_mount.c)
  *   leases/ locks/ tmp/ trash/ empty/
  * Invariants: 1. what has a name by digest is complete and durable: it was
  * written in tmp/, synced, verified and renamed; nothing is changed in place.

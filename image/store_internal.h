@@ -25,6 +25,7 @@ enum store_folder {
 	STORE_LOCKS,
 	STORE_TMP,
 	STORE_TRASH,
+	STORE_MOUNTS, /* layer_mount.h */
 	STORE_EMPTY, /* stays so: the lower that overlay wants besides a single one */
 	STORE_FOLDERS, /* how many */
 };

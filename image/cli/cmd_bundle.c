@@ -23,7 +23,7 @@
 #include "runtime/cli/cmd.h"
 
 /* So many are never too many for overlay: there is no need to ask. */
-#define LAYERS_MANY 128
+#define LAYERS_MANY 50
 
 struct bundle_flags {
 	struct create_words words; /* first: the rows of `skerry run` store here */

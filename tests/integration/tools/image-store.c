@@ -18,6 +18,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -190,40 +191,85 @@ static double now_us(void)
 	return (double)t.tv_sec * 1e6 + (double)t.tv_nsec / 1e3;
 }
 
-/* How long a root takes: made, put together, dropped; medians in microseconds. */
-static int do_time(void)
-{
-	enum { ROUNDS = 200 };
-	static double took[3][ROUNDS];
-	static struct digest d[LAYERS_MAX];
-	struct rootfs_options o = { .id = args[0], .layers = d, .ephemeral = true };
-	int n = take_digests(1, d);
+enum { ROUNDS = 200 };
 
-	o.n_layers = (size_t)(n < 0 ? 0 : n);
+static double median(double v[ROUNDS])
+{
+	qsort(v, ROUNDS, sizeof(double), by_number);
+	return v[ROUNDS / 2];
+}
+
+static int time_detached(const struct rootfs_options *o)
+{
+	static double made[ROUNDS], opened[ROUNDS], dropped[ROUNDS];
+
 	for (int i = 0; i < ROUNDS; i++) {
-		double begin = now_us(), made, open_at, gone;
+		double at[4];
 		int mount;
 
-		if (rootfs_create(store, &o, &err) < 0)
+		at[0] = now_us();
+		if (rootfs_create(store, o, &err) < 0)
 			return -1;
-		made = now_us();
-		mount = rootfs_open(store, o.id, &err);
+		at[1] = now_us();
+		mount = rootfs_open(store, o->id, &err);
 		if (mount < 0)
 			return -1;
-		open_at = now_us();
+		at[2] = now_us();
 		close(mount);
-		gone = now_us();
-		if (rootfs_remove(store, o.id, &err) < 0)
+		at[3] = now_us();
+		if (rootfs_remove(store, o->id, &err) < 0)
 			return -1;
-		took[0][i] = made - begin;
-		took[1][i] = open_at - made;
-		took[2][i] = gone - open_at;
+		made[i] = at[1] - at[0];
+		opened[i] = at[2] - at[1];
+		dropped[i] = at[3] - at[2];
 	}
-	for (int k = 0; k < 3; k++)
-		qsort(took[k], ROUNDS, sizeof(double), by_number);
-	printf("create %.0f assemble %.0f drop %.0f\n", took[0][ROUNDS / 2], took[1][ROUNDS / 2],
-	       took[2][ROUNDS / 2]);
+	printf("create %.0f assemble %.0f drop %.0f", median(made), median(opened),
+	       median(dropped));
 	return 0;
+}
+
+/* As `run` does it: created and attached; detached and removed. */
+static int time_attached(const struct rootfs_options *o, const char *what)
+{
+	static double made[ROUNDS], removed[ROUNDS];
+
+	for (int i = 0; i < ROUNDS; i++) {
+		double at[3];
+		char path[PATH_MAX];
+
+		at[0] = now_us();
+		if (rootfs_create(store, o, &err) < 0 ||
+		    rootfs_attach(store, o->id, path, sizeof(path), &err) < 0)
+			return -1;
+		at[1] = now_us();
+		if (rootfs_remove(store, o->id, &err) < 0)
+			return -1;
+		at[2] = now_us();
+		made[i] = at[1] - at[0];
+		removed[i] = at[2] - at[1];
+	}
+	printf(" %s: make %.0f remove %.0f", what, median(made), median(removed));
+	return 0;
+}
+
+/* How long a root takes: made, put together, dropped; the only one, and one of several of the same
+ * layers.  Medians in microseconds. */
+static int do_time(void)
+{
+	static struct digest d[LAYERS_MAX];
+	struct rootfs_options o = { .id = args[0], .layers = d, .ephemeral = true };
+	struct rootfs_options other = { .id = "other", .layers = d, .ephemeral = true };
+	int n = take_digests(1, d);
+	char path[PATH_MAX];
+
+	other.n_layers = o.n_layers = (size_t)(n < 0 ? 0 : n);
+	if (time_detached(&o) < 0 || time_attached(&o, "first") < 0 ||
+	    rootfs_create(store, &other, &err) < 0 ||
+	    rootfs_attach(store, other.id, path, sizeof(path), &err) < 0 ||
+	    time_attached(&o, "further") < 0)
+		return -1;
+	printf("\n");
+	return rootfs_remove(store, other.id, &err);
 }
 
 static int do_get(void)

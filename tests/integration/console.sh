@@ -14,7 +14,7 @@ path, out, count = sys.argv[1], sys.argv[2], int(sys.argv[3])
 server = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
 server.bind(path)
 server.listen(5)
-server.settimeout(15)
+server.settimeout(120)
 for n in range(count):
     conn, _ = server.accept()
     data, anc, flags, _ = conn.recvmsg(4096, socket.CMSG_SPACE(16))
@@ -28,7 +28,7 @@ for n in range(count):
         print('fds', len(fds), 'bytes', len(data), 'rest', len(rest), 'tty', os.isatty(fds[0]), 'size', rows, cols, file=f)
     if len(sys.argv) > 4:
         os.write(fds[0], sys.argv[4].encode().decode('unicode_escape').encode())
-    end = time.time() + 10
+    end = time.time() + 60
     got = b''
     while time.time() < end:
         try:
@@ -58,7 +58,7 @@ terminal='.process.terminal = true'
 mk "$(args hp tty) | $terminal | .process.consoleSize = {height: 33, width: 77}"
 receive 1
 check 'create with a console socket' R create --console-socket "$T/sock" c1
-eventually test -e "$T/got.info"
+eventually test -s "$T/got.info"
 check 'one message with one descriptor, at least one byte, then the end' eval \
 	'has "$(cat "$T/got.info")" "fds 1 bytes" && lacks "$(cat "$T/got.info")" "bytes 0" && has "$(cat "$T/got.info")" "rest 0 tty True"'
 check 'the window has the size of consoleSize' grep -q 'size 33 77' "$T/got.info"
@@ -134,7 +134,7 @@ RD c1
 # --- foreground ---------------------------------------------------------------------------
 # script(1) may have its end of input echoed, as ^@
 on_tty() {
-	timeout -k 5 30 script -qec "stty rows 21 cols 43; timeout --foreground 20 $SKERRY --root $ROOT $*" /dev/null | tr -d '\r' | sed 's/\^@//g'
+	timeout -k 5 90 script -qec "stty rows 21 cols 43; timeout --foreground 60 $SKERRY --root $ROOT $*" /dev/null | tr -d '\r' | sed 's/\^@//g'
 }
 mk "$(args hp tty) | $terminal"
 check 'run on a terminal' eval 'o=$(on_tty run c1 </dev/null); has "$o" "tty /dev/" && has "$o" "controlling yes"'
@@ -152,14 +152,18 @@ mk "$(args sleep 1000)"
 up c1
 check 'exec -t: it has that size before the program looks' is '20 size 21 43' "$(sizes exec -t c1 hp tty)"
 RD c1
-check 'run on a terminal gives the status' eval 'mk "$(args sh -c "exit 44") | $terminal"; status 44 timeout -k 5 30 script -qec "$SKERRY --root $ROOT run c1" /dev/null'
-mk "$(args sh -c 'read x; echo "got $x"') | $terminal"
-check 'input on the terminal reaches the program' eval 'has "$( (sleep 0.5; echo typed; sleep 1) | on_tty run c1)" "got typed"'
+check 'run on a terminal gives the status' eval 'mk "$(args sh -c "exit 44") | $terminal"; status 44 timeout -k 5 90 script -qec "$SKERRY --root $ROOT run c1" /dev/null'
+mk "$(args sh -c 'echo ready; read x; echo "got $x"') | $terminal"
+typist() { # types when the program reads, and stays until it has answered
+	eventually grep -q ready "$T/typed" && echo typed && eventually grep -q 'got typed' "$T/typed"
+}
+: >"$T/typed"
+check 'input on the terminal reaches the program' eval 'typist | on_tty run c1 | cat >"$T/typed"; has "$(cat "$T/typed")" "got typed"'
 mk "$(args seq 1 20000) | $terminal"
 check 'no output is lost at the end' eval 'is 20000 "$(on_tty run c1 </dev/null | tail -n 1)"'
 mk "$(args true) | $terminal"
 check 'the outer terminal is restored' eval \
-	'o=$(timeout -k 5 30 script -qec "stty -g; timeout --foreground 20 $SKERRY --root $ROOT run c1; stty -g" /dev/null </dev/null | tr -d "\r" | sed "s/\^@//g" | grep -v "^$"); is "$(head -n 1 <<<"$o")" "$(tail -n 1 <<<"$o")"'
+	'o=$(timeout -k 5 90 script -qec "stty -g; timeout --foreground 60 $SKERRY --root $ROOT run c1; stty -g" /dev/null </dev/null | tr -d "\r" | sed "s/\^@//g" | grep -v "^$"); is "$(head -n 1 <<<"$o")" "$(tail -n 1 <<<"$o")"'
 mk "$(args hp tty)"
 check 'without terminal the outer terminal does not become the controlling one' eval 'has "$(on_tty run c1 </dev/null)" "controlling no"'
 mk "$(args hp tiocsti)"
@@ -178,7 +182,7 @@ if pid == 0:
     os.execvp(sys.argv[1], sys.argv[1:])
 got = b''
 changed = False
-end = time.time() + 15
+end = time.time() + 60
 while time.time() < end:
     r, _, _ = select.select([fd], [], [], 0.2)
     if r:

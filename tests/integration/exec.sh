@@ -103,7 +103,7 @@ check 'a process file without arguments is refused' fails R exec --process "$T/p
 
 # --- detach ------------------------------------------------------------------------
 check 'exec --detach --pid-file' R exec --detach --pid-file "$T/pid" c1 sleep 555
-check 'the process runs in the container' eval 'R exec c1 ps | grep -q "sleep 555"'
+check 'the process runs in the container' eventually eval 'R exec c1 ps | grep -q "sleep 555"'
 check 'its pid file holds digits only' matches "$(od -An -c "$T/pid" | tr -d ' \n')" '^[0-9]+$'
 check 'the pid is that of the process' eval 'grep -q 555 "/proc/$(cat "$T/pid")/cmdline"'
 safe_kill KILL "$(<"$T/pid")"

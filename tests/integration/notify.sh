@@ -13,7 +13,7 @@ path = sys.argv[1]
 s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
 s.bind('\0' + path[1:] if path[0] == '@' else path)
 open(sys.argv[2] + '.up', 'w')
-s.settimeout(20)
+s.settimeout(200)
 while True:
     data, anc, _, _ = s.recvmsg(65536, socket.CMSG_SPACE(64))
     for _, _, value in anc:
@@ -64,8 +64,8 @@ if [ "$KIND" = skerry ]; then
 	mk "$(args sh -c 'hp notify READY=1; sleep 0.2; hp notify STATUS=working WATCHDOG=1; sleep 1')"
 	receive "$T/nsock"
 	NOTIFY_SOCKET=$T/nsock R run c1 >/dev/null 2>&1 </dev/null
-	check 'foreground: STATUS= is relayed' grep -q STATUS=working "$T/got"
-	check 'foreground: WATCHDOG=1 is relayed' grep -q WATCHDOG=1 "$T/got"
+	check 'foreground: STATUS= is relayed' eventually grep -q STATUS=working "$T/got"
+	check 'foreground: WATCHDOG=1 is relayed' eventually grep -q WATCHDOG=1 "$T/got"
 	receive_end
 fi
 mk "$(args true)"

@@ -14,7 +14,7 @@ import array, os, re, socket, sys
 server = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
 server.bind(sys.argv[1])
 server.listen(1)
-server.settimeout(15)
+server.settimeout(120)
 conn, _ = server.accept()
 data, anc, _, _ = conn.recvmsg(4096, socket.CMSG_SPACE(16))
 fds = array.array('i')
@@ -63,16 +63,19 @@ check 'create --no-new-keyring keeps the session keyring' eventually eval 'is "$
 RD c1
 
 # --- who adopts what the container leaves behind -----------------------------------------
-mk "$(args sh -c '(sleep 77 & echo $! >/tmp/left); sleep 3; kill $(cat /tmp/left)') |
+mk "$(args sh -c '(sleep 77 & echo $! >/tmp/left); sleep 60; kill $(cat /tmp/left)') |
 	.linux.namespaces |= map(select(.type != \"pid\")) | del(.process.oomScoreAdj)"
 mkdir -p rootfs/tmp
+adopted() { # by whoever: the shell between is gone, and its parent the program
+	local pid
+	pid=$(awk '/^PPid/ { print $2 }' "/proc/$(cat rootfs/tmp/left)/status") && ! grep -aq '^sh' "/proc/$pid/cmdline"
+}
 parent_of_left() { # FLAGS...: "runtime" or "other": who is the parent of what the program left
 	local pid
 	rm -f rootfs/tmp/left
 	"$SKERRY" --root "$ROOT" run "$@" c1 >"$T/o" 2>&1 </dev/null &
 	job=$!
-	eventually test -s rootfs/tmp/left
-	sleep 0.2
+	eventually adopted
 	pid=$(awk '/^PPid/ { print $2 }' "/proc/$(cat rootfs/tmp/left)/status")
 	case $(tr '\0' ' ' <"/proc/$pid/cmdline" 2>/dev/null) in
 	*" run "*c1*) echo runtime ;;

@@ -42,7 +42,7 @@ check 'ps lists the processes' eval 'R ps c2 | grep -qw "$(pid_of c2)"'
 except crun 'pids only' check 'ps passes options to ps(1)' eval 'o=$(R ps c2 -o pid,comm) && has "$o" COMMAND && has "$o" sleep && lacks "$o" bash'
 except crun 'pids only' check 'ps lists no other processes' eval 'is 3 "$(R ps c2 | wc -l)"'
 check 'ps --format nonsense is refused' fails R ps --format nonsense c2
-check 'ps includes exec processes' eval 'R exec -d c2 sleep 999; R ps -f json c2 | jq -e "length == 3"'
+check 'ps includes exec processes' eval 'R exec -d c2 sleep 999; eventually pgrep -f "^sleep 999"; R ps -f json c2 | jq -e "length == 3"'
 group=/sys/fs/cgroup$(sed -n 's/^0:://p' "/proc/$(pid_of c2)/cgroup")
 mkdir "$group/sub" && echo "$(pgrep -f '^sleep 999')" >"$group/sub/cgroup.procs"
 check 'ps includes sub-cgroups' eval 'R ps -f json c2 | jq -e "length == 3"'

@@ -184,7 +184,7 @@ path, out, mode = sys.argv[1:4]
 s = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
 s.bind(path)
 s.listen(5)
-s.settimeout(20)
+s.settimeout(120)
 count = int(sys.argv[4]) if len(sys.argv) > 4 else 1
 for _ in range(count):
     c, _ = s.accept()

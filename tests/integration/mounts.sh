@@ -215,6 +215,8 @@ check '/sys is read-only' eval 'matches "$(info /sys)" "(^|[ ,])ro[ ,]"'
 check 'nothing of the old root is mounted' eval 'R run c1 >"$T/info"; ! grep -q "$T/src\|/tmp/skerry" "$T/info"'
 mk "$(args sh -c 'echo x >/sys/fs/cgroup/cgroup.procs')"
 check '/sys/fs/cgroup is read-only' fails R run c1
+mk "$(args sh -c 'mkdir /sys/fs/cgroup/below') | .mounts += [{destination: \"/sys/fs/cgroup\", type: \"cgroup\", source: \"cgroup\", options: [\"rw\"]}]"
+check '  and writable by a second mount over it' R run c1
 mkdir -p "$T/ovl/l" "$T/ovl/u" "$T/ovl/w" && echo low >"$T/ovl/l/f"
 mk "$(args sh -c 'cat /mnt/f; echo up >/mnt/g') | .mounts += [{destination: \"/mnt\", type: \"overlay\", source: \"overlay\", options: [\"lowerdir=$T/ovl/l\", \"upperdir=$T/ovl/u\", \"workdir=$T/ovl/w\"]}]"
 check 'an overlay mount' eval 'prints low R run c1 && [ -e "$T/ovl/u/g" ]'

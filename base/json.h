@@ -6,10 +6,10 @@
  * (json.c is its only user) does the lexing.
  * Invariants: unknown keys are skipped (with everything below them) unless the
  * table is strict; null is as if the key were absent; a duplicate of a key that
- * is decoded is an error (what is skipped isn't looked at); nesting deeper than JSON_DEPTH_MAX, a document above the given size,
- * an array above JSON_ITEMS_MAX are errors; an integer field takes integers
- * only (no fraction, no exponent) and checks its range; strings may not hold
- * NUL, the document no invalid UTF-8.  Errors name the document, the JSON pointer and the reason:
+ * is decoded is an error (what is skipped isn't looked at); nesting deeper than JSON_DEPTH_MAX, a
+ * document above the given size, an array above JSON_ITEMS_MAX are errors; an integer field takes
+ * integers only (no fraction, no exponent) and checks its range; strings may not hold NUL, the
+ * document no invalid UTF-8.  Errors name the document, the JSON pointer and the reason:
  *   config.json: /process/user/uid: expected an unsigned 32-bit integer, found a string
  * and err->field holds the pointer.
  */
@@ -76,7 +76,8 @@ enum json_kind {
 	JSON_INLINE, /* the struct itself, in place */
 	JSON_OBJECTS, /* struct json_array of structs of sub->size */
 	JSON_LISTS, /* an array of such arrays: struct json_array of struct json_array */
-	JSON_MAP, /* an object of objects: struct json_array of structs of sub->size whose first member is char *key */
+	/* an object of objects: struct json_array of structs of sub->size, the first member char *key */
+	JSON_MAP,
 	JSON_RAW, /* char *: the value's own text, verbatim */
 };
 

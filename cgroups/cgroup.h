@@ -45,8 +45,8 @@ struct cgroup_place {
 	char subgroup[128]; /* group for the payload inside path, "" none */
 	bool user_bus; /* systemd --user */
 };
-/* cgroupsPath NULL: the default place of the manager (reference: cgroupfs "/ID" below the root, else a sibling of
- * the caller's own group when that can't be used; systemd "skerry-ID.scope"). */
+/* cgroupsPath NULL: the default place of the manager (reference: cgroupfs "/ID" below the root,
+ * else a sibling of the caller's own group when that can't be used; systemd "skerry-ID.scope"). */
 int cgroup_place_make(const struct cgroup_host *h, enum cgroup_manager manager, const char *id,
 		      const struct spec *spec, struct cgroup_place *ret, struct err *err);
 

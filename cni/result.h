@@ -60,7 +60,8 @@ struct result_interface *result_add_interface(struct result *r, struct arena *ar
 struct result_ip *result_add_ip(struct result *r, struct arena *arena);
 struct result_route *result_add_route(struct result *r, struct arena *arena);
 
-/* The version is that of the document's cniVersion, and `fallback` when it has none.  JSON null is the empty result. */
+/* The version is that of the document's cniVersion, and `fallback` when it has none.  JSON null is
+ * the empty result. */
 int result_parse(const char *name, const char *text, size_t len, const char *fallback,
 		 struct arena *arena, struct result *ret, struct err *err);
 

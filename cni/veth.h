@@ -33,8 +33,9 @@ struct veth {
 
 /* Chooses the hardware addresses; veth_make() needs it. */
 void veth_init(struct veth *v);
-/* The end here is up unless it is to stay down, the other one is in the call's namespace (call->netns) and down.  What waits
- * in cni_host() is sent with it.  An interface of that name in the container is an error (EEXIST). */
+/* The end here is up unless it is to stay down, the other one is in the call's namespace
+ * (call->netns) and down.  What waits in cni_host() is sent with it.  An interface of that name in
+ * the container is an error (EEXIST). */
 int veth_make(struct cni_call *call, struct veth *v, struct err *err);
 /* Until packets pass: the kernel notices the carrier by itself a moment after the other end is up,
  * and drops what is sent before. It takes less than a millisecond; nothing is said when it doesn't. */

@@ -61,8 +61,8 @@ int dockerfile_parse_line(const char *text, struct dockerfile_instruction *ret, 
 /* "FROM" */
 const char *dockerfile_word_name(enum dockerfile_word word);
 
-/* Words separated by blanks, with quotes and escapes taken away and variables put in: $x, ${x}, ${x:-y}, ${x:+y}.
- * get() tells a variable's value, or NULL. */
+/* Words separated by blanks, with quotes and escapes taken away and variables put in: $x, ${x},
+ * ${x:-y}, ${x:+y}. get() tells a variable's value, or NULL. */
 struct dockerfile_scope {
 	const char *(*get)(void *arg, const char *name);
 	void *arg;

@@ -22,8 +22,8 @@ struct hook_state {
 /* The compact state document; "/" is not escaped, keys in the order of the spec. */
 void hook_state_write(const struct hook_state *state, struct buf *out);
 
-/* Runs each in order, cwd NULL: as is; stops at the first that fails.  name: "prestart" ... for messages.  env: for hooks that name none, or
- * NULL (an empty one). */
+/* Runs each in order, cwd NULL: as is; stops at the first that fails.  name: "prestart" ... for
+ * messages.  env: for hooks that name none, or NULL (an empty one). */
 struct hooks_run {
 	const struct spec_hook_list *list;
 	const char *name;

@@ -70,8 +70,8 @@ void process_take_size(struct process_plan *p);
 /* Limits, scheduling, personality: still privileged. */
 int process_apply_limits(const struct process_plan *p, struct err *err);
 /* Bounding set, filter (without no_new_privs), ids, capabilities, no_new_privs, working directory,
- * HOME, the program found, Landlock, labels, filter.  proc: descriptor of a verified procfs, or -1 when no label is
- * asked for.  sock: the handshake, for a listener descriptor. */
+ * HOME, the program found, Landlock, labels, filter.  proc: descriptor of a verified procfs, or -1
+ * when no label is asked for.  sock: the handshake, for a listener descriptor. */
 struct process_target {
 	int proc, sock;
 	char program[PATH_MAX];
@@ -80,11 +80,12 @@ struct process_target {
 int process_apply_privileges(struct process_plan *p, struct process_target *t, struct err *err);
 /* Gives 0, 1, 2 to the user unless they are /dev/null or not ours to give. */
 int process_own_stdio(const struct process_plan *p, struct err *err);
-/* Closes everything from 3 + preserve_fds up but the n descriptors in keep (at most 4, -1 for none): what others must
- * not find open in a process that waits, or that the container can already see. */
+/* Closes everything from 3 + preserve_fds up but the n descriptors in keep (at most 4, -1 for
+ * none): what others must not find open in a process that waits, or that the container can already
+ * see. */
 int process_close_others(unsigned int preserve_fds, const int *keep, size_t n, struct err *err);
-/* Default signals and mask, descriptors from 3 + preserve_fds marked close-on-exec, execve(2); returns only on failure, with
- * err->exit_code 126 or 127. */
+/* Default signals and mask, descriptors from 3 + preserve_fds marked close-on-exec, execve(2);
+ * returns only on failure, with err->exit_code 126 or 127. */
 int process_exec(const struct process_plan *p, const struct process_target *t, struct err *err);
 
 #endif

@@ -23,9 +23,9 @@ struct spawn {
 	void *arg;
 };
 
-/* The pid, and a pidfd in *ret_pidfd (O_CLOEXEC); -1.  The child begins with all signals blocked, default
- * handlers, SIGKILL at the parent's death, not dumpable, and closes sock[0]; the parent closes sock[1].  With a
- * stage the process is still a direct child of the caller. */
+/* The pid, and a pidfd in *ret_pidfd (O_CLOEXEC); -1.  The child begins with all signals blocked,
+ * default handlers, SIGKILL at the parent's death, not dumpable, and closes sock[0]; the parent
+ * closes sock[1].  With a stage the process is still a direct child of the caller. */
 pid_t spawn_process(struct spawn *s, int *ret_pidfd, struct err *err);
 
 #endif

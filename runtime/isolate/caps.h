@@ -35,8 +35,9 @@ struct caps {
 int caps_host_find(bool new_userns, const char *status, struct caps_host *ret, struct err *err);
 
 /* The masks of the names; s NULL means no capability at all.  A name that is none is left out and
- * remembered (config.md: to be logged as a warning, not to fail); an error is a combination the kernel refuses (effective above permitted, ambient above permitted and
- * inheritable).  pointer is the JSON pointer of the "capabilities" object.  Pure. */
+ * remembered (config.md: to be logged as a warning, not to fail); an error is a combination the
+ * kernel refuses (effective above permitted, ambient above permitted and inheritable).  pointer is
+ * the JSON pointer of the "capabilities" object.  Pure. */
 int caps_make(const struct spec_caps *s, const char *pointer, struct caps *ret, struct err *err);
 
 /* Takes out what the host can't grant and remembers it in c->unavailable (config.md: a capability
@@ -48,7 +49,8 @@ void caps_left_out(const struct caps *c, struct buf *ret);
 /* Drops from the bounding set.  Runs in init.  Needs CAP_SETPCAP.  Before: caps_apply(), ids. */
 int caps_drop_bounding(const struct caps *c, struct err *err);
 
-/* The securebits at their default; with `on` the permitted set is kept over the change from user 0 to another one.  Runs in init, before the ids are set; execve(2) undoes it. */
+/* The securebits at their default; with `on` the permitted set is kept over the change from user 0
+ * to another one.  Runs in init, before the ids are set; execve(2) undoes it. */
 int caps_keep(bool on, struct err *err);
 
 /* Exactly these sets, read back.  Runs in init, after the ids were set. */

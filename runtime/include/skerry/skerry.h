@@ -210,7 +210,8 @@ int skerry_device_remove(struct skerry *s, const char *id, const char *json, siz
 /* Documents, malloc'd. */
 char *skerry_spec_default(bool rootless);
 char *skerry_features_json(struct skerry *s, struct skerry_error *err);
-/* What this host will refuse of a config.json and why: JSON array of {field,reason}; *ret_bad their number. */
+/* What this host will refuse of a config.json and why: JSON array of {field,reason}; *ret_bad their
+ * number. */
 char *skerry_check_json(struct skerry *s, const char *bundle, const char *config, int *ret_bad,
 			struct skerry_error *err);
 /* What the host can do: JSON array of {what,ok,why,fix}. */

@@ -96,6 +96,8 @@ static struct ip gateway_of(const struct result *result, const struct result_rou
 
 	if (!ip_is_none(&route->gateway))
 		return route->gateway;
+	if (route->scope.has && route->scope.v >= RT_SCOPE_LINK)
+		return none; /* it is on the link */
 	for (size_t i = 0; i < result->n_ips; i++)
 		if (result->ips[i].address.ip.family == route->dst.ip.family &&
 		    !ip_is_none(&result->ips[i].gateway))

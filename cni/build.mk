@@ -44,11 +44,12 @@ $(BUILD)/skerry-cni: $(BUILD)/obj/cni/plugins/main.o $(CNI_ARCHIVES) | $(BUILD)/
 LAYERS_cni := cni-plugins cni base
 LIBS_cni := $(CNI_LIBS_DYNAMIC)
 
-$(BUILD)/bin/netconf_fuzz $(BUILD)/bin/result_fuzz $(BUILD)/bin/nft_rule_fuzz $(BUILD)/bin/bus_fuzz: $(BUILD)/lib/cni-plugins.a $(BUILD)/lib/cni.a
+$(BUILD)/bin/netconf_fuzz $(BUILD)/bin/result_fuzz $(BUILD)/bin/nft_rule_fuzz $(BUILD)/bin/bus_fuzz $(BUILD)/bin/dhcp_fuzz: $(BUILD)/lib/cni-plugins.a $(BUILD)/lib/cni.a
 FUZZ_LIBS_netconf := $(CNI_LIBS_DYNAMIC)
 FUZZ_LIBS_result := $(CNI_LIBS_DYNAMIC)
 FUZZ_LIBS_nft_rule := $(CNI_LIBS_DYNAMIC)
 FUZZ_LIBS_bus := $(CNI_LIBS_DYNAMIC)
+FUZZ_LIBS_dhcp := $(CNI_LIBS_DYNAMIC)
 
 # A runtime finds a plugin by its type: links in a folder that CNI_PATH can name.
 .PHONY: install-cni uninstall-cni

@@ -171,12 +171,16 @@ int child_add(struct cni_call *call, const struct child *child, struct err *err)
 {
 	struct add a = { .call = call, .child = child };
 
-	if (lease(&a, err) == 0 && make_link(&a, err) == 0 && set_inside(&a, err) == 0)
+	const bool late = ipam_needs_link(call);
+
+	if ((late || lease(&a, err) == 0) && make_link(&a, err) == 0 &&
+	    (!late || lease(&a, err) == 0) && set_inside(&a, err) == 0)
 		return 0;
-	if (a.made)
-		(void)link_remove(call->netns, call->args->ifname, NULL);
+	/* while there is an interface to give it back through */
 	if (a.leased)
 		(void)ipam_del(call, NULL);
+	if (a.made)
+		(void)link_remove(call->netns, call->args->ifname, NULL);
 	return -1;
 }
 

@@ -32,6 +32,14 @@ bool ipam_has(const struct cni_call *call)
 	return call->conf->ipam_type != NULL;
 }
 
+bool ipam_needs_link(const struct cni_call *call)
+{
+	const struct cni_plugin *plugin =
+		ipam_has(call) && call->find ? call->find(call->conf->ipam_type) : NULL;
+
+	return ipam_has(call) && (!plugin || !plugin->is_ipam || plugin->needs_link);
+}
+
 /* The first regular file of that name in the folders of CNI_PATH. */
 static bool find_file(const char *path, const char *type, char *dst, size_t size)
 {

@@ -17,6 +17,9 @@
 
 /* Is there an "ipam" with a type? */
 bool ipam_has(const struct cni_call *call);
+/* Must the interface be there before ipam_add()?  Ours but dhcp don't look at it; of others nobody
+ * knows. */
+bool ipam_needs_link(const struct cni_call *call);
 /* Addresses, routes and dns for this attachment, in the call's arena. */
 int ipam_add(struct cni_call *call, struct result *ret, struct err *err);
 /* Gives them back; nothing reserved is success. */

@@ -47,6 +47,7 @@ struct cni_plugin {
 	const char *type; /* "bridge" */
 	const char *about; /* one line */
 	bool is_ipam; /* may be another plugin's ipam.type */
+	bool needs_link; /* as IPAM: ADD comes after the interface is there */
 	bool chained; /* needs a prevResult for ADD */
 	const char *since; /* the first version it speaks; NULL: 0.1.0 */
 	/* NULL: nothing to do for this verb.  0, or -1 with err (codes: netconf.h). */

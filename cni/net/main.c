@@ -12,6 +12,7 @@
 #include "base/fd.h"
 #include "base/log.h"
 #include "cni/net/verb.h"
+#include "cni/plugins/dhcp/event.h"
 
 static const struct verb *const verbs[] = {
 	&verb_create, &verb_ls,	 &verb_inspect, &verb_rm,     &verb_check, &verb_gc,   &verb_status,
@@ -144,6 +145,9 @@ int main(int argc, char **argv)
 
 	if (fd_ensure_stdio() < 0)
 		return 1;
+	status = dhcp_event(argc, argv);
+	if (status != DHCP_EVENT_NONE)
+		return status;
 	arena_init(&arena, ARENA_MAX_DEFAULT);
 	status = run_program(argc, argv, &arena, &err);
 	if (status < 0) {

@@ -10,6 +10,7 @@
 
 #include "base/buf.h"
 #include "base/fd.h"
+#include "cni/plugins/dhcp/event.h"
 #include "cni/plugins/registry.h"
 
 #define OWN_NAME "skerry-cni"
@@ -56,8 +57,13 @@ int main(int argc, char **argv)
 	const char *type = slash ? slash + 1 : argc > 0 ? argv[0] : "";
 	const struct cni_plugin *plugin;
 
+	int status;
+
 	if (fd_ensure_stdio() < 0)
 		return 1;
+	status = dhcp_event(argc, argv);
+	if (status != DHCP_EVENT_NONE)
+		return status;
 	if (str_eq(type, OWN_NAME)) {
 		if (argc != 2 || str_eq(argv[1], "--help") || str_eq(argv[1], "-h"))
 			return usage(argc == 2 ? stdout : stderr) || argc != 2;

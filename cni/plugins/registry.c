@@ -9,6 +9,7 @@
 const struct cni_plugin *const cni_plugins[] = {
 	&cni_plugin_bandwidth,
 	&cni_plugin_bridge,
+	&cni_plugin_dhcp,
 	&cni_plugin_dummy,
 	&cni_plugin_firewall,
 	&cni_plugin_host_device,

@@ -15,6 +15,7 @@ extern const struct cni_plugin *const cni_plugins[];
 
 extern const struct cni_plugin cni_plugin_bandwidth;
 extern const struct cni_plugin cni_plugin_bridge;
+extern const struct cni_plugin cni_plugin_dhcp;
 extern const struct cni_plugin cni_plugin_dummy;
 extern const struct cni_plugin cni_plugin_firewall;
 extern const struct cni_plugin cni_plugin_host_device;

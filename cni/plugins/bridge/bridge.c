@@ -6,7 +6,8 @@
  * the container, one nftables transaction.  Nothing waits for address
  * detection: the addresses are ours by decision.
  * The lease comes first, since everything else is known by the container's name
- * alone; undo goes backwards.
+ * alone, unless it is one that is asked for through the interface; undo begins
+ * with it, as DEL does.
  * DEL gives the lease back first and always.
  * GC and STATUS are those of IPAM and of the nftables elements.
  */
@@ -104,13 +105,11 @@ static void announce(struct add *a, struct rtnl *r, const struct link *device)
 	}
 }
 
-static int prepare_bridge(struct add *a, struct err *err)
+static int set_gateway(struct add *a, struct err *err)
 {
 	struct link gateway;
 	struct rtnl *r;
 
-	if (bridge_device_ensure(a->call, &a->config, &a->bridge, err) < 0)
-		return -1;
 	if (!a->config.is_gateway || a->ipam.n_ips == 0)
 		return 0;
 	r = cni_host(a->call, err);
@@ -201,7 +200,7 @@ static int make_result(struct add *a, struct err *err)
 	return apply_take_ipam(a->call, &a->ipam, err);
 }
 
-/* Backwards; what can't be undone now is for DEL. */
+/* What can't be undone now is for DEL. */
 static void undo(struct add *a)
 {
 	const struct cni_args *args = a->call->args;
@@ -213,14 +212,30 @@ static void undo(struct add *a)
 		.mac = a->veth.inside_mac,
 	};
 
+	if (a->leased)
+		(void)ipam_del(a->call, NULL);
 	if (a->checked)
 		(void)macspoof_del(&spoof, NULL);
 	if (a->masqueraded)
 		(void)apply_masquerade_del(a->call, &a->ipam, NULL);
 	if (a->linked)
 		(void)link_remove(-1, a->veth.host_name, NULL);
-	if (a->leased)
-		(void)ipam_del(a->call, NULL);
+}
+
+/* The lease first, unless whoever gives it wants to see the interface. */
+static int make(struct add *a, struct err *err)
+{
+	const bool late = ipam_needs_link(a->call);
+
+	if (!late && lease(a, err) < 0)
+		return -1;
+	if (bridge_device_ensure(a->call, &a->config, &a->bridge, err) < 0)
+		return -1;
+	if (late && (make_link(a, err) < 0 || lease(a, err) < 0))
+		return -1;
+	if (set_gateway(a, err) < 0 || (!late && make_link(a, err) < 0))
+		return -1;
+	return set_inside(a, err);
 }
 
 static int bridge_add(struct cni_call *call, struct err *err)
@@ -235,8 +250,7 @@ static int bridge_add(struct cni_call *call, struct err *err)
 		return -1;
 	a.veth.has_mac = mac > 0;
 	veth_init(&a.veth);
-	if (lease(&a, err) == 0 && prepare_bridge(&a, err) == 0 && make_link(&a, err) == 0 &&
-	    set_inside(&a, err) == 0 && set_filters(&a, err) == 0 && make_result(&a, err) == 0) {
+	if (make(&a, err) == 0 && set_filters(&a, err) == 0 && make_result(&a, err) == 0) {
 		if (!a.config.no_container_interface && !a.config.hold)
 			veth_wait(call, &a.veth);
 		return 0;

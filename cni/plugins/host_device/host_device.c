@@ -92,17 +92,26 @@ static int set_inside(struct cni_call *call, struct lent *l, struct err *err)
 	return apply_take_ipam(call, &l->addresses, err);
 }
 
+static int lease(struct cni_call *call, struct lent *l, struct err *err)
+{
+	if (!ipam_has(call))
+		return 0;
+	if (ipam_add(call, &l->addresses, err) < 0)
+		return -1;
+	l->leased = true;
+	return 0;
+}
+
 static int add(struct cni_call *call, const struct host_device *d, struct lent *l, struct err *err)
 {
-	if (ipam_has(call)) {
-		if (ipam_add(call, &l->addresses, err) < 0)
-			return -1;
-		l->leased = true;
-	}
+	const bool late = ipam_needs_link(call) && !host_device_is_userspace(d);
+
+	if (!late && lease(call, l, err) < 0)
+		return -1;
 	/* driven from user space: only the addresses are of interest to whoever does */
 	if (host_device_is_userspace(d))
 		return apply_take_ipam(call, &l->addresses, err);
-	if (lend(call, d, l, err) < 0)
+	if (lend(call, d, l, err) < 0 || (late && lease(call, l, err) < 0))
 		return -1;
 	return set_inside(call, l, err);
 }
@@ -117,10 +126,10 @@ static int host_device_add(struct cni_call *call, struct err *err)
 	if (add(call, &d, &l, err) == 0)
 		return 0;
 	rtnl_discard(&call->inside);
-	if (l.moved && link_get(&call->inside, call->args->ifname, &l.inside, NULL) == 0)
-		(void)give_back(call, &l.inside, NULL);
 	if (l.leased)
 		(void)ipam_del(call, NULL);
+	if (l.moved && link_get(&call->inside, call->args->ifname, &l.inside, NULL) == 0)
+		(void)give_back(call, &l.inside, NULL);
 	return -1;
 }
 

@@ -94,26 +94,38 @@ static int set_host_end(struct add *a, struct err *err)
 
 static int make_link(struct add *a, struct err *err)
 {
-	const struct apply apply = {
-		.netns = a->call->netns,
-		.name = a->call->args->ifname,
-		.routed = true,
-	};
-	struct apply inside = apply;
-	struct rtnl *r;
-
 	a->veth.inside_name = a->call->args->ifname;
 	a->veth.mtu = a->config.mtu;
 	if (veth_make(a->call, &a->veth, err) < 0)
 		return -1;
 	a->linked = true;
-	if (set_host_end(a, err) < 0)
-		return -1;
-	inside.index = a->veth.inside_index;
-	r = cni_inside(a->call, err);
+	return 0;
+}
+
+static int set_inside(struct add *a, struct err *err)
+{
+	const struct apply inside = {
+		.netns = a->call->netns,
+		.index = a->veth.inside_index,
+		.name = a->call->args->ifname,
+		.routed = true,
+	};
+	struct rtnl *r = cni_inside(a->call, err);
+
 	if (!r || apply_result(r, &inside, &a->ipam, err) < 0)
 		return -1;
 	return rtnl_flush(r, err);
+}
+
+/* The lease first, unless whoever gives it wants to see the interface. */
+static int make(struct add *a, struct err *err)
+{
+	const bool late = ipam_needs_link(a->call);
+
+	if ((!late && lease(a, err) < 0) || make_link(a, err) < 0 || (late && lease(a, err) < 0) ||
+	    set_host_end(a, err) < 0)
+		return -1;
+	return set_inside(a, err);
 }
 
 static int make_result(struct add *a, struct err *err)
@@ -138,19 +150,19 @@ static int ptp_add(struct cni_call *call, struct err *err)
 		return -1;
 	a.veth.has_mac = mac > 0;
 	veth_init(&a.veth);
-	if (lease(&a, err) == 0 && make_link(&a, err) == 0) {
+	if (make(&a, err) == 0) {
 		a.masqueraded = apply_masquerade(call, &a.ipam, err) == 0;
 		if (a.masqueraded && make_result(&a, err) == 0) {
 			veth_wait(call, &a.veth);
 			return 0;
 		}
 	}
+	if (a.leased)
+		(void)ipam_del(call, NULL);
 	if (a.masqueraded)
 		(void)apply_masquerade_del(call, &a.ipam, NULL);
 	if (a.linked)
 		(void)link_remove(-1, a.veth.host_name, NULL);
-	if (a.leased)
-		(void)ipam_del(call, NULL);
 	return -1;
 }
 

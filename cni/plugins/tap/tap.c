@@ -147,17 +147,24 @@ static int set_addresses(struct cni_call *call, struct tap *t, struct err *err)
 	return apply_take_ipam(call, &t->addresses, err);
 }
 
+static int lease(struct cni_call *call, struct tap *t, struct err *err)
+{
+	if (!ipam_has(call))
+		return 0;
+	if (ipam_add(call, &t->addresses, err) < 0)
+		return -1;
+	t->leased = true;
+	return 0;
+}
+
 static int make(struct cni_call *call, struct tap *t, struct err *err)
 {
-	if (ipam_has(call)) {
-		if (ipam_add(call, &t->addresses, err) < 0)
-			return -1;
-		t->leased = true;
-	}
-	if (make_inside(call, &t->config, err) < 0)
+	const bool late = ipam_needs_link(call);
+
+	if ((!late && lease(call, t, err) < 0) || make_inside(call, &t->config, err) < 0)
 		return -1;
 	t->made = true;
-	if (set_link(call, t, err) < 0)
+	if (set_link(call, t, err) < 0 || (late && lease(call, t, err) < 0))
 		return -1;
 	return set_addresses(call, t, err);
 }
@@ -170,10 +177,10 @@ static int tap_add(struct cni_call *call, struct err *err)
 		return -1;
 	if (make(call, &t, err) == 0)
 		return 0;
-	if (t.made)
-		(void)link_remove(call->netns, call->args->ifname, NULL);
 	if (t.leased)
 		(void)ipam_del(call, NULL);
+	if (t.made)
+		(void)link_remove(call->netns, call->args->ifname, NULL);
 	return -1;
 }
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* archive.c - the members of an archive or a layout, by name
  *
- * One pass over the tar notes where each member's bytes are; what can't be
- * read at any place (a pipe, a compressed archive) is first written into an
- * unnamed file of the store.  A later member replaces an earlier one of its
+ * One pass over the tar notes where each member's bytes are (archive_index.h);
+ * what can't be read at any place (a pipe, a compressed archive) is first
+ * written into an unnamed file of the store.  A later member replaces an earlier one of its
  * name; links to other members are followed, as in docker's older archives.
  */
 #include "image/archive.h"
@@ -18,10 +18,8 @@
 
 #include "base/beneath.h"
 #include "base/fd.h"
-#include "image/inflate.h"
-#include "image/tar.h"
+#include "image/archive_index.h"
 
-#define PIECE	    ((size_t)256 << 10)
 #define MEMBERS_MAX 100000
 #define LINKS_MAX   8
 
@@ -40,30 +38,10 @@ struct archive {
 	size_t n, cap;
 };
 
-/* Where a link at `at` leads, as a member's name: "../x/layer.tar" in "y/layer.tar" is x/layer.tar. */
-static const char *resolve(struct archive *a, const char *at, const char *link)
-{
-	const char *slash = strrchr(at, '/');
-	char dir[PATH_MAX];
-	if (str_format(dir, sizeof(dir), "%.*s", slash ? (int)(slash - at) : 0, at) < 0)
-		return NULL;
-	while (str_starts(link, "../") || str_starts(link, "./")) {
-		if (link[1] == '/') {
-			link += 2;
-			continue;
-		}
-		char *up = strrchr(dir, '/');
-		*(up ? up : dir) = 0;
-		link += 3;
-	}
-	return arena_printf(&a->arena, "%s%s%s", dir, dir[0] ? "/" : "", link);
-}
-
-static int on_entry(void *arg, const struct tar_entry *e, struct err *err)
+static int add_member(void *arg, const char *name, const char *link, uint64_t offset, uint64_t size,
+		      struct err *err)
 {
 	struct archive *a = arg;
-	if (e->type != TAR_FILE && e->type != TAR_HARD_LINK && e->type != TAR_SYMBOLIC_LINK)
-		return 0;
 	if (a->n == MEMBERS_MAX)
 		return err_set(err, E2BIG, "an archive of more than %d members", MEMBERS_MAX);
 	struct member *v = arena_grow(&a->arena, a->members, a->n, &a->cap, sizeof(*v));
@@ -71,72 +49,14 @@ static int on_entry(void *arg, const struct tar_entry *e, struct err *err)
 		return err_set(err, ENOMEM, "out of memory");
 	a->members = v;
 	struct member *m = &v[a->n];
-	*m = (struct member){ .name = arena_strdup(&a->arena, e->path),
-			      .offset = e->offset,
-			      .size = e->stored };
-	if (e->type == TAR_HARD_LINK)
-		m->link = arena_strdup(&a->arena, e->link);
-	if (e->type == TAR_SYMBOLIC_LINK)
-		m->link = resolve(a, e->path, e->link);
-	if (!m->name || (e->type != TAR_FILE && !m->link))
+	*m = (struct member){ .name = arena_strdup(&a->arena, name),
+			      .link = link ? arena_strdup(&a->arena, link) : NULL,
+			      .offset = offset,
+			      .size = size };
+	if (!m->name || (link && !m->link))
 		return err_set(err, ENOMEM, "out of memory");
 	a->n++;
 	return 0;
-}
-
-static int read_index(struct archive *a, struct err *err)
-{
-	static const struct tar_handler handler = { .entry = on_entry };
-	AUTO_BUF piece;
-	buf_init(&piece);
-	struct tar_reader *r = tar_reader_new(&handler, a);
-	int rc = buf_reserve(&piece, PIECE) == 0 && r ? 0 : err_set(err, ENOMEM, "out of memory");
-	for (uint64_t at = 0; rc == 0;) {
-		ssize_t n = pread(a->fd, piece.s, PIECE, (off_t)at);
-		if (n < 0)
-			rc = err_sys(err, "read the archive");
-		if (n <= 0)
-			break;
-		at += (uint64_t)n;
-		rc = tar_feed(r, piece.s, (size_t)n, err);
-	}
-	if (rc == 0)
-		rc = tar_finish(r, err);
-	tar_reader_free(r);
-	return rc < 0 ? err_wrap(err, "archive") : 0;
-}
-
-/* --- what isn't a plain file --------------------------------------------------------------- */
-
-static int spool_write(void *arg, const void *data, size_t size, struct err *err)
-{
-	const int *fd = arg;
-	return fd_write_full(*fd, data, size) < 0 ? err_sys(err, "write the archive into the store")
-						  : 0;
-}
-
-/* All of fd, inflated where it is compressed, into an unnamed file. */
-static int spool(const struct store *s, int from, struct err *err)
-{
-	AUTO_FD file = openat(store_fd(s), "tmp", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
-	AUTO_BUF piece;
-	buf_init(&piece);
-	if (file < 0)
-		return err_sys(err, "make a file in the store");
-	struct inflate *z = inflate_new(spool_write, &file);
-	int rc = buf_reserve(&piece, PIECE) == 0 && z ? 0 : err_set(err, ENOMEM, "out of memory");
-	while (rc == 0) {
-		ssize_t n = fd_read_full(from, piece.s, PIECE);
-		if (n < 0)
-			rc = err_sys(err, "read the archive");
-		if (n <= 0)
-			break;
-		rc = inflate_feed(z, piece.s, (size_t)n, err);
-	}
-	if (rc == 0)
-		rc = inflate_finish(z, err);
-	inflate_free(z);
-	return rc < 0 ? -1 : fd_take(&file);
 }
 
 static bool is_compressed(int fd)
@@ -146,6 +66,18 @@ static bool is_compressed(int fd)
 		return false;
 	return (m[0] == 0x1f && m[1] == 0x8b) ||
 	       (m[0] == 0x28 && m[1] == 0xb5 && m[2] == 0x2f && m[3] == 0xfd);
+}
+
+/* plain: it can be read at any place as it is; else into an unnamed file first. */
+static int open_tar(struct archive *a, const struct store *s, int fd, bool plain, struct err *err)
+{
+	a->fd = plain ? fcntl(fd, F_DUPFD_CLOEXEC, 3)
+		      : openat(store_fd(s), "tmp", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+	if (a->fd < 0)
+		return err_sys(err, "%s", plain ? "open the archive" : "make a file in the store");
+	if (archive_index(plain ? a->fd : fd, plain ? -1 : a->fd, add_member, a, err) < 0)
+		return err_wrap(err, "archive");
+	return 0;
 }
 
 int archive_open(const struct store *s, int fd, struct archive **ret, struct err *err)
@@ -161,10 +93,7 @@ int archive_open(const struct store *s, int fd, struct archive **ret, struct err
 		a->dir = fcntl(fd, F_DUPFD_CLOEXEC, 3);
 		rc = a->dir < 0 ? err_sys(err, "open the layout") : 0;
 	} else if (rc == 0) {
-		bool plain = S_ISREG(st.st_mode) && !is_compressed(fd);
-		a->fd = plain ? fcntl(fd, F_DUPFD_CLOEXEC, 3) : spool(s, fd, err);
-		rc = a->fd < 0 ? (plain ? err_sys(err, "open the archive") : -1)
-			       : read_index(a, err);
+		rc = open_tar(a, s, fd, S_ISREG(st.st_mode) && !is_compressed(fd), err);
 	}
 	if (rc < 0) {
 		archive_close(a);

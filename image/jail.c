@@ -23,6 +23,8 @@
 #include <signal.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -53,7 +55,14 @@
 # endif
 #endif
 
-#define FILTER_MAX 128
+/* prot of mmap(2) and mprotect(2), its lower half */
+#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+# define THIRD_ARGUMENT (offsetof(struct seccomp_data, args[2]) + 4)
+#else
+# define THIRD_ARGUMENT offsetof(struct seccomp_data, args[2])
+#endif
+
+#define FILTER_MAX 144
 #define STDERR	   2
 
 /* Memory, clocks, the end: what any program does. */
@@ -72,10 +81,8 @@ static const int stream_calls[] = {
 	SYS_lseek,
 	SYS_fstat,
 	SYS_close,
-	SYS_mmap,
 	SYS_munmap,
 	SYS_mremap,
-	SYS_mprotect,
 	SYS_brk,
 	SYS_madvise,
 	SYS_futex,
@@ -109,7 +116,23 @@ static size_t allow(struct sock_filter *code, size_t n, const int *calls, size_t
 	return n;
 }
 
-_Static_assert(2 * (ARRAY_SIZE(stream_calls) + ARRAY_SIZE(tree_calls)) + 5 <= FILTER_MAX,
+/* Memory, but none that could be run. */
+static size_t allow_memory(struct sock_filter *code, size_t n)
+{
+	const struct sock_filter check[] = {
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_mmap, 1, 0),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_mprotect, 0, 4),
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, THIRD_ARGUMENT),
+		BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, PROT_EXEC, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+
+	memcpy(code + n, check, sizeof(check));
+	return n + ARRAY_SIZE(check);
+}
+
+_Static_assert(2 * (ARRAY_SIZE(stream_calls) + ARRAY_SIZE(tree_calls)) + 11 <= FILTER_MAX,
 	       "room for the filter");
 
 static int set_filter(enum jail_kind kind, struct err *err)
@@ -120,7 +143,7 @@ static int set_filter(enum jail_kind kind, struct err *err)
 		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS),
 		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
 	};
-	size_t n = allow(code, 4, stream_calls, ARRAY_SIZE(stream_calls));
+	size_t n = allow(code, allow_memory(code, 4), stream_calls, ARRAY_SIZE(stream_calls));
 	struct sock_fprog program;
 
 	if (kind == JAIL_TREE)

@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# lane: native
+# lane: both
 # many-layers.sh - an image of more layers than overlay takes is run nevertheless.
 . "$(dirname "$0")/../lib.sh"
 

@@ -9,16 +9,38 @@
 
 #include "base/proc.h"
 
+static bool is_beside(const char *self, const char *name, char path[PATH_MAX])
+{
+	const char *slash = strrchr(self, '/');
+
+	return slash &&
+	       str_format(path, PATH_MAX, "%.*s/%s", (int)(slash - self), self, name) == 0 &&
+	       access(path, X_OK) == 0;
+}
+
 int libexec_find(const char *name, char path[PATH_MAX])
 {
-	const char *self = program_invocation_name, *slash = strrchr(self, '/');
+	char self[PATH_MAX];
+	ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
 
-	if (slash && str_format(path, PATH_MAX, "%.*s/%s", (int)(slash - self), self, name) == 0 &&
-	    access(path, X_OK) == 0)
+	if (n > 0) {
+		self[n] = '\0';
+		if (is_beside(self, name, path))
+			return 0;
+	}
+	/* The same by another name: a link to the program that has helpers of its own beside it. */
+	if (is_beside(program_invocation_name, name, path))
 		return 0;
 	if (str_format(path, PATH_MAX, SKERRY_LIBEXECDIR "/%s", name) < 0)
 		return -1;
 	return access(path, X_OK);
+}
+
+int libexec_need(const char *who, const char *name, char path[PATH_MAX], struct err *err)
+{
+	if (libexec_find(name, path) == 0)
+		return 0;
+	return err_sys(err, "%s the program \"" SKERRY_LIBEXECDIR "/%s\"", who, name);
 }
 
 int libexec_run(const struct libexec *l, struct err *err)

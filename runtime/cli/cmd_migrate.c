@@ -6,28 +6,13 @@
  */
 #include <errno.h>
 #include <limits.h>
-#include <string.h>
 #include <unistd.h>
 
+#include "base/libexec.h"
 #include "runtime/cli/cmd.h"
 
 #define HELPER	    "skerry-migrate"
 #define WORDS_FIXED 6
-
-/* Beside this program, else where it is installed. */
-static int find_helper(const char *self, char path[PATH_MAX], struct err *err)
-{
-	const char *slash = strrchr(self, '/');
-
-	if (slash && str_format(path, PATH_MAX, "%.*s/" HELPER, (int)(slash - self), self) == 0 &&
-	    access(path, X_OK) == 0)
-		return 0;
-	if (str_format(path, PATH_MAX, SKERRY_LIBEXECDIR "/" HELPER) == 0 &&
-	    access(path, X_OK) == 0)
-		return 0;
-	return err_sys(err,
-		       "\"skerry migrate\" needs the program \"" SKERRY_LIBEXECDIR "/" HELPER "\"");
-}
 
 static char *option(struct cli *cli, const char *name, const char *value)
 {
@@ -49,7 +34,7 @@ static int run(struct cli *cli, const void *options, const struct option_args *a
 	if (len < 0)
 		return err_sys(err, "this program's own path");
 	self[len] = '\0';
-	if (find_helper(self, path, err) < 0)
+	if (libexec_need("\"skerry migrate\" needs", HELPER, path, err) < 0)
 		return -1;
 	argv[n++] = path;
 	argv[n++] = option(cli, "runtime", self);

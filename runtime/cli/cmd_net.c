@@ -14,14 +14,6 @@
 
 #define HELPER "skerry-net"
 
-static int find_helper(char path[PATH_MAX], struct err *err)
-{
-	if (libexec_find(HELPER, path) == 0)
-		return 0;
-	return err_sys(err,
-		       "\"skerry net\" needs the program \"" SKERRY_LIBEXECDIR "/" HELPER "\"");
-}
-
 static int run(struct cli *cli, const void *options, const struct option_args *args,
 	       struct err *err)
 {
@@ -31,7 +23,7 @@ static int run(struct cli *cli, const void *options, const struct option_args *a
 	(void)options;
 	if (!argv)
 		return err_set(err, ENOMEM, "out of memory");
-	if (find_helper(path, err) < 0)
+	if (libexec_need("\"skerry net\" needs", HELPER, path, err) < 0)
 		return -1;
 	argv[0] = path;
 	for (int i = 0; i < args->n; i++)

@@ -29,9 +29,7 @@
 
 static int find_helper(char path[PATH_MAX], struct err *err)
 {
-	if (libexec_find(HELPER, path) == 0)
-		return 0;
-	return err_sys(err, "images need the program \"" SKERRY_LIBEXECDIR "/" HELPER "\"");
+	return libexec_need("images need", HELPER, path, err);
 }
 
 int image_exec(struct cli *cli, char *const *words, int n, struct err *err)

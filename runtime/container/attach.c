@@ -321,13 +321,6 @@ int attach_save(const struct attach *a, int dir, struct err *err)
 
 /* --- the program ---------------------------------------------------------- */
 
-static int find_helper(char path[PATH_MAX], struct err *err)
-{
-	if (libexec_find(HELPER, path) == 0)
-		return 0;
-	return err_sys(err, "networks need the program \"" SKERRY_LIBEXECDIR "/" HELPER "\"");
-}
-
 static int run_helper(char *const *words, struct err *err)
 {
 	char path[PATH_MAX], *argv[6] = { path };
@@ -343,7 +336,7 @@ static int run_helper(char *const *words, struct err *err)
 	buf_init(&output);
 	for (size_t i = 0; words[i] && i + 2 < ARRAY_SIZE(argv); i++)
 		argv[i + 1] = words[i];
-	if (find_helper(path, err) < 0)
+	if (libexec_need("networks need", HELPER, path, err) < 0)
 		return -1;
 	status = proc_run(&run, err);
 	if (status < 0)

@@ -2,7 +2,9 @@
 /* libexec_test.c - programs beside ours */
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/fd.h"
 #include "base/file.h"
@@ -91,4 +93,29 @@ TEST(a_helper_that_is_not_there_is_named)
 	buf_init(&out);
 	CHECK_INT(libexec_run(&l, &err), -1);
 	CHECK(strstr(err.msg, "no-such-helper") != NULL);
+}
+
+TEST(what_is_not_there_is_said_with_who_needs_it)
+{
+	char path[PATH_MAX];
+	struct err err = { 0 };
+
+	CHECK_INT(libexec_need("tests need", "no-such-helper", path, &err), -1);
+	CHECK_INT(err.code, ENOENT);
+	CHECK(strncmp(err.msg, "tests need the program \"", 24) == 0);
+}
+
+TEST(this_program_itself_is_beside_this_program)
+{
+	char self[PATH_MAX], path[PATH_MAX], *was = program_invocation_name;
+	static char nowhere[] = "name";
+	ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
+	struct err err = { 0 };
+
+	REQUIRE(n > 0);
+	self[n] = '\0';
+	program_invocation_name = nowhere;
+	CHECK_INT(libexec_need("tests need", strrchr(self, '/') + 1, path, &err), 0);
+	CHECK_STR(path, self);
+	program_invocation_name = was;
 }

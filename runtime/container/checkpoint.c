@@ -15,6 +15,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
@@ -43,6 +44,7 @@ struct checkpoint {
 	struct buf mountinfo;
 	struct criu_relay relay;
 	int pidfd;
+	int settings; /* a file of criu's options, or -1 */
 	bool frozen; /* by us */
 	bool refused; /* by call->dumped() or --notify-fd, not by criu */
 };
@@ -253,6 +255,23 @@ static int freezer(struct checkpoint *c, struct err *err)
 	return c->opts.freeze_cgroup ? 0 : err_set(err, ENOMEM, "out of memory");
 }
 
+/* Lazy pages are asked for on a socket that criu listens on, to whoever comes first, unless it has one: what
+ * no field of the request can say, its settings can. */
+static int lazy_socket(struct checkpoint *c, struct err *err)
+{
+	const int fd = checkpoint_page_fd(c->o);
+	char line[32];
+
+	if (fd < 0 || !c->o->lazy_pages)
+		return 0;
+	c->settings = memfd_create("criu.conf", MFD_CLOEXEC);
+	if (c->settings < 0 || str_format(line, sizeof(line), "ps-socket %d\n", fd) < 0 ||
+	    fd_write_full(c->settings, line, strlen(line)) < 0)
+		return err_sys(err, "settings for criu");
+	c->opts.config_file = arena_printf(&c->arena, "/proc/%d/fd/%d", (int)getpid(), c->settings);
+	return c->opts.config_file ? 0 : err_set(err, ENOMEM, "out of memory");
+}
+
 static int decide(struct checkpoint *c, struct err *err)
 {
 	static char log[] = DUMP_LOG;
@@ -266,7 +285,8 @@ static int decide(struct checkpoint *c, struct err *err)
 	if (c->o->parent_path && c->o->parent_path[0])
 		c->opts.parent_img = arena_strdup(&c->arena, c->o->parent_path);
 	c->opts.track_mem = c->o->pre_dump || c->opts.parent_img;
-	if (external_mounts(c, err) < 0 || external_namespaces(c, err) < 0 || freezer(c, err) < 0)
+	if (external_mounts(c, err) < 0 || external_namespaces(c, err) < 0 || freezer(c, err) < 0 ||
+	    lazy_socket(c, err) < 0)
 		return -1;
 	if (c->o->pre_dump)
 		return 0;
@@ -360,7 +380,8 @@ int container_checkpoint_with(struct runtime *rt, const char *id,
 				.entry = STORE_ENTRY_INIT,
 				.cgroup = CGROUP_INIT,
 				.dirs = { .images_fd = -1, .work_fd = -1 },
-				.pidfd = -1 };
+				.pidfd = -1,
+				.settings = -1 };
 	int rc;
 
 	arena_init(&c.arena, ARENA_MAX);
@@ -377,6 +398,7 @@ int container_checkpoint_with(struct runtime *rt, const char *id,
 		rc = container_destroy(rt, &c.entry, err);
 	image_dirs_close(&c.dirs);
 	(void)fd_close(c.pidfd);
+	(void)fd_close(c.settings);
 	buf_release(&c.mountinfo);
 	store_entry_release(&c.entry);
 	arena_release(&c.arena);

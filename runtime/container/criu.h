@@ -80,7 +80,8 @@ struct criu_page_server {
 };
 
 struct criu_opts {
-	char *log_file, *root, *parent_img, *freeze_cgroup, *lsm_profile, *lsm_mount_context;
+	char *log_file, *root, *parent_img, *freeze_cgroup, *lsm_profile, *lsm_mount_context,
+		*config_file;
 	struct criu_page_server *ps;
 	struct {
 		struct criu_ext_mount *v;

@@ -80,6 +80,7 @@ static const struct wire_field opts_fields[] = {
 	OPTS(48, lazy_pages, WIRE_BOOL),
 	OPTS(49, status_fd, WIRE_I32),
 	OPTS(50, orphan_pts_master, WIRE_BOOL),
+	OPTS(51, config_file, WIRE_STRING),
 	OPTS(52, tcp_close, WIRE_BOOL),
 	OPTS(53, lsm_profile, WIRE_STRING),
 	OPTS(63, lsm_mount_context, WIRE_STRING),

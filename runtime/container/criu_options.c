@@ -115,7 +115,7 @@ static int page_server(const struct skerry_checkpoint_options *from, struct aren
 	const int fd = checkpoint_page_fd(from);
 	uint64_t port;
 
-	if (!text || !text[0])
+	if (!text || !text[0] || (fd >= 0 && from->lazy_pages))
 		return 0;
 	if (fd >= 0) {
 		o->ps = arena_alloc(arena, sizeof(*o->ps));

@@ -55,6 +55,7 @@ static const struct wire_field offer_fields[] = {
 	WIRE_FIELD(13, struct offer, netns, WIRE_STRING),
 	WIRE_FIELD(14, struct offer, image, WIRE_STRING),
 	WIRE_FIELD(15, struct offer, stdio, WIRE_U64S),
+	WIRE_FIELD(16, struct offer, lazy, WIRE_U32),
 };
 static const struct wire_table offer_table = WIRE_TABLE(struct offer, offer_fields);
 static const struct wire_field answer_fields[] = {
@@ -103,8 +104,15 @@ static const struct wire_table ack_table = WIRE_TABLE(struct ack, ack_fields);
 static const struct wire_field restore_fields[] = {
 	WIRE_FIELD(2, struct restore_order, tcp_established, WIRE_U32),
 	WIRE_FIELD(3, struct restore_order, pages, WIRE_U64),
+	WIRE_FIELD(4, struct restore_order, lazy, WIRE_U32),
 };
 static const struct wire_table restore_table = WIRE_TABLE(struct restore_order, restore_fields);
+static const struct wire_field fetch_fields[] = {
+	WIRE_FIELD(1, struct fetch, task, WIRE_U64),
+	WIRE_FIELD(2, struct fetch, address, WIRE_U64),
+	WIRE_FIELD(3, struct fetch, count, WIRE_U64),
+};
+static const struct wire_table fetch_table = WIRE_TABLE(struct fetch, fetch_fields);
 static const struct wire_field outcome_fields[] = {
 	WIRE_FIELD(1, struct outcome, text, WIRE_STRING),
 	WIRE_FIELD(2, struct outcome, code, WIRE_U32),
@@ -146,6 +154,8 @@ static const struct {
 	[FRAME_PING] = { .name = "PING" },
 	[FRAME_STATUS] = MESSAGE("STATUS", outcome_table),
 	[FRAME_VERDICT] = MESSAGE("VERDICT", outcome_table),
+	[FRAME_FETCH] = MESSAGE("FETCH", fetch_table),
+	[FRAME_FETCHED] = { .name = "FETCHED" },
 };
 
 const char *frame_name(enum frame_type type)
@@ -296,6 +306,15 @@ static int check_entry(struct entry *e, struct err *err)
 	return check_link(e, err);
 }
 
+static int check_fetch(const struct fetch *f, struct err *err)
+{
+	if (f->address % FRAME_PAGE || f->count == 0 || f->count > FRAME_FETCH_MAX ||
+	    f->address > UINT64_MAX - f->count * FRAME_PAGE)
+		return err_set(err, EBADMSG, "%llu pages at %llx are wanted",
+			       (unsigned long long)f->count, (unsigned long long)f->address);
+	return 0;
+}
+
 int frame_decode(const struct frame *f, void *dst, struct arena *arena, struct err *err)
 {
 	const struct wire_table *table = frame_table(f->type);
@@ -316,6 +335,8 @@ int frame_decode(const struct frame *f, void *dst, struct arena *arena, struct e
 	}
 	if (f->type == FRAME_TREE && ((const struct tree_head *)dst)->kind >= TREE_KINDS)
 		return err_set(err, EBADMSG, "a tree of no kind");
+	if (f->type == FRAME_FETCH)
+		return check_fetch(dst, err);
 	if (f->type == FRAME_STATUS && !is_uuid(((const struct outcome *)dst)->text))
 		return err_set(err, EBADMSG, "a question about no migration");
 	return 0;

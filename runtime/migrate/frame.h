@@ -20,6 +20,9 @@
  *	S  TREE ... (criu's images)
  *	S  RESTORE                      T  READY    restored, not yet running
  *	S  COMMIT                       T  RUNNING
+ *	                                T  FETCH ...   with --lazy, also before
+ *	S  RUN ...                                  the pages of each
+ *	                                T  FETCHED  all of them
  *	S  DONE
  *
  * PING and ABORT come from both at any time; STATUS (by a later connection) asks
@@ -36,7 +39,7 @@
 #include "base/err.h"
 #include "base/wire.h"
 
-#define FRAME_VERSION	1
+#define FRAME_VERSION	2
 #define FRAME_HEAD	8
 #define FRAME_BODY_MAX	((size_t)1 << 20) /* of a message */
 #define FRAME_BULK	((size_t)256 << 10) /* bytes of files or pages in one frame */
@@ -66,6 +69,8 @@ enum frame_type {
 	FRAME_PING,
 	FRAME_STATUS,
 	FRAME_VERDICT,
+	FRAME_FETCH,
+	FRAME_FETCHED,
 	FRAME_TYPES,
 };
 
@@ -112,6 +117,7 @@ struct offer {
 	uint32_t dry_run;
 	char *netns; /* network namespace on the target in place of the one in config.json */
 	char *image; /* reference of the image, where there is one */
+	uint32_t lazy; /* memory follows once it runs there */
 	struct wire_u64s stdio; /* st_mode of the init's 0, 1 and 2: criu wants them as they were */
 };
 struct answer {
@@ -157,7 +163,13 @@ struct ack {
 struct restore_order {
 	uint32_t tcp_established;
 	uint64_t pages; /* that RUN frames told about */
+	uint32_t lazy;
 };
+/* Pages that are wanted: the RUN frames that answer have just these, in order. */
+struct fetch {
+	uint64_t task, address, count;
+};
+#define FRAME_FETCH_MAX ((uint64_t)1 << 20) /* pages */
 struct outcome {
 	char *text; /* what failed, in words; or what became of it (STATUS) */
 	uint32_t code; /* errno */

@@ -42,13 +42,19 @@ static uint64_t free_memory(struct arena *arena)
 	return line ? strtoull(line, NULL, 10) * 1024 : 0;
 }
 
+const char *criu_program(const struct options *o)
+{
+	const char *env = getenv("SKERRY_CRIU"); /* NOLINT(concurrency-mt-unsafe) */
+	const char *wanted = o->criu ? o->criu : env;
+
+	return wanted && wanted[0] ? wanted : "criu";
+}
+
 /* "Version: 3.17.1" */
 static uint32_t criu_version(const struct options *o, struct arena *arena)
 {
 	static char option[] = "--version";
-	const char *env = getenv("SKERRY_CRIU"); /* NOLINT(concurrency-mt-unsafe) */
-	const char *wanted = o->criu ? o->criu : env;
-	char *program = arena_strdup(arena, wanted && wanted[0] ? wanted : "criu");
+	char *program = arena_strdup(arena, criu_program(o));
 	char *argv[] = { program, option, NULL };
 	const struct child_start start = { .program = program, .argv = argv, .in = -1, .out = -1 };
 	unsigned long part[3] = { 0 };

@@ -26,6 +26,7 @@ static const char *const names[JOURNAL_STATES] = {
 	[JOURNAL_READY] = "ready",
 	[JOURNAL_COMMITTING] = "committing",
 	[JOURNAL_COMMITTED] = "committed",
+	[JOURNAL_PULLING] = "pulling",
 	[JOURNAL_RUNNING] = "running",
 	[JOURNAL_ABORTED] = "aborted",
 };

@@ -6,7 +6,8 @@
  *
  * The source's states: open, committing (COMMIT may have been heard), done.
  * The target's: open, ready (restored, waits for COMMIT), committed (from here
- * on its copy counts), running; aborted, after which a COMMIT comes too late.
+ * on its copy counts), or with --lazy pulling (it runs, and counts only once all of
+ * its memory is there), running; aborted, after which a COMMIT comes too late.
  * There is no way from aborted to committed or back: changes are made under a
  * lock of the folder, whatever process makes them.
  */
@@ -24,6 +25,7 @@ enum journal_state {
 	JOURNAL_READY,
 	JOURNAL_COMMITTING,
 	JOURNAL_COMMITTED,
+	JOURNAL_PULLING,
 	JOURNAL_RUNNING,
 	JOURNAL_ABORTED,
 	JOURNAL_STATES,

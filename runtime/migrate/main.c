@@ -39,6 +39,8 @@ static const struct option rows[] = {
 	{ ROW("mode", OPTION_STRING, mode, "MODE",
 	      "precopy: memory in rounds while the container runs; stop: all of it at once (default: "
 	      "precopy)") },
+	{ ROW("lazy", OPTION_FLAG, lazy, NULL,
+	      "memory follows once the container runs there; until it is there both hosts are needed") },
 	{ ROW("max-rounds", OPTION_NUMBER, max_rounds, "N",
 	      "most rounds of memory before the container is stopped (default: 10)") },
 	{ ROW("downtime", OPTION_STRING, downtime, "DURATION",

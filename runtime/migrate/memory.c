@@ -44,8 +44,7 @@ static int read_regions(struct memory_regions *list, pid_t pid, struct err *err)
 	return 0;
 }
 
-/* Its number in the container, which is criu's; 0: it has ended. */
-static uint64_t number_of(pid_t pid)
+uint64_t memory_number_of(pid_t pid)
 {
 	char path[64], *at;
 	AUTO_BUF text;
@@ -191,7 +190,7 @@ static int read_wanted(struct reader *r, struct err *err)
 
 static int read_process(struct memory *m, pid_t pid, struct err *err)
 {
-	const uint64_t number = number_of(pid);
+	const uint64_t number = memory_number_of(pid);
 	struct reader r = { .m = m, .pid = pid };
 	char path[64];
 	AUTO_FD pagemap = -1;

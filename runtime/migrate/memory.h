@@ -44,6 +44,9 @@ void memory_release(struct memory *m);
 /* One round over these processes. *ret: bytes sent. */
 int memory_round(struct memory *m, const pid_t *pids, size_t n, uint64_t *ret, struct err *err);
 
+/* A process's number in its container, which is criu's; 0: it has ended. */
+uint64_t memory_number_of(pid_t pid);
+
 /* page_server.c: criu's side.  sock: connected to it (criu's own end is what `skerry checkpoint
  * --page-server=fd:N` gets). */
 struct page_server {
@@ -62,6 +65,10 @@ struct page_server {
 	uint64_t pages, changed;
 };
 #define PAGE_SERVER_WIDE 40200 /* version of criu */
+#define PAGE_HEAD_MAX	 32
+size_t page_server_head(uint32_t criu);
+/* Two ends of one TCP connection over the loopback. */
+int page_server_pair(int *ret_ours, int *ret_theirs, struct err *err);
 int page_server_open(struct page_server *s, struct memory *m, uint32_t criu, int *ret_theirs,
 		     struct err *err);
 /* Takes what there is: 0, or -1. */
@@ -79,9 +86,12 @@ enum {
 	PAGE_OPEN = 4,
 	PAGE_PARENT = 5,
 	PAGE_ADD = 6,
+	PAGE_GET = 7,
 	PAGE_CLOSE = 0x1023,
 	PAGE_FORCE_CLOSE = 0x1024,
 };
 #define PAGE_FLAG_PRESENT 4
+/* The head of the answer to a GET, behind which the pages come. */
+void page_answer_format(const struct page_request *r, size_t head, unsigned char *dst);
 
 #endif

@@ -31,7 +31,7 @@ struct options {
 	const char *listen, *bundle, *bundles, *netns, *address, *target_address, *bandwidth,
 		*downtime, *max_downtime, *mode, *remove_bundle, *fault;
 	unsigned int max_rounds, timeout;
-	bool receive, resolve, dry_run, json, quiet, once;
+	bool receive, resolve, dry_run, json, quiet, once, lazy;
 	struct option_list shared;
 };
 
@@ -47,6 +47,8 @@ int split_words(const char *text, struct arena *arena, struct strings *ret, stru
 /* host.c: what a host is and has. */
 int hello_make(const struct options *o, struct arena *arena, struct hello *ret, struct err *err);
 int hello_check(const struct hello *ours, const struct hello *theirs, struct err *err);
+/* The criu that is to be used: a path, or a name for $PATH. */
+const char *criu_program(const struct options *o);
 /* The state directory that the runtime uses. */
 const char *state_root(const struct options *o, struct arena *arena);
 /* Runs `skerry [--root ROOT] WORDS...` (NULL at the end) to its end; what it said into said. */

@@ -19,13 +19,39 @@
 
 #define INPUT	  ((size_t)1 << 20)
 #define HEAD_OLD  24
-#define HEAD_WIDE 32
+#define HEAD_WIDE PAGE_HEAD_MAX
 #define RUN_MAX	  (FRAME_BULK / FRAME_PAGE)
 #define PAGES_MAX ((uint64_t)1 << 40)
 
 static uint32_t get_u32(const unsigned char *p)
 {
 	return (uint32_t)p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24;
+}
+
+size_t page_server_head(uint32_t criu)
+{
+	return criu < PAGE_SERVER_WIDE ? HEAD_OLD : HEAD_WIDE;
+}
+
+static void put_u32(unsigned char *dst, uint32_t v)
+{
+	for (int i = 0; i < 4; i++)
+		dst[i] = (unsigned char)(v >> (8 * i));
+}
+
+void page_answer_format(const struct page_request *r, size_t head, unsigned char *dst)
+{
+	memset(dst, 0, head);
+	put_u32(dst, PAGE_ADD | PAGE_FLAG_PRESENT << 16);
+	if (head == HEAD_OLD) {
+		put_u32(dst + 4, (uint32_t)r->pages);
+		frame_put_u64(dst + 8, r->address);
+		frame_put_u64(dst + 16, r->task);
+	} else {
+		frame_put_u64(dst + 8, r->pages);
+		frame_put_u64(dst + 16, r->address);
+		frame_put_u64(dst + 24, r->task);
+	}
 }
 
 int page_request_parse(const unsigned char *data, size_t head, struct page_request *ret,
@@ -50,6 +76,7 @@ int page_request_parse(const unsigned char *data, size_t head, struct page_reque
 	case PAGE_FORCE_CLOSE:
 		break;
 	case PAGE_ADD:
+	case PAGE_GET:
 		if (r.pages == 0 || r.pages > PAGES_MAX || r.address % FRAME_PAGE ||
 		    r.address > UINT64_MAX - r.pages * FRAME_PAGE)
 			return err_set(err, EBADMSG, "criu sends %llu pages at %llx",
@@ -64,7 +91,7 @@ int page_request_parse(const unsigned char *data, size_t head, struct page_reque
 
 /* TCP over the loopback: before 4.0 criu sets options that only TCP has.  The listening socket is open for
  * this one connection, which is checked to be ours. */
-static int tcp_pair(int *ret_ours, int *ret_theirs, struct err *err)
+int page_server_pair(int *ret_ours, int *ret_theirs, struct err *err)
 {
 	AUTO_FD listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	AUTO_FD theirs = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -92,13 +119,11 @@ static int tcp_pair(int *ret_ours, int *ret_theirs, struct err *err)
 int page_server_open(struct page_server *s, struct memory *m, uint32_t criu, int *ret_theirs,
 		     struct err *err)
 {
-	*s = (struct page_server){ .memory = m,
-				   .sock = -1,
-				   .head = criu < PAGE_SERVER_WIDE ? HEAD_OLD : HEAD_WIDE };
+	*s = (struct page_server){ .memory = m, .sock = -1, .head = page_server_head(criu) };
 	s->input = malloc(INPUT);
 	if (!s->input)
 		return err_set(err, ENOMEM, "out of memory");
-	if (tcp_pair(&s->sock, ret_theirs, err) < 0)
+	if (page_server_pair(&s->sock, ret_theirs, err) < 0)
 		return -1;
 	return fd_set_nonblock(s->sock, true) < 0 ? err_sys(err, "connection for criu's pages") : 0;
 }
@@ -180,6 +205,8 @@ static int take_request(struct page_server *s, const struct page_request *r, str
 		return answer(s, &zero, sizeof(zero), err);
 	case PAGE_PARENT:
 		return answer(s, &zero, sizeof(zero), err);
+	case PAGE_GET:
+		return err_set(err, EBADMSG, "criu asks for pages in place of sending them");
 	default:
 		break;
 	}

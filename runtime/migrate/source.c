@@ -214,6 +214,7 @@ static int make_offer(struct source *s, struct err *err)
 	o->address = s->o->address ? arena_strdup(&s->arena, s->o->address) : empty;
 	o->memory = memory_used(s);
 	o->dry_run = s->o->dry_run;
+	o->lazy = s->o->lazy;
 	for (size_t i = 0; i < s->n_trees; i++)
 		o->disk += tree_size(s->trees[i].top);
 	if (find_stdio(s, err) < 0)
@@ -319,6 +320,7 @@ static int start_dump(struct source *s, struct err *err)
 				"--page-server",
 				NULL,
 				s->id,
+				NULL,
 				NULL };
 	struct child_start start = {
 		.program = s->o->runtime, .in = -1, .out = -1, .notify = true
@@ -329,10 +331,30 @@ static int start_dump(struct source *s, struct err *err)
 		return -1;
 	words[7] = arena_printf(&s->arena, "fd:%d", theirs);
 	start.keep = theirs;
+	if (s->o->lazy) {
+		/* The pages are read here, and criu is asked for none: its page server ends with the socket. */
+		words[8] = "--lazy-pages";
+		words[9] = s->id;
+		s->pages.sock = fd_close(s->pages.sock);
+	}
 	start.argv = images && words[7] ? skerry_words(s->o, words, &s->arena) : NULL;
 	if (!start.argv)
 		return err_set(err, ENOMEM, "out of memory");
 	return child_start(&s->dump, &start, err);
+}
+
+static int open_feed(struct source *s, struct err *err)
+{
+	struct skerry_error failed = { 0 };
+	pid_t *pids = NULL;
+	size_t n = 0;
+	int rc;
+
+	if (skerry_pids(s->skerry, s->id, &pids, &n, &failed) < 0)
+		return lib_fail(&failed, err);
+	rc = feed_open(&s->feed, &s->memory, pids, n, err);
+	free(pids);
+	return rc;
 }
 
 static int freeze(struct source *s, struct err *err)
@@ -356,6 +378,8 @@ static int freeze(struct source *s, struct err *err)
 	/* criu closes its end before it says so. */
 	if (s->pages.left || s->pages.len)
 		return err_set(err, EPIPE, "criu's pages broke off");
+	if (s->o->lazy)
+		return open_feed(s, err);
 	s->memory_bytes = s->memory.sent;
 	s->last_bytes = s->pages.changed * FRAME_PAGE;
 	progress(s, "memory", "%llu MiB, of which %llu MiB changed since they were sent",
@@ -385,11 +409,14 @@ static int send_rest(struct source *s, struct err *err)
 
 static int restore_there(struct source *s, struct err *err)
 {
-	const struct restore_order order = { .tcp_established = 1, .pages = s->pages.pages };
+	const struct restore_order order = { .tcp_established = 1,
+					     .pages = s->pages.pages,
+					     .lazy = s->o->lazy };
 	struct outcome ready;
+	const struct feed_expect expect = { FRAME_READY, &ready, &s->arena };
 
 	if (channel_send_message(&s->channel, FRAME_RESTORE, &order, err) < 0 ||
-	    channel_expect(&s->channel, FRAME_READY, &ready, &s->arena, err) < 0)
+	    feed_expect(&s->feed, &s->channel, &expect, err) < 0)
 		return -1;
 	fault_point("ready");
 	return 0;
@@ -451,6 +478,7 @@ static int settle_doubt(struct source *s, struct err *err)
 static int commit(struct source *s, struct err *err)
 {
 	struct outcome running;
+	const struct feed_expect expect = { FRAME_RUNNING, &running, &s->arena };
 
 	if (journal_advance(&s->journal, JOURNAL_OPEN, JOURNAL_COMMITTING, err) < 0 ||
 	    child_answer(&s->dump, "held", err) < 0)
@@ -463,19 +491,45 @@ static int commit(struct source *s, struct err *err)
 	    channel_flush(&s->channel, err) < 0)
 		return settle_doubt(s, err);
 	fault_point("committed");
-	if (channel_expect(&s->channel, FRAME_RUNNING, &running, &s->arena, err) < 0)
+	if (feed_expect(&s->feed, &s->channel, &expect, err) < 0)
 		return settle_doubt(s, err);
 	s->running = true;
+	return 0;
+}
+
+/* It runs there: packets that still come here are handed on. */
+static int hand_over(struct source *s, struct err *err)
+{
+	(void)err; /* what fails is only told */
+	s->thawed = clock_ms();
+	fault_point("running");
+	networks_cut(s);
+	return 0;
+}
+
+/* With --lazy its memory follows.  Until all of it is there the end of either side takes it back to here,
+ * to the moment at which it was stopped. */
+static int feed_target(struct source *s, struct err *err)
+{
+	const struct feed_expect fetched = { FRAME_FETCHED, NULL, &s->arena };
+
+	if (!s->feed.v || s->channel.ended)
+		return 0;
+	progress(s, "lazy", "it runs there, and its memory follows");
+	fault_point("feeding");
+	if (feed_expect(&s->feed, &s->channel, &fetched, err) < 0 && settle_doubt(s, err) < 0)
+		return -1;
+	s->memory_bytes = s->memory.sent;
+	s->last_bytes = s->feed.changed * FRAME_PAGE;
+	progress(s, "memory", "%llu MiB, of which %llu MiB were sent afterwards",
+		 (unsigned long long)(s->feed.pages * FRAME_PAGE >> 20),
+		 (unsigned long long)(s->feed.changed * FRAME_PAGE >> 20));
 	return 0;
 }
 
 /* The copy here goes without a word to its peers: criu ends the processes with their sockets set so. */
 static int release(struct source *s, struct err *err)
 {
-
-	s->thawed = clock_ms();
-	fault_point("running");
-	networks_cut(s);
 	if (child_answer(&s->dump, "go", err) < 0 || child_wait(&s->dump, err) < 0) {
 		/* It runs there: whatever is left here must not. */
 		const char *words[] = { "delete", "--force", s->id, NULL };
@@ -510,6 +564,8 @@ static const struct {
 	{ "send the rest", false, send_rest },
 	{ "restore there", false, restore_there },
 	{ "commit", false, commit },
+	{ "hand over", false, hand_over },
+	{ "feed", false, feed_target },
 	{ "release", false, release },
 };
 
@@ -591,6 +647,7 @@ int source_run(const struct options *o, const char *id, const char *host, struct
 	child_end(&s.ssh);
 	child_end(&s.dump);
 	page_server_close(&s.pages);
+	feed_close(&s.feed);
 	memory_release(&s.memory);
 	journal_close(&s.journal);
 	if (s.skerry) {

@@ -5,6 +5,7 @@
 
 #include "runtime/include/skerry/skerry.h"
 #include "runtime/migrate/config.h"
+#include "runtime/migrate/lazy.h"
 #include "runtime/migrate/memory.h"
 #include "runtime/migrate/migrate.h"
 #include "runtime/migrate/tree.h"
@@ -38,6 +39,7 @@ struct source {
 	struct tree_sent sent; /* files */
 	struct memory memory;
 	struct page_server pages;
+	struct feed feed; /* with --lazy, from the freeze on */
 	bool prepared; /* the networks are to be given back */
 	bool committed; /* COMMIT may have been heard */
 	bool running; /* there */

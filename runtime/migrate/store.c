@@ -21,7 +21,6 @@
 #define MAGIC_COMMON  0x54564319U
 #define MAGIC_PAGEMAP 0x56084025U
 #define COUNT_MAX     ((uint64_t)1 << 20)
-#define COPY_PAGES    64
 #define PAGEMAP_MAX   ((size_t)1 << 30)
 #define TASKS_MAX     PAGE_TASKS_MAX
 
@@ -218,27 +217,26 @@ static void add_entry(struct store_task *t, const struct page_run *run)
 	}
 }
 
-/* Pages that came before, to the end of the image; those in a row at once. */
-static int copy_some(struct store_task *t, uint64_t address, uint64_t left, uint64_t *ret_n,
-		     struct err *err)
+/* Pages that came before; those in a row at once. */
+static int read_some(const struct store_task *t, const struct store_where *w, void *dst,
+		     uint64_t *ret_n, struct err *err)
 {
-	unsigned char chunk[COPY_PAGES * FRAME_PAGE];
 	uint64_t first = 0, n = 0;
 	size_t got = 0;
 
-	for (; n < left && n < COPY_PAGES; n++) {
-		const struct page_slot *slot = page_map_find(&t->map, address + n * FRAME_PAGE);
+	for (; n < w->left && n < STORE_PAGES; n++) {
+		const struct page_slot *slot = page_map_find(&t->map, w->address + n * FRAME_PAGE);
 
 		if (!slot)
 			return err_set(err, EBADMSG, "a page at %llx was never sent",
-				       (unsigned long long)(address + n * FRAME_PAGE));
+				       (unsigned long long)(w->address + n * FRAME_PAGE));
 		if (n == 0)
 			first = slot->digest.a;
 		else if (slot->digest.a != first + n)
 			break;
 	}
 	while (got < n * FRAME_PAGE) {
-		ssize_t some = pread(t->file, chunk + got, n * FRAME_PAGE - got,
+		ssize_t some = pread(t->file, (char *)dst + got, n * FRAME_PAGE - got,
 				     (off_t)(first * FRAME_PAGE + got));
 
 		if (some <= 0)
@@ -246,7 +244,27 @@ static int copy_some(struct store_task *t, uint64_t address, uint64_t left, uint
 		got += (size_t)some;
 	}
 	*ret_n = n;
-	return write_pages(t->image, chunk, t->written, n, err);
+	return 0;
+}
+
+int store_get(struct store *s, const struct store_where *w, void *dst, uint64_t *ret_n,
+	      struct err *err)
+{
+	const struct store_task *t = get_task(s, w->task, err);
+
+	return t ? read_some(t, w, dst, ret_n, err) : -1;
+}
+
+/* To the end of the image. */
+static int copy_some(struct store_task *t, uint64_t address, uint64_t left, uint64_t *ret_n,
+		     struct err *err)
+{
+	unsigned char chunk[STORE_PAGES * FRAME_PAGE];
+	const struct store_where where = { t->task, address, left };
+
+	if (read_some(t, &where, chunk, ret_n, err) < 0)
+		return -1;
+	return write_pages(t->image, chunk, t->written, *ret_n, err);
 }
 
 int store_run(struct store *s, const struct page_run *run, struct err *err)

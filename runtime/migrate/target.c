@@ -32,8 +32,7 @@
 
 /* --- can it be taken ------------------------------------------------------------------------------ */
 
-static void complain(struct target *t, const char *format, ...) PRINTF(2, 3);
-static void complain(struct target *t, const char *format, ...)
+void complain(struct target *t, const char *format, ...)
 {
 	va_list ap;
 	char text[ERR_MSG_MAX];
@@ -113,19 +112,6 @@ static void check_resources(struct target *t)
 			(unsigned long long)(t->hello.memory >> 20));
 }
 
-static void check_networks(struct target *t)
-{
-	for (size_t i = 0; i < t->offer.tickets.n; i++) {
-		const char *words[] = { "net", "inspect", t->offer.tickets.v[i].network, NULL };
-
-		if (run_skerry(t->o, words, NULL, NULL) < 0)
-			complain(t, "network \"%s\" is not there (\"skerry net create\")",
-				 t->offer.tickets.v[i].network);
-	}
-	if (t->offer.netns && access(t->offer.netns, F_OK) < 0)
-		complain(t, "network namespace \"%s\" is not there", t->offer.netns);
-}
-
 static int check_offer(struct target *t, struct err *err)
 {
 	struct config c;
@@ -143,9 +129,11 @@ static int check_offer(struct target *t, struct err *err)
 		complain(t, "the bundle \"%s\" is there already", t->bundle);
 	if (c.netns && !t->offer.netns && access(c.netns, F_OK) < 0)
 		complain(t, "network namespace \"%s\" is not there (--netns)", c.netns);
+	if (t->offer.lazy && lazy_obstacle())
+		complain(t, "%s, which --lazy needs", lazy_obstacle());
 	check_volumes(t);
 	check_resources(t);
-	check_networks(t);
+	target_networks_check(t);
 	return 0;
 }
 
@@ -183,55 +171,6 @@ static int write_config(struct target *t, struct err *err)
 	return 0;
 }
 
-/* A ticket names the source as the tunnel's other end. */
-struct ticket_text {
-	char *source;
-};
-static const struct json_field ticket_fields[] = {
-	JSON_FIELD(struct ticket_text, source, JSON_STRING, .required = true),
-};
-static const struct json_table ticket_table = JSON_TABLE(struct ticket_text, ticket_fields);
-
-static int move(struct target *t, const struct ticket *k, const char *verb, const char *from,
-		int in, struct err *err)
-{
-	char ifname[300];
-	const char *words[] = { "net", "move", verb, ifname, k->network, t->offer.id, from, NULL };
-
-	if (str_format(ifname, sizeof(ifname), "--ifname=%s", k->ifname) < 0)
-		return err_sys(err, "network \"%s\"", k->network);
-	return run_skerry_with(t->o, words, in, err);
-}
-
-static int prepare_networks(struct target *t, struct err *err)
-{
-	for (size_t i = 0; i < t->offer.tickets.n; i++) {
-		const struct ticket *k = &t->offer.tickets.v[i];
-		struct ticket_text text;
-		char from[1100];
-		AUTO_FD file = memfd_create("ticket", MFD_CLOEXEC);
-
-		if (json_decode("ticket", k->text.v, k->text.n, &ticket_table, &text, &t->arena,
-				err) < 0)
-			return -1;
-		if (str_format(from, sizeof(from), "--from=%s", text.source) < 0)
-			return err_sys(err, "address \"%.100s\"", text.source);
-		if (file < 0 || fd_write_full(file, k->text.v, k->text.n) < 0 ||
-		    lseek(file, 0, SEEK_SET) < 0)
-			return err_sys(err, "ticket of network \"%s\"", k->network);
-		t->prepared = true;
-		if (move(t, k, "prepare", from, file, err) < 0)
-			return -1;
-	}
-	return 0;
-}
-
-static void each_network(struct target *t, const char *verb)
-{
-	for (size_t i = 0; t->prepared && i < t->offer.tickets.n; i++)
-		(void)move(t, &t->offer.tickets.v[i], verb, NULL, -1, NULL);
-}
-
 static int make_places(struct target *t, struct err *err)
 {
 	t->bundle_made = true;
@@ -255,7 +194,7 @@ static int make_places(struct target *t, struct err *err)
 		if (t->volumes[i].fd < 0)
 			return -1;
 	}
-	return write_config(t, err) < 0 ? -1 : prepare_networks(t, err);
+	return write_config(t, err) < 0 ? -1 : target_networks_prepare(t, err);
 }
 
 /* Where the container was, nothing is left. */
@@ -266,7 +205,7 @@ static void undo(struct target *t)
 	/* A restore that was killed could not take its own back. */
 	if (t->restoring)
 		(void)run_skerry(t->o, words, NULL, NULL);
-	each_network(t, "abort");
+	target_networks(t, "abort");
 	for (size_t i = 0; i < t->offer.volumes.n && i < TARGET_VOLUMES_MAX; i++) {
 		t->volumes[i].fd = fd_close(t->volumes[i].fd);
 		if (!t->volumes[i].made)
@@ -422,7 +361,7 @@ static int start_restore(struct target *t, const struct restore_order *order, st
 {
 	char *images = arena_printf(&t->arena, "%s/" IMAGES, t->journal.folder);
 	char *errors = arena_printf(&t->arena, "%s/" ERRORS, t->journal.folder);
-	const char *words[16] = { "--log",   errors,	"--log-format=json",
+	const char *words[18] = { "--log",   errors,	"--log-format=json",
 				  "restore", "-d",	"--notify-fd=3",
 				  "-b",	     t->bundle, "--image-path",
 				  images };
@@ -443,11 +382,19 @@ static int start_restore(struct target *t, const struct restore_order *order, st
 		return -1;
 	if (order->tcp_established)
 		words[n++] = "--tcp-established";
+	if (order->lazy)
+		words[n++] = "--lazy-pages";
 	words[n++] = t->offer.id;
 	start.argv = images && errors ? skerry_words(t->o, words, &t->arena) : NULL;
 	if (!start.argv)
 		return err_set(err, ENOMEM, "out of memory");
 	t->restoring = true;
+	if (order->lazy) {
+		t->is_lazy = true;
+		if (lazy_start(&t->lazy, t->o, images, t->hello.criu, err) < 0 ||
+		    lazy_guard(&t->lazy, t->o, t->offer.id, err) < 0)
+			return -1;
+	}
 	return child_start(&t->restore, &start, err);
 }
 
@@ -481,43 +428,103 @@ static int next_step(struct target *t, struct child_step *ret, struct err *err)
 {
 	for (;;) {
 		struct pollfd p = { .fd = t->restore.notify, .events = POLLIN };
+		const struct lazy_wait w = { t->channel, &t->store, &p, 1 };
 		int rc = child_step(&t->restore, ret);
+		struct frame f;
 
 		if (rc > 0)
 			return 0;
 		if (rc < 0)
 			return restore_failed(t, err);
-		rc = channel_wait(t->channel, &p, 1, -1, err);
+		rc = lazy_wait(&t->lazy, &w, &f, err);
 		if (rc != 0)
 			return rc < 0 ? -1 : err_set(err, EBADMSG, "the source spoke out of turn");
 	}
 }
 
-/* The point after which there is no way back. */
-static int commit(struct target *t, struct err *err)
+/* `skerry restore` ends; until then criu may want pages. */
+static int restored(struct target *t, struct err *err)
 {
-	struct outcome running = { 0 };
+	struct pollfd p = { .fd = t->restore.pidfd, .events = POLLIN };
+	const struct lazy_wait w = { t->channel, &t->store, &p, 1 };
 	struct frame f;
+	int rc = t->is_lazy ? lazy_wait(&t->lazy, &w, &f, err) : 0;
 
-	fault_point("t-ready");
-	if (channel_receive(t->channel, &f, err) < 0)
+	if (rc != 0)
+		return rc < 0 ? -1 : err_set(err, EBADMSG, "the source spoke out of turn");
+	return child_wait(&t->restore, err);
+}
+
+/* The source's decision. */
+static int wait_for_commit(struct target *t, struct err *err)
+{
+	const struct lazy_wait w = { t->channel, &t->store, NULL, 0 };
+	struct frame f;
+	int rc = t->is_lazy ? lazy_wait(&t->lazy, &w, &f, err)
+			    : channel_receive(t->channel, &f, err);
+
+	if (rc < 0)
 		return -1;
-	if (f.type != FRAME_COMMIT)
-		return err_set(err, EBADMSG, "frame %s in place of COMMIT", frame_name(f.type));
-	if (journal_advance(&t->journal, JOURNAL_READY, JOURNAL_COMMITTED, err) < 0)
+	/* criu may have got all it wanted already. */
+	if (t->is_lazy && rc == 0 && channel_receive(t->channel, &f, err) < 0)
 		return -1;
-	t->committed = true;
-	fault_point("t-committed");
-	each_network(t, "cutover");
-	if (child_answer(&t->restore, "go", err) < 0 || child_wait(&t->restore, err) < 0)
-		return -1;
-	if (journal_advance(&t->journal, JOURNAL_COMMITTED, JOURNAL_RUNNING, err) < 0)
-		return -1;
+	return f.type == FRAME_COMMIT
+		       ? 0
+		       : err_set(err, EBADMSG, "frame %s in place of COMMIT", frame_name(f.type));
+}
+
+static int say_running(struct target *t, struct err *err)
+{
+	const struct outcome running = { 0 };
+
 	t->running = true;
 	fault_point("t-running");
 	if (channel_send_message(t->channel, FRAME_RUNNING, &running, err) < 0)
 		return -1;
 	return channel_flush(t->channel, err);
+}
+
+/* It runs, and its memory follows; it counts once all of it is there. */
+static int pull(struct target *t, struct err *err)
+{
+	const struct lazy_wait w = { t->channel, &t->store, NULL, 0 };
+	const struct bytes none = { NULL, 0 };
+
+	if (say_running(t, err) < 0)
+		return -1;
+	t->running = false;
+	fault_point("t-pulling");
+	if (lazy_finish(&t->lazy, &w, err) < 0 ||
+	    journal_advance(&t->journal, JOURNAL_PULLING, JOURNAL_RUNNING, err) < 0)
+		return -1;
+	t->running = t->committed = true;
+	lazy_release(&t->lazy);
+	fault_point("t-pulled");
+	if (channel_send(t->channel, FRAME_FETCHED, none, none, err) < 0)
+		return -1;
+	return channel_flush(t->channel, err);
+}
+
+/* The point after which there is no way back. */
+static int commit(struct target *t, struct err *err)
+{
+	const enum journal_state next = t->is_lazy ? JOURNAL_PULLING : JOURNAL_COMMITTED;
+
+	fault_point("t-ready");
+	if (wait_for_commit(t, err) < 0 ||
+	    journal_advance(&t->journal, JOURNAL_READY, next, err) < 0)
+		return -1;
+	/* As long as memory is missing here, the source's copy is the one that can go on. */
+	t->committed = !t->is_lazy;
+	fault_point("t-committed");
+	target_networks(t, "cutover");
+	if (child_answer(&t->restore, "go", err) < 0 || restored(t, err) < 0)
+		return -1;
+	if (t->is_lazy)
+		return pull(t, err);
+	if (journal_advance(&t->journal, JOURNAL_COMMITTED, JOURNAL_RUNNING, err) < 0)
+		return -1;
+	return say_running(t, err);
 }
 
 static int take_restore(struct target *t, const struct frame *f, struct err *err)
@@ -531,7 +538,8 @@ static int take_restore(struct target *t, const struct frame *f, struct err *err
 	if (order.pages != t->store.pages)
 		return err_set(err, EBADMSG, "%llu pages came in place of %llu",
 			       (unsigned long long)t->store.pages, (unsigned long long)order.pages);
-	if (store_finish(&t->store, err) < 0)
+	/* With --lazy criu's images are whole, and what the rounds brought is asked for later. */
+	if (!order.lazy && store_finish(&t->store, err) < 0)
 		return -1;
 	fault_point("t-restore");
 	if (start_restore(t, &order, err) < 0)
@@ -558,7 +566,7 @@ static void wait_for_done(struct target *t)
 	const bool heard = channel_wait(t->channel, NULL, 0, DONE_WAIT_MS, NULL) == 1 &&
 			   channel_take(t->channel, &f, NULL) == 0 && f.type == FRAME_DONE;
 
-	each_network(t, "finish");
+	target_networks(t, "finish");
 	journal_clean(&t->journal, heard);
 }
 
@@ -593,6 +601,11 @@ static int verdict(struct target *t, struct journal *j, struct err *err)
 		return -1;
 	if (j->state == JOURNAL_RUNNING)
 		return 1;
+	if (j->state == JOURNAL_PULLING) {
+		/* It may run still, without all of its memory. */
+		undo_dead(j, t);
+		return journal_advance(j, JOURNAL_PULLING, JOURNAL_ABORTED, err) < 0 ? -1 : 0;
+	}
 	if (j->state != JOURNAL_COMMITTED)
 		return 0;
 	if (does_run(t, j->id))
@@ -700,6 +713,7 @@ int target_run(const struct options *o, struct channel *channel, struct err *err
 	struct target t = { .o = o,
 			    .channel = channel,
 			    .restore = CHILD_INIT,
+			    .lazy = LAZY_INIT,
 			    .journal = JOURNAL_INIT,
 			    .bundle_fd = -1,
 			    .rootfs = -1,
@@ -728,6 +742,7 @@ int target_run(const struct options *o, struct channel *channel, struct err *err
 	if (t.in_tree)
 		tree_receive_end(&t.tree);
 	store_release(&t.store);
+	lazy_end(&t.lazy);
 	child_end(&t.restore);
 	for (size_t i = 0; i < t.offer.volumes.n && i < TARGET_VOLUMES_MAX; i++)
 		(void)fd_close(t.volumes[i].fd);

@@ -7,6 +7,7 @@
 
 #include "runtime/include/skerry/skerry.h"
 #include "runtime/migrate/config.h"
+#include "runtime/migrate/lazy.h"
 #include "runtime/migrate/migrate.h"
 #include "runtime/migrate/store.h"
 #include "runtime/migrate/tree.h"
@@ -32,7 +33,17 @@ struct target {
 	struct tree_receiver tree;
 	struct store store;
 	struct child restore;
+	struct lazy lazy;
+	bool is_lazy;
 	bool in_tree, bundle_made, prepared, restoring, committed, running;
 };
+
+/* One more thing that speaks against it, for the answer. */
+void complain(struct target *t, const char *format, ...) PRINTF(2, 3);
+
+/* target_net.c: the attachments' moves. */
+void target_networks_check(struct target *t);
+int target_networks_prepare(struct target *t, struct err *err);
+void target_networks(struct target *t, const char *verb);
 
 #endif

@@ -194,3 +194,29 @@ TEST(a_run_has_whole_pages_at_a_page)
 	CHECK_INT(run_of(FRAME_RUN, 0x1000, (uint64_t)8 << 48 | 1, 0), -1);
 	CHECK_INT(run_of(FRAME_RUN, UINT64_MAX - 0xfff, 2, 0), -1);
 }
+
+TEST(what_is_fetched_is_whole_pages_and_some)
+{
+	static const struct {
+		struct fetch fetch;
+		int rc;
+	} cases[] = {
+		{ { 257, 0x5000, 3 }, 0 },
+		{ { 257, 0x5001, 3 }, -1 },
+		{ { 257, 0x5000, 0 }, -1 },
+		{ { 257, 0x5000, FRAME_FETCH_MAX + 1 }, -1 },
+		{ { 257, UINT64_MAX - FRAME_PAGE + 1, 2 }, -1 },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct arena arena;
+		struct fetch out;
+		struct err err = { 0 };
+
+		arena_init(&arena, ARENA_MAX_DEFAULT);
+		CHECK_INT(through(FRAME_FETCH, &cases[i].fetch, &out, &arena, &err), cases[i].rc);
+		if (cases[i].rc == 0)
+			CHECK(out.task == 257 && out.address == 0x5000 && out.count == 3);
+		arena_release(&arena);
+	}
+}

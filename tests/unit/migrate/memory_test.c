@@ -65,3 +65,22 @@ TEST(a_request_that_can_not_be_is_refused)
 	CHECK_INT(page_request_parse(none, sizeof(none), &r, &err), -1);
 	CHECK_INT(page_request_parse(other, sizeof(other), &r, &err), -1);
 }
+
+TEST(an_answer_has_the_head_of_the_request_it_is_to)
+{
+	const struct page_request get = {
+		.command = PAGE_GET, .pages = 5, .address = 0x7000, .task = 42
+	};
+	struct err err = { 0 };
+
+	for (uint32_t criu = 31701; criu <= PAGE_SERVER_WIDE; criu += PAGE_SERVER_WIDE - 31701) {
+		unsigned char head[PAGE_HEAD_MAX];
+		const size_t size = page_server_head(criu);
+		struct page_request r;
+
+		page_answer_format(&get, size, head);
+		REQUIRE(page_request_parse(head, size, &r, &err) == 0);
+		CHECK(r.command == PAGE_ADD && r.flags == PAGE_FLAG_PRESENT);
+		CHECK(r.pages == 5 && r.address == 0x7000 && r.task == 42);
+	}
+}

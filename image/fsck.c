@@ -107,28 +107,49 @@ static int check_layer(void *arg, const char *name, struct err *err)
 	return reject(f, FSCK_LAYER, name, why.msg, err);
 }
 
-static void check_content(struct fsck *f, const struct image *image)
+/* What of this image isn't there: calls fn for each, NULL only counts. */
+static size_t missing(const struct store *s, const struct image *image,
+		      void (*fn)(struct fsck *f, const struct image *image, const char *what,
+				 const struct digest *d),
+		      struct fsck *f)
 {
 	const struct digest *blobs[] = { &image->manifest, &image->config };
-	char problem[DIGEST_TEXT_MAX + 64];
+	size_t n = 0;
 
 	for (size_t i = 0; i < ARRAY_SIZE(blobs) + image->blobs.n; i++) {
 		const struct digest *d =
 			i < ARRAY_SIZE(blobs) ? blobs[i] : &image->blobs.v[i - ARRAY_SIZE(blobs)];
 
-		if (store_has_blob(f->s, d))
+		if (store_has_blob(s, d))
 			continue;
-		(void)snprintf(problem, sizeof(problem), "blob \"%s\" is missing", d->text);
-		report(f, FSCK_IMAGE, image->manifest.text, problem);
+		n++;
+		if (fn)
+			fn(f, image, "blob", d);
 	}
 	for (size_t i = 0; i < image->layers.n; i++) {
 		const struct digest *d = &image->layers.v[i].diff_id;
 
-		if (store_has_layer(f->s, d))
+		if (store_has_layer(s, d))
 			continue;
-		(void)snprintf(problem, sizeof(problem), "layer \"%s\" is missing", d->text);
-		report(f, FSCK_IMAGE, image->manifest.text, problem);
+		n++;
+		if (fn)
+			fn(f, image, "layer", d);
 	}
+	return n;
+}
+
+static void report_missing(struct fsck *f, const struct image *image, const char *what,
+			   const struct digest *d)
+{
+	char problem[DIGEST_TEXT_MAX + 64];
+
+	(void)snprintf(problem, sizeof(problem), "%s \"%s\" is missing", what, d->text);
+	report(f, FSCK_IMAGE, image->manifest.text, problem);
+}
+
+bool fsck_is_whole(const struct store *s, const struct image *image)
+{
+	return missing(s, image, NULL, NULL) == 0;
 }
 
 static int check_image(void *arg, const char *name, struct err *err)
@@ -140,7 +161,7 @@ static int check_image(void *arg, const char *name, struct err *err)
 	f->result->images++;
 	if (store_load_image(f->s, name, &image, f->arena, &why) < 0)
 		return why.code == ENOENT ? 0 : reject(f, FSCK_IMAGE, name, why.msg, err);
-	check_content(f, &image);
+	(void)missing(f->s, &image, report_missing, f);
 	return 0;
 }
 

@@ -29,4 +29,7 @@ struct fsck_result {
 int fsck_run(struct store *s, const struct fsck_options *options, struct fsck_result *ret,
 	     struct err *err);
 
+/* Is everything there that the image's record names? */
+bool fsck_is_whole(const struct store *s, const struct image *image);
+
 #endif

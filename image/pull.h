@@ -16,7 +16,8 @@ struct pull_options {
 	struct registry_options registry;
 	struct platform platform; /* wanted */
 	bool all_platforms; /* of an index all images; the one for `platform` gets the name */
-	const char *member; /* pull_image()'s own: the digest of the one that is meant; no name */
+	/* the digest of the one that is meant of an index, which gets no name; or NULL */
+	const char *member;
 	bool keep_blobs; /* also keep the layers as the registry has them */
 	unsigned int parallel; /* layers at a time; 0: PULL_PARALLEL */
 	struct progress *progress; /* or NULL */

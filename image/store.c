@@ -76,22 +76,28 @@ int store_default_path(char *dst, size_t size, struct err *err)
 
 /* --- open and close ---------------------------------------------------------- */
 
+/* 1 it is ours, 0 there is none yet (or one that power took while the store was made), -1 */
 static int check_version(const struct store *s, bool create, struct err *err)
 {
 	char version[16] = "";
 
-	if (file_read_line(s->folder[STORE_TOP], "VERSION", version, sizeof(version)) < 0) {
-		if (errno != ENOENT || !create)
-			return err_sys(err, "image store \"%s\": VERSION", s->path);
-		if (file_replace(s->folder[STORE_TOP], "VERSION", STORE_VERSION,
-				 strlen(STORE_VERSION), 0644) < 0)
-			return err_sys(err, "image store \"%s\": VERSION", s->path);
+	if (file_read_line(s->folder[STORE_TOP], "VERSION", version, sizeof(version)) < 0 &&
+	    (errno != ENOENT || !create))
+		return err_sys(err, "image store \"%s\": VERSION", s->path);
+	if (version[0] == '\0' && create)
 		return 0;
-	}
 	if (strncmp(version, STORE_VERSION, strlen(version)) != 0 || version[0] == '\0')
 		return err_set(err, ENOTSUP, "image store \"%s\": its version is \"%s\", not 1",
 			       s->path, version);
-	return 0;
+	return 1;
+}
+
+/* The last step of making a store, after its folders. */
+static int write_version(const struct store *s, struct err *err)
+{
+	if (store_put(s, STORE_TOP, "VERSION", STORE_VERSION, strlen(STORE_VERSION), err) < 0)
+		return -1;
+	return store_sync(s, STORE_TOP, err);
 }
 
 static int open_folders(struct store *s, bool create, struct err *err)
@@ -127,13 +133,14 @@ static int open_top(struct store *s, const char *path, bool create, struct err *
 int store_open(const char *path, bool create, struct store **ret, struct err *err)
 {
 	struct store *s = calloc(1, sizeof(*s));
+	int version = -1;
 
 	if (!s)
 		return err_sys(err, "image store \"%s\"", path);
 	for (size_t i = 0; i < STORE_FOLDERS; i++)
 		s->folder[i] = -1;
-	if (open_top(s, path, create, err) < 0 || check_version(s, create, err) < 0 ||
-	    open_folders(s, create, err) < 0) {
+	if (open_top(s, path, create, err) < 0 || (version = check_version(s, create, err)) < 0 ||
+	    open_folders(s, create, err) < 0 || (version == 0 && write_version(s, err) < 0)) {
 		store_close(s);
 		return -1;
 	}

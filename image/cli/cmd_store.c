@@ -51,12 +51,14 @@ const struct command verb_prune = {
 };
 
 struct fsck_flags {
+	struct registry_flags registry; /* first */
 	bool repair;
 };
 static const struct option fsck_rows[] = {
 	{ ROW("repair", 0, struct fsck_flags, repair,
-	      "put aside what is broken, so that the next pull fetches it again") },
+	      "put aside what is broken, and fetch it again where it came from a registry") },
 };
+static const struct fsck_flags fsck_defaults = { .registry = REGISTRY_FLAGS_DEFAULT };
 
 static void finding(void *arg, enum fsck_object object, const char *what, const char *problem)
 {
@@ -67,10 +69,63 @@ static void finding(void *arg, enum fsck_object object, const char *what, const 
 	buf_printf(arg, "%s %s: %s\n", kinds[object], what, problem);
 }
 
+/* What the image lacks comes from where the image came from. */
+static int fetch_again(struct store *s, const struct image *image, const struct pull_options *pull,
+		       struct err *err)
+{
+	struct pull_options o = *pull;
+	struct pull_result got;
+	struct reference ref;
+	const struct digest *from = digest_is_set(&image->index) ? &image->index : &image->manifest;
+	if (!image->source)
+		return err_set(err, ENOENT, "it came from no registry");
+	if (reference_parse(image->source, &ref, err) < 0)
+		return -1;
+	if (str_copy(ref.digest, sizeof(ref.digest), from->text) < 0)
+		return err_sys(err, "its digest");
+	ref.tag[0] = 0;
+	o.member = image->manifest.text;
+	for (size_t i = 0; i < image->blobs.n; i++) {
+		for (size_t l = 0; l < image->layers.n; l++)
+			o.keep_blobs |=
+				digest_is_equal(&image->blobs.v[i], &image->layers.v[l].blob);
+	}
+	return pull_image(s, &ref, &o, &got, err);
+}
+
+/* How many images still lack something, or -1. */
+static int fetch_all(struct cli *cli, struct store *s, const struct registry_flags *flags,
+		     struct buf *out, struct err *err)
+{
+	struct pull_options o = { 0 };
+	struct images images;
+	int left = 0;
+	platform_host(&o.platform);
+	if (common_registry(cli, flags, &o.registry, err) < 0 ||
+	    store_list_images(s, &images, &cli->arena, err) < 0)
+		return -1;
+	for (size_t i = 0; i < images.n; i++) {
+		const struct image *image = &images.v[i];
+		struct err why = { 0 };
+		if (fsck_is_whole(s, image))
+			continue;
+		o.progress = progress_new(PROGRESS_NONE);
+		o.registry.warn_arg = &o.progress;
+		int rc = fetch_again(s, image, &o, &why);
+		progress_free(o.progress);
+		if (rc == 0)
+			buf_printf(out, "image %s: fetched again\n", image->manifest.text);
+		else
+			buf_printf(out, "image %s: not fetched again: %s\n", image->manifest.text,
+				   why.msg);
+		left += rc < 0;
+	}
+	return left;
+}
+
 static int fsck(struct cli *cli, const void *options, const struct option_args *args,
 		struct err *err)
 {
-	(void)cli;
 	(void)args;
 	const struct fsck_flags *f = options;
 	struct fsck_result r;
@@ -81,21 +136,24 @@ static int fsck(struct cli *cli, const void *options, const struct option_args *
 	const struct fsck_options o = { .repair = f->repair, .report = finding, .arg = &out };
 	if (common_store(true, &s, err) < 0 || fsck_run(s, &o, &r, err) < 0)
 		return -1;
+	int left = f->repair && r.problems ? fetch_all(cli, s, &f->registry, &out, err)
+					   : (int)(r.problems > 0);
+	if (left < 0)
+		return -1;
 	progress_bytes(r.bytes, bytes, sizeof(bytes));
 	buf_printf(&out, "%llu images, %llu layers, %llu blobs, %s: %llu problems\n",
 		   (unsigned long long)r.images, (unsigned long long)r.layers,
 		   (unsigned long long)r.blobs, bytes, (unsigned long long)r.problems);
-	if (print_buf(&out, err) < 0)
-		return -1;
-	return r.problems && !f->repair ? CLI_FAILED : 0;
+	return print_buf(&out, err) < 0 ? -1 : left ? CLI_FAILED : 0;
 }
 
 const struct command verb_fsck = {
 	.name = "fsck",
 	.summary = "compute every digest of the store again",
 	.description = "Exits with 1 when something is wrong and was not repaired.\n",
-	.options = { fsck_rows, ARRAY_SIZE(fsck_rows), NULL },
+	.options = { fsck_rows, ARRAY_SIZE(fsck_rows), &registry_flag_table },
 	.size = sizeof(struct fsck_flags),
+	.defaults = &fsck_defaults,
 	.run = fsck,
 };
 

@@ -38,6 +38,12 @@ check 'a redirect to another host' pulls redirect
 check 'credentials stay at home' eval 'fresh; I pull -q --creds u:p "$LIAR/redirect/bb:1" && ! grep /storage/ "$T/requests" | grep -v "\"authorization\": null"'
 check 'warnings of the registry are shown' eval 'fresh; I pull --progress plain "$LIAR/warning/bb:1" 2>&1 | grep -q "will go away"'
 
+check 'a foreign layer comes from where its URL says' pulls foreign
+check 'and from nowhere else' eval 'grep -q "/storage/" "$T/requests" && ! grep "/v2/foreign.*$(jq -r "[.layers[]] | max_by(.size).digest" "$LAYOUT/blobs/sha256/$(jq -r ".manifests[0].digest" "$LAYOUT/index.json" | cut -d: -f2)")" "$T/requests"'
+registry_start "validation: {manifests: {urls: {allow: ['^http://127']}}}"
+check 'it is not pushed to another registry, which names the URL' eval 'I push -q "$LIAR/foreign/bb:1" "$REG/foreign:1" && skopeo inspect --raw --tls-verify=false "docker://$REG/foreign:1" | jq -e ".layers | max_by(.size).urls[0] | startswith(\"http\")"'
+check 'unless that is wished' eval 'I push -q --foreign-layers "$LIAR/foreign/bb:1" "$REG/foreign:2" && skopeo copy -q --src-tls-verify=false "docker://$REG/foreign:2" "oci:$T/foreign:x"'
+registry_stop
 check 'a rate limit is explained, without waiting for a day' spoils limit 'limit 100, left 0'
 check 'a layer with a wrong byte' spoils corrupt 'layer sha256:'
 check 'a layer that is something else' spoils other 'layer sha256:'
@@ -65,9 +71,18 @@ check 'killed at several moments: the store is sound' I fsck
 check 'and shows no half image' eval '[ -z "$(I images -q)" ] || is "${id:7:12}" "$(I images -q)"'
 check 'the next pull gets it' prints "$id" I pull -q "$LIAR/fine/bb:1"
 fresh
-timeout -s INT 0.5 "$IMAGE" pull -q "$LIAR/slow/bb:1" >/dev/null 2>&1
-check 'after SIGINT there is no half image' prints '' I images -q
-check 'and the next pull gets it' prints "$id" I pull -q "$LIAR/fine/bb:1"
+for SKERRY_LAYERS in erofs directory; do
+	export SKERRY_LAYERS
+	fresh
+	timeout -s INT 0.5 "$IMAGE" pull -q "$LIAR/slow/bb:1" >/dev/null 2>&1
+	check "$SKERRY_LAYERS: after SIGINT there is no half image" prints '' I images -q
+	: >"$T/requests"
+	check "$SKERRY_LAYERS: and the next pull gets it" prints "$id" I pull -q "$LIAR/fine/bb:1"
+	# directory layers begin anew
+	[ $SKERRY_LAYERS = directory ] || check 'which goes on where that one was' grep -q '"range": "bytes=[1-9]' "$T/requests"
+	check "$SKERRY_LAYERS: nothing is left in tmp/" eval '[ -z "$(ls -A "$STORE/tmp")" ]'
+done
+unset SKERRY_LAYERS
 check 'the store is sound' I fsck
 check 'SIGINT ends with 130' status 130 timeout --preserve-status -s INT 0.2 "$IMAGE" --store "$T/other" pull -q "$LIAR/slow/bb:1"
 

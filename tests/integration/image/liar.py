@@ -117,6 +117,11 @@ class Liar(http.server.BaseHTTPRequestHandler):
         if fault == "both":
             doc["manifests"] = []
             doc["manifests"].append({"digest": DIGEST, "size": 1, "mediaType": TYPE})
+        if fault == "foreign":
+            for layer in doc["layers"]:
+                if layer["digest"] == LARGEST:
+                    layer["mediaType"] = "application/vnd.oci.image.layer.nondistributable.v1.tar+gzip"
+                    layer["urls"] = [f"http://127.0.0.1:{PORT}/storage/{LARGEST}"]
         if fault == "traversal":
             doc["layers"][0]["digest"] = "sha256:../../../../etc/passwd"
         if fault == "fewer":
@@ -143,6 +148,8 @@ class Liar(http.server.BaseHTTPRequestHandler):
             if n == 1:
                 return self.part(data, 200, 0, len(data) // 2)
             return self.answer(206, data, Content_Range=f"bytes 0-{len(data) - 1}/{len(data)}")
+        if fault == "foreign" and large:
+            return self.error(404, "BLOB_UNKNOWN", "not here")
         if fault == "never" and large:
             return self.part(data, 200, 0, 0)
         if fault == "corrupt" and large:

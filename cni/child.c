@@ -121,6 +121,7 @@ static int lease(struct add *a, struct err *err)
 
 static int make_link(struct add *a, struct err *err)
 {
+	const uint32_t wanted = a->call->conf->args.index;
 	const struct child *child = a->child;
 	struct err failure = { 0 };
 	struct link master = { 0 };
@@ -134,7 +135,7 @@ static int make_link(struct add *a, struct err *err)
 				       "invalid MTU %u, must be [0, master MTU(%u)]", child->mtu,
 				       master.mtu);
 	}
-	if (make(a->call, child, &master, INSIDE_INDEX, &failure) < 0) {
+	if (make(a->call, child, &master, wanted ? (int)wanted : INSIDE_INDEX, &failure) < 0) {
 		if (failure.code != EBUSY && failure.code != EEXIST) {
 			if (err)
 				*err = failure;

@@ -139,6 +139,7 @@ static const struct json_table attachment_table =
 static const struct json_field args_cni_fields[] = {
 	JSON_FIELD(struct netconf_args, ips, JSON_STRINGS),
 	JSON_FIELD(struct netconf_args, mac, JSON_STRING),
+	JSON_FIELD_AS("skerry.index", struct netconf_args, index, JSON_U32, .max = INT32_MAX),
 };
 static const struct json_table args_cni_table = JSON_TABLE(struct netconf_args, args_cni_fields);
 struct args_doc {

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* veth.c - a pair of interfaces: one end here, the other in the container
  *
- * The peer gets number 2, which the first interface of a namespace besides lo
- * has anyway; when that is taken (EBUSY) a random one.  The kernel looks at the
+ * The peer gets the number that is asked for (args.cni, by a move: programs that
+ * route know interfaces by number), else 2, which the first interface of a
+ * namespace besides lo has anyway; when that is taken (EBUSY) a random one.  The kernel looks at the
  * peer's number only when that of the first end is given as well.  It can't be
  * made up: the pair isn't joined yet when it would be opened (ENOTCONN).
  * veth(4); linux drivers/net/veth.c.
@@ -29,14 +30,14 @@ void veth_init(struct veth *v)
 		v->inside_mac = names_mac();
 }
 
-static void choose(struct veth *v, int try)
+static void choose(struct veth *v, uint32_t wanted, int try)
 {
 	if (v->name)
 		(void)str_copy(v->host_name, sizeof(v->host_name), v->name);
 	else
 		names_interface("veth", v->host_name);
 	v->index = names_index();
-	v->inside_index = try == 0 ? INSIDE_INDEX : names_index();
+	v->inside_index = try > 0 ? names_index() : wanted ? (int)wanted : INSIDE_INDEX;
 }
 
 static int make_once(struct cni_call *call, struct rtnl *r, const struct veth *v, const char *alias,
@@ -85,7 +86,7 @@ int veth_make(struct cni_call *call, struct veth *v, struct err *err)
 	if (v->name && strlen(v->name) >= IFNAMSIZ)
 		return cni_err(err, CNI_ERR_CONFIG, "interface name \"%s\" is too long", v->name);
 	for (int try = 0; try < TRIES; try++) {
-		choose(v, try);
+		choose(v, call->conf->args.index, try);
 		err_clear(&failure);
 		if (make_once(call, r, v, alias, &failure) == 0)
 			return 0;

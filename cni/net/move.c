@@ -132,6 +132,7 @@ static int look_inside(struct net *n, const char *netns, struct move *m, struct 
 	if (rc < 0)
 		return -1;
 	m->mtu = ret->mtu;
+	m->index = (uint32_t)ret->index;
 	m->mac = arena_strdup(&n->arena, mac_format(&ret->mac, text));
 	return m->mac ? 0 : err_set(err, ENOMEM, "out of memory");
 }

@@ -14,7 +14,8 @@
  *	7  the container is deleted
  *	-  abort NETWORK ID                           abort NETWORK ID
  *
- * What an ADD at 3 does is in the ticket: address, hardware address; nothing
+ * What an ADD at 3 does is in the ticket: address, hardware address, the
+ * interface's number where it is free (programs that route go by it); nothing
  * reaches the interface before 4 and nobody hears of it.  Between 4 and 5 both
  * ends take packets; from 5 on the source hands on what still reaches it.
  * Two kinds of networks:
@@ -84,7 +85,7 @@ struct move {
 	char *source, *target; /* the hosts' addresses */
 	char *mac; /* of the container's interface */
 	char *port, *bridge; /* the container's port on this host and its bridge; "": none */
-	uint32_t mtu; /* of the container's interface */
+	uint32_t mtu, index; /* of the container's interface; the number it is to have there as well */
 	uint32_t id; /* of the tunnel */
 	struct move_addresses addresses;
 };

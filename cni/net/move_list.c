@@ -141,6 +141,8 @@ static void write_args(const struct move *m, bool with_ips, struct json_out *o)
 	json_key(o, "cni");
 	json_begin_object(o);
 	json_kv_string(o, "mac", m->mac);
+	if (m->index)
+		json_kv_uint(o, "skerry.index", m->index);
 	if (with_ips) {
 		json_key(o, "ips");
 		json_begin_array(o);

@@ -59,6 +59,7 @@ static const struct json_field document_fields[] = {
 	MEMBER("port", port, JSON_STRING),
 	MEMBER("bridge", bridge, JSON_STRING),
 	MEMBER("mtu", mtu, JSON_U32, .max = MTU_MAX),
+	MEMBER("index", index, JSON_U32, .max = INT32_MAX),
 	MEMBER("id", id, JSON_U32, .min = 1, .max = ID_MAX, .required = true),
 	MEMBER("addresses", addresses, JSON_OBJECTS, .sub = &address_table, .required = true),
 };
@@ -189,6 +190,7 @@ void move_format(const struct move *m, struct buf *out)
 	json_kv_string(&o, "port", m->port);
 	json_kv_string(&o, "bridge", m->bridge);
 	json_kv_uint(&o, "mtu", m->mtu);
+	json_kv_uint(&o, "index", m->index);
 	json_kv_uint(&o, "id", m->id);
 	json_key(&o, "addresses");
 	json_begin_array(&o);

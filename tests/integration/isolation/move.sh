@@ -95,7 +95,9 @@ for learning in "${modes[@]}"; do
 	for c in m1 m2 c3; do
 		netns $c
 	done
-	check "VXLAN, learning $learning: attached" eval 'on 1 add red m /run/netns/m1 >"$T/result" && on 3 add red c /run/netns/c3 >/dev/null && on 2 add red other /run/netns/m2 -i other >/dev/null &&
+	# the container's interface is not the first one, so its number is one of chance
+	ip -n m1 link add first0 type veth peer name first1
+	check "VXLAN, learning $learning: attached" eval 'on 1 add red m /run/netns/m1 >"$T/result" && ip -n m1 link del first0 && on 3 add red c /run/netns/c3 >/dev/null && on 2 add red other /run/netns/m2 -i other >/dev/null &&
 		on 2 del red other -i other'
 	mac=$(jq -r '.interfaces[-1].mac' "$T/result")
 	ip4=$(address m1)
@@ -105,6 +107,7 @@ for learning in "${modes[@]}"; do
 	check '  cut-over before the container is there: refused' eval '! on 2 move cutover red m'
 	check '  ADD on the target: its address, its hardware address, not heard of' eval 'on 2 add red m /run/netns/m2 >"$T/result" &&
 		is "$ip4" "$(address m2)" && is "$mac" "$(jq -r ".interfaces[-1].mac" "$T/result")" && on 2 check red m 2>/dev/null; [ "$(ip netns exec host2 bridge link | grep -c veth.*state.disabled)" = 1 ]'
+	check '  and its number' is "$(ip -n m1 -o link show eth0 | cut -d: -f1)" "$(ip -n m2 -o link show eth0 | cut -d: -f1)"
 	# a segment that learns takes what m says for its place, so there it is as still as one that is frozen
 	silent=silent how=
 	[ $learning = true ] || silent='' how='echo'

@@ -8,7 +8,7 @@
  "{\"role\":\"source\",\"kind\":\"routed\",\"state\":\"prepared\",\"tunnel\":\"vxlan\"," \
  "\"network\":\"blue\",\"container\":\"m\",\"ifname\":\"eth0\","                         \
  "\"source\":\"192.0.2.1\",\"target\":\"192.0.2.2\",\"mac\":\"02:00:00:00:00:01\","      \
- "\"port\":\"veth1\",\"bridge\":\"br0\",\"mtu\":1500,\"id\":7,"                          \
+ "\"port\":\"veth1\",\"bridge\":\"br0\",\"mtu\":1500,\"index\":3,\"id\":7,"              \
  "\"addresses\":[{\"address\":\"10.1.0.2/24\",\"gateway\":\"10.1.0.1\"}]}\n"
 
 static int parse(const char *text, struct arena *arena, struct move *ret, struct err *err)
@@ -74,6 +74,7 @@ TEST(what_is_wrong_in_a_ticket_is_refused)
 	CHECK(is_refused("10.1.0.1\"", "fd00::1\""));
 	CHECK(is_refused("{\"address\":\"10.1.0.2/24\",\"gateway\":\"10.1.0.1\"}", ""));
 	CHECK(is_refused("\"mtu\":1500", "\"mtu\":65536"));
+	CHECK(is_refused("\"index\":3", "\"index\":-1"));
 }
 
 TEST(an_address_needs_no_gateway)

@@ -35,14 +35,7 @@ static const struct nft_rule_def rules[] = {
 	{ .chain = "pre", .text = "iifname . ether saddr @" ALLOWED " accept" },
 	{ .chain = "pre", .text = "iifname @" CHECKED " drop" },
 };
-static const struct nft_part part = {
-	.sets = sets,
-	.n_sets = ARRAY_SIZE(sets),
-	.chains = chains,
-	.n_chains = ARRAY_SIZE(chains),
-	.rules = rules,
-	.n_rules = ARRAY_SIZE(rules),
-};
+static const struct nft_part part = NFT_PART(sets, chains, rules);
 static const struct nft_part *const parts[] = { &part };
 
 static const struct nft_place places[] = {

@@ -70,6 +70,12 @@ struct nft_part {
 	const struct nft_rule_def *rules;
 	size_t n_rules;
 };
+/* From arrays. */
+#define NFT_PART(sets_, chains_, rules_)                                            \
+ {                                                                                  \
+  .sets = (sets_), .n_sets = ARRAY_SIZE(sets_), .chains = (chains_),                \
+  .n_chains = ARRAY_SIZE(chains_), .rules = (rules_), .n_rules = ARRAY_SIZE(rules_) \
+ }
 
 /* key and data as the kernel has them: each part of a concatenation padded to
  * four bytes (nft_put_*()). */

@@ -51,14 +51,7 @@ static const struct nft_rule_def base_rules[] = {
 	{ .chain = "policy", .text = "iifname . oifname vmap @" PAIRS },
 	{ .chain = "policy", .text = "iifname @" BRIDGES " oifname @" BRIDGES " drop" },
 };
-static const struct nft_part base_part = {
-	.sets = base_sets,
-	.n_sets = ARRAY_SIZE(base_sets),
-	.chains = base_chains,
-	.n_chains = ARRAY_SIZE(base_chains),
-	.rules = base_rules,
-	.n_rules = ARRAY_SIZE(base_rules),
-};
+static const struct nft_part base_part = NFT_PART(base_sets, base_chains, base_rules);
 
 static const struct nft_place places[] = {
 	{ NFT_INET, TABLE, PAIRS },

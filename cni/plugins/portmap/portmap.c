@@ -70,14 +70,7 @@ static const struct nft_rule_def base_rules[] = {
 	{ .chain = "guard", .text = "iifname != lo ip daddr 127.0.0.0/8 drop", .only = AF_INET },
 	{ .chain = "guard", .text = "iifname != lo ip saddr 127.0.0.0/8 drop", .only = AF_INET },
 };
-static const struct nft_part base_part = {
-	.sets = base_sets,
-	.n_sets = ARRAY_SIZE(base_sets),
-	.chains = base_chains,
-	.n_chains = ARRAY_SIZE(base_chains),
-	.rules = base_rules,
-	.n_rules = ARRAY_SIZE(base_rules),
-};
+static const struct nft_part base_part = NFT_PART(base_sets, base_chains, base_rules);
 
 struct config {
 	char *backend, *external_set_mark_chain;

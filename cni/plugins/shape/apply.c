@@ -68,14 +68,7 @@ static const struct nft_rule_def rules[] = {
 	{ .chain = "forward",
 	  .text = "meta priority set iifname . oifname . ip daddr map @members" },
 };
-static const struct nft_part part = {
-	.sets = sets,
-	.n_sets = ARRAY_SIZE(sets),
-	.chains = chains,
-	.n_chains = ARRAY_SIZE(chains),
-	.rules = rules,
-	.n_rules = ARRAY_SIZE(rules),
-};
+static const struct nft_part part = NFT_PART(sets, chains, rules);
 static const struct nft_part *const parts[] = { &part };
 
 void shape_ifb_name(const char *uplink, char dst[IFNAMSIZ])

@@ -93,14 +93,7 @@ static const struct nft_rule_def base_rules[] = {
 	{ .chain = "out", .text = PUBLISHED "meta mark set" BY_PORT "portmarks" },
 	{ .chain = "post", .text = "meta mark @masked oifname != @bridges masquerade" },
 };
-static const struct nft_part base_part = {
-	.sets = base_sets,
-	.n_sets = ARRAY_SIZE(base_sets),
-	.chains = base_chains,
-	.n_chains = ARRAY_SIZE(base_chains),
-	.rules = base_rules,
-	.n_rules = ARRAY_SIZE(base_rules),
-};
+static const struct nft_part base_part = NFT_PART(base_sets, base_chains, base_rules);
 
 static const struct nft_place own_places[] = {
 	/* of an attachment */

@@ -3,6 +3,7 @@
  *
  * usage: cni_floor add BRIDGE NETNS ADDRESS/BITS GATEWAY
  *        cni_floor del NETNS
+ *        cni_floor lo NETNS up|down
  *        cni_floor none
  *
  * The same state in the kernel as ADD of bridge + host-local leaves: a veth pair with one end in the
@@ -27,6 +28,7 @@
 
 #define BUFFER_MAX 4096
 #define INDEX	   2000000
+#define LO_INDEX   1 /* in every namespace */
 
 struct batch {
 	char data[BUFFER_MAX] __attribute__((aligned(4)));
@@ -183,6 +185,19 @@ int main(int argc, char **argv)
 
 	if (argc == 2 && strcmp(argv[1], "none") == 0)
 		return 0;
+	if (argc == 4 && strcmp(argv[1], "lo") == 0) {
+		const struct ifinfomsg link = {
+			.ifi_index = LO_INDEX,
+			.ifi_flags = strcmp(argv[3], "up") == 0 ? IFF_UP : 0,
+			.ifi_change = IFF_UP,
+		};
+
+		inside = socket_in(argv[2], &netns);
+		begin(&b, RTM_NEWLINK, NLM_F_ACK, &link, sizeof(link));
+		end(&b);
+		flush(inside, &b);
+		return 0;
+	}
 	if (argc == 3 && strcmp(argv[1], "del") == 0) {
 		const struct ifinfomsg link = { .ifi_index = INDEX };
 

@@ -94,7 +94,7 @@ check 'vlan: CHECK sees another number' eval \
 	'ip -n a link del eth0 && ip link add link up0 name v8 type vlan id 8 && ip link set v8 netns a && ip -n a link set v8 name eth0 &&
 	ip -n a link set eth0 address $(result ".interfaces[0].mac") up && refused 999 "number 8, not 7" CHECK vlan'
 check 'vlan: DEL' eval 'passes DEL vlan && ! ip -n a link show eth0 2>/dev/null && passes DEL vlan'
-ip -n a link add up7 type veth peer name up8
+ip -n a link add up7 type veth peer name up8 && ip -n a link set up7 up # a VLAN can't be up above what is down
 child vlan ',"master":"up7","vlanId":9,"linkInContainer":true'
 check 'vlan: linkInContainer' closing 'passes DEL vlan' 'add vlan && has "$(ip -n a link show eth0)" "eth0@up7" && passes CHECK vlan'
 ip -n a link del up7

@@ -83,6 +83,10 @@ for SKERRY_LAYERS in erofs directory; do
 	check "$SKERRY_LAYERS: nothing is left in tmp/" eval '[ -z "$(ls -A "$STORE/tmp")" ]'
 done
 unset SKERRY_LAYERS
+fresh
+check 'on a terminal a bar for each layer: bytes, rate, time left' eval 'COLUMNS=100 script -qec "$IMAGE pull $LIAR/slow/bb:1" "$T/terminal" >/dev/null </dev/null; tr "\r" "\n" <"$T/terminal" | grep -aE "[0-9.]+ [kM]?B.*/s.*[0-9]+s"'
+check 'which ends with each done' eval 'grep -aq "done" "$T/terminal"'
+check 'piped it is plain lines' eval 'I rmi -a >/dev/null; I pull "$LIAR/fine/bb:1" 2>&1 >/dev/null | cat -v >"$T/plain"; grep -q "done" "$T/plain" && ! grep -F "^[" "$T/plain"'
 check 'the store is sound' I fsck
 check 'SIGINT ends with 130' status 130 timeout --preserve-status -s INT 0.2 "$IMAGE" --store "$T/other" pull -q "$LIAR/slow/bb:1"
 

@@ -167,6 +167,30 @@ else
 	chmod +x "$T/bin/docker-credential-test"
 	echo "{\"credHelpers\":{\"$REG\":\"test\"}}" >"$T/auth.json"
 	check 'a credential helper is asked' eval 'PATH=$T/bin:$PATH prints "$id" I pull -q --authfile "$T/auth.json" "$REG/test/bb:1"'
+	# docker's own files
+	mkdir -p "$T/docker"
+	echo "{\"auths\":{\"$REG\":{\"auth\":\"$(printf user:secret | base64)\"}}}" >"$T/docker/config.json"
+	check 'the file of docker' eval 'DOCKER_CONFIG=$T/docker prints "$id" I pull -q "$REG/test/bb:1"'
+	echo '{"credsStore":"test"}' >"$T/docker/config.json"
+	check 'and its store of credentials' eval 'PATH=$T/bin:$PATH DOCKER_CONFIG=$T/docker prints "$id" I pull -q "$REG/test/bb:1"'
+	printf '#!/bin/sh\necho "credentials not found in native keychain"\nexit 1\n' >"$T/bin/docker-credential-test"
+	check 'a store that has none is no error by itself' eval 'PATH=$T/bin:$PATH DOCKER_CONFIG=$T/docker refuses 401 I pull -q "$REG/test/bb:1"'
+	check 'a search with credentials' eval 'I search --creds user:secret "$REG/bb" | grep test/bb'
+	check 'tags with credentials' prints $'1\nindex' eval 'I tags --creds user:secret "$REG/test/bb" | sort'
 	registry_stop
 fi
+# --- what is not encrypted only where it is named -------------------------------------------------------------
+printf '[[registry]]\nlocation = "198.51.100.7:5000"\ninsecure = true\n' >"$T/insecure.conf"
+sed "s/127.0.0.1:5000/198.51.100.7:5000/; /^auth/d" "$T/registry.yml" >"$T/elsewhere.yml"
+elsewhere() { # elsewhere OPTION...: a pull in a network of its own, where that registry is
+	# shellcheck disable=SC2016 # for that shell
+	unshare -n bash -c 'ip link set lo up && ip addr add 198.51.100.7/32 dev lo
+		docker-registry serve "$1" >/dev/null 2>&1 &
+		for i in $(seq 100); do curl -so /dev/null 198.51.100.7:5000/v2/ && break; sleep 0.1; done
+		shift; timeout 30 "$@"; rc=$?; kill $!; wait $! 2>/dev/null; exit $rc' - "$T/elsewhere.yml" \
+		"$IMAGE" pull -q "$@" 198.51.100.7:5000/test/bb:1
+}
+check 'a registry elsewhere without TLS is not spoken to' fails elsewhere
+check 'unless it is named as such' prints "$id" elsewhere --tls-verify=false
+check 'or in registries.conf' prints "$id" elsewhere --registries-conf "$T/insecure.conf"
 done_testing

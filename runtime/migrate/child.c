@@ -175,6 +175,12 @@ int child_wait(struct child *c, struct err *err)
 
 void child_end(struct child *c)
 {
+	static const int signals[] = { SIGTERM, SIGKILL };
+
+	c->notify = fd_close(c->notify);
+	for (size_t i = 0; c->pid > 0 && c->patience_ms > 0 && i < ARRAY_SIZE(signals); i++)
+		if (proc_pidfd_wait(c->pidfd, c->patience_ms) == 0)
+			(void)proc_pidfd_signal(c->pidfd, signals[i]);
 	(void)child_wait(c, NULL);
 	c->output = fd_close(c->output);
 	c->pidfd = fd_close(c->pidfd);

@@ -23,6 +23,7 @@ struct child {
 	int output; /* what it said (memfd), or -1 */
 	char line[96]; /* of a step, as far as it is there */
 	size_t line_len;
+	int patience_ms; /* of child_end(), then it is told to end; 0: for ever */
 };
 #define CHILD_INIT                        \
  {                                        \
@@ -49,6 +50,7 @@ int child_step(struct child *c, struct child_step *ret);
 int child_answer(struct child *c, const char *word, struct err *err);
 /* Lets go of the socket, waits for its end (SIGKILL with `now`); a failure is told in its own last words. */
 int child_wait(struct child *c, struct err *err);
+/* The same without a word; a connection whose other side is silent would never end by itself. */
 void child_end(struct child *c);
 /* Runs it to its end; what it said goes into `said` (may be NULL). */
 int child_run(const struct child_start *start, struct buf *said, struct err *err);

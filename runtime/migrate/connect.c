@@ -12,7 +12,8 @@
 #include "base/fd.h"
 #include "runtime/migrate/migrate.h"
 
-#define TLS_PREFIX "tls://"
+#define TLS_PREFIX	"tls://"
+#define SSH_PATIENCE_MS 5000
 #define SSH_DEFAULT \
  "ssh -o BatchMode=yes -o ServerAliveInterval=2 -o ServerAliveCountMax=5 -e none -T"
 
@@ -60,6 +61,7 @@ static int by_ssh(const struct options *o, const char *host, struct channel *ret
 	start.in = start.out = theirs;
 	if (child_start(ssh, &start, err) < 0)
 		return -1;
+	ssh->patience_ms = SSH_PATIENCE_MS;
 	const struct stream s = { .in = ours, .out = ours };
 
 	(void)fd_take(&ours);

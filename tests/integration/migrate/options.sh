@@ -5,44 +5,11 @@
 #
 # With the stand-in for criu (standin.py).
 # shellcheck disable=SC2016,SC2317
-# shellcheck source=tests/integration/lib.sh
-. "$(dirname "$0")/../lib.sh"
-# shellcheck source=tests/integration/vm/hosts.sh
-. "$(dirname "$0")/../vm/hosts.sh"
+# shellcheck source=tests/integration/migrate/lib.sh
+. "$(dirname "$0")/lib.sh"
 
-needs 'no python3' command -v python3
-
-export SKERRY
-STANDIN=$HERE/migrate/standin.py
-hosts_make || {
-	cat "$T"/host-*.out
-	echo 'Bail out! no hosts'
-	exit 1
-}
-trap hosts_end EXIT
-rootfs_template
-config_template
-printf '#!/bin/sh\necho Version: 3.17.1\n' >"$T/criu"
-chmod 755 "$T/criu"
-export SKERRY_CRIU=$T/criu
-
-# start_one [FILTER]: c1 on host a
-start_one() {
-	on a "$SKERRY" --root "$ROOT/a" delete --force c1 >/dev/null 2>&1
-	on b "$SKERRY" --root "$ROOT/b" delete --force c1 >/dev/null 2>&1
-	mk "$(args sh -c 'echo up >/tmp/up; while :; do echo x >>/tmp/grows; sleep 0.02; done') ${1:+| $1}"
-	on a "$SKERRY" --root "$ROOT/a" run -d -b "$B" c1 </dev/null >"$T/start.out" 2>&1 &&
-		eventually test -e "$B/rootfs/tmp/up"
-}
-# move [OPTION...]
-# shellcheck disable=SC2120
-move() {
-	on a timeout -k 5 60 "$STANDIN" --root "$ROOT/a" migrate --ssh "$T/ssh" \
-		--remote "$STANDIN --root $ROOT/b" "$@" c1 b </dev/null >"$T/move.out" 2>&1
-	local status=$?
-	cat "$T/move.out"
-	return $status
-}
+# start_one [FILTER]
+start_one() { start_with 'echo up >/tmp/up; while :; do echo x >>/tmp/grows; sleep 0.02; done' "$@"; }
 bind() { echo ".mounts += [{\"destination\": \"/data\", \"type\": \"bind\", \"source\": \"$1\", \"options\": [\"rbind\"]}]"; }
 
 # --- volumes: /var/lib/skerry is another one on each host ------------------------------------

@@ -218,7 +218,7 @@ def checkpoint(glob, words):
 def restore(glob, words):
     steps = Steps(option(words, "--notify-fd"))
     images, bundle, name = option(words, "--image-path"), option(words, "-b"), words[-1]
-    if not steps.ask("pre-restore") or broken("restore"):
+    if not steps.ask("images") or not steps.ask("pre-restore") or broken("restore"):
         fail(glob, "criu failed: can't be restored")
     wrong = check_images(images)
     if wrong:

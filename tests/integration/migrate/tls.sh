@@ -5,27 +5,9 @@
 #
 # With the stand-in for criu (standin.py).
 # shellcheck disable=SC2016,SC2046,SC2317
-# shellcheck source=tests/integration/lib.sh
-. "$(dirname "$0")/../lib.sh"
-# shellcheck source=tests/integration/vm/hosts.sh
-. "$(dirname "$0")/../vm/hosts.sh"
-
-needs 'no python3' command -v python3
+# shellcheck source=tests/integration/migrate/lib.sh
+. "$(dirname "$0")/lib.sh"
 needs 'no openssl' command -v openssl
-
-export SKERRY
-STANDIN=$HERE/migrate/standin.py
-hosts_make || {
-	cat "$T"/host-*.out
-	echo 'Bail out! no hosts'
-	exit 1
-}
-trap hosts_end EXIT
-rootfs_template
-config_template
-printf '#!/bin/sh\necho Version: 3.17.1\n' >"$T/criu"
-chmod 755 "$T/criu"
-export SKERRY_CRIU=$T/criu
 
 # authority NAME; certificate AUTHORITY NAME ADDRESS
 authority() {
@@ -48,27 +30,23 @@ listen() {
 	on b "$STANDIN" --root "$ROOT/b" migrate --listen "10.99.0.2:$2" $(files "$1") </dev/null >"$T/listen-$1.out" 2>&1 &
 	eventually on b sh -c "ss -ltn 2>/dev/null | grep -q :$2 || grep -qi ':$(printf %04X "$2") ' /proc/net/tcp"
 }
-# move OPTION... : to PORT
-move() {
+# move_to PORT OPTION...
+move_to() {
 	local port=$1
 	shift
-	on a timeout -k 5 60 "$STANDIN" --root "$ROOT/a" migrate "$@" c1 "tls://10.99.0.2:$port" </dev/null 2>&1
+	on a timeout -k 5 120 "$STANDIN" --root "$ROOT/a" migrate "$@" c1 "tls://10.99.0.2:$port" </dev/null 2>&1
 }
-start_one() {
-	mk "$(args sh -c 'echo up >/tmp/up; while :; do sleep 0.1; done')"
-	on a "$SKERRY" --root "$ROOT/a" run -d -b "$B" c1 </dev/null >"$T/start.out" 2>&1 &&
-		eventually test -e "$B/rootfs/tmp/up"
-}
+start_one() { start_with 'echo up >/tmp/up; while :; do sleep 0.1; done'; }
 
 check 'a container runs' start_one
 check 'the target listens' listen b 7001
-check 'without a certificate nothing is begun' refuses 'needs --tls-cert' move 7001
-check 'a stranger is refused' eval '! move 7001 $(files stranger)'
-check 'who does not know its authority refuses' refuses 'certificate' move 7001 $(files a others)
+check 'without a certificate nothing is begun' refuses 'needs --tls-cert' move_to 7001
+check 'a stranger is refused' eval '! move_to 7001 $(files stranger)'
+check 'who does not know its authority refuses' refuses 'certificate' move_to 7001 $(files a others)
 check 'another host with that name listens' listen elsewhere 7002
-check 'and is refused' refuses 'certificate' move 7002 $(files a)
+check 'and is refused' refuses 'certificate' move_to 7002 $(files a)
 check 'it still runs here' runs_on a c1
-check 'it moves' move 7001 $(files a)
+check 'it moves' move_to 7001 $(files a)
 check 'it runs there' runs_on b c1
 check 'and is gone here' gone_on a c1
 check 'no record is left' clean_on a
@@ -77,7 +55,7 @@ on b "$SKERRY" --root "$ROOT/b" delete --force c1
 start_one
 on b "$STANDIN" --root "$ROOT/b" migrate --once --listen 10.99.0.2:7003 $(files b) </dev/null >"$T/once.out" 2>&1 &
 once=$!
-check 'one that serves once' eval 'eventually on b sh -c "grep -qi :1B5B /proc/net/tcp" && move 7003 $(files a)'
+check 'one that serves once' eval 'eventually on b sh -c "grep -qi :1B5B /proc/net/tcp" && move_to 7003 $(files a)'
 check '--once ends after the first' wait $once
 on b "$SKERRY" --root "$ROOT/b" delete --force c1
 done_testing

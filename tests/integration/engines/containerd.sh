@@ -82,7 +82,7 @@ check "limits by systemd" limited l2 --runc-systemd-cgroup --cgroup system.slice
 end l1 l2
 check "a terminal" shows /dev/pts/0 in_terminal ctr run -t --rm --runc-binary "$SKERRY" $IMAGE t1 tty
 check "the terminal's status" status 9 in_terminal ctr run -t --rm --runc-binary "$SKERRY" $IMAGE t1 sh -c 'exit 9'
-check "the terminal's size" eval 'in_terminal sh -c "stty rows 33 cols 99; exec ctr run -t --rm --runc-binary $SKERRY $IMAGE t1 sh -c \"sleep 1; stty size\"" | grep "33 99"'
+check "the terminal's size" eval 'in_terminal sh -c "stty rows 33 cols 99; exec ctr run -t --rm --runc-binary $SKERRY $IMAGE t1 sh -c \"n=0; until stty size | grep -q 33.99 || [ \\\$((n += 1)) -gt 150 ]; do sleep 0.2; done; stty size\"" | grep "33 99"'
 
 check "run -d" C_run -d --pid-file "$T/d1.pid" $IMAGE d1 sh -c 'trap "exit 3" TERM; while :; do sleep 0.1; done'
 check "running" is_task RUNNING d1
@@ -90,7 +90,7 @@ check "its pid" is "$(<"$T/d1.pid")" "$(C task ls | awk '$1 == "d1" { print $2 }
 check "exec" prints in C task exec --exec-id e1 d1 echo in
 check "exec's status" status 5 C task exec --exec-id e2 d1 sh -c 'exit 5'
 check "exec of a missing program" refuses nosuchprogram C task exec --exec-id e3 d1 nosuchprogram
-check "exec with input" prints abc eval '{ echo abc; sleep 3; } | C task exec --exec-id e4 d1 cat'
+check "exec with input" prints abc eval ': >"$T/e4.out"; { echo abc; eventually grep -q abc "$T/e4.out"; } | C task exec --exec-id e4 d1 cat >"$T/e4.out"; cat "$T/e4.out"'
 check "exec with a terminal" shows /dev/pts/ in_terminal ctr task exec -t --exec-id e5 d1 tty
 check "exec as a user elsewhere" prints "1000 /tmp" C task exec --exec-id e6 --user 1000 --cwd /tmp d1 sh -c 'echo $(id -u) $(pwd)'
 check "exec -d" C task exec -d --exec-id e7 d1 sleep 1000

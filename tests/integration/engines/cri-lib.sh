@@ -49,17 +49,13 @@ containerd_down() { # SIGNAL
 	return 0
 }
 cri() {
-	timeout -k 5 40 /usr/bin/python3 -B "$ENGINES/cri" -a unix:///run/lab/c.sock "$@"
+	timeout -k 5 100 /usr/bin/python3 -B "$ENGINES/cri" -a unix:///run/lab/c.sock "$@"
 }
 containerd_up() {
 	containerd --config "$T/config.toml" >>"$T/containerd.log" 2>&1 </dev/null &
 	CONTAINERD=$!
 	eventually ctr version
-	for _ in 1 2 3 4 5; do
-		cri Status >/dev/null 2>&1 && return
-		sleep 0.5
-	done
-	return 1
+	eventually cri Status
 }
 call() { # CALL JQ-FILTER [JQ-ARGUMENT...]
 	local name=$1 filter=$2
@@ -116,7 +112,7 @@ stream() {
 	url=$(container_call "$2" "$3" | jq -r .url)
 	[ -n "$url" ] || return 125
 	# shellcheck disable=SC2086
-	timeout -k 5 60 /usr/bin/python3 -B "$ENGINES/cri-stream" $flags "$url"
+	timeout -k 5 100 /usr/bin/python3 -B "$ENGINES/cri-stream" $flags "$url"
 }
 # our_network: pods on a bridge by our own plugins; before cri_config, which is to have $T/cnibin
 our_network() {
@@ -150,7 +146,7 @@ nothing_is_left() {
 	check "no shim is left" eventually eval '! pgrep -f "^[^ ]*containerd-shim-"'
 	check "no socket is left" prints "" ls /run/containerd/s
 	check "no state is left" prints "" ls /run/containerd/skerry/k8s.io
-	check "no network is left" eval 'prints "" sh -c "ip -o link | grep -o veth"; [ -z "$(ls /run/netns 2>/dev/null)" ] && [ -z "$(find /run/lab/leases -name "10.*")" ]'
+	check "no network is left" eventually eval 'is "" "$(ip -o link | grep -o veth)" && [ -z "$(ls /run/netns 2>/dev/null)" ] && [ -z "$(find /run/lab/leases -name "10.*")" ]'
 	containerd_down TERM
 	umount -R /run/lab/state "$T/root" 2>/dev/null
 	return 0

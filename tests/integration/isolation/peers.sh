@@ -71,7 +71,8 @@ quiet_mac() {
 check 'a network without flooding' eval 'for h in 1 2 3; do on $h add quiet c$h /run/netns/c$h -i eth1 >/dev/null || exit; done; on 1 peer add quiet 192.0.2.2 192.0.2.3 && on 2 peer add quiet 192.0.2.1 192.0.2.3'
 check '  nobody is reached of whom nobody said where he is' eval 'unanswered c1 10.8.0.2'
 check '  then he is' eval 'on 1 peer place quiet 192.0.2.2 "$(quiet_mac c2)" && on 2 peer place quiet 192.0.2.1 "$(quiet_mac c1)" && reaches c1 10.8.0.2'
-check '  and no other host gets a frame of it' eval 'before=$(received) && pings c1 10.8.0.2 && pings c2 10.8.0.1 && pings c1 10.8.0.2 && is "$before" "$(received)"'
+# a multicast of IPv6's own may come in between
+check '  and no other host gets a frame of it' eventually eval 'before=$(received) && pings c1 10.8.0.2 && pings c2 10.8.0.1 && pings c1 10.8.0.2 && is "$before" "$(received)"'
 check '  detached' eval 'for h in 1 2 3; do on $h del quiet c$h -i eth1 && on $h gc quiet || exit; done'
 for h in 1 2 3; do
 	check "DEL on host $h" on $h del red c$h

@@ -26,6 +26,11 @@ both_enter() {
 bridge_of() { # NETNS
 	ip netns exec "$1" true && jq -r '.interfaces[0].name' "$T/result.$1"
 }
+serve6() { # NETNS PORT TEXT
+	ip netns exec "$1" socat TCP6-LISTEN:"$2",fork,reuseaddr,ipv6only SYSTEM:"echo $3" </dev/null >/dev/null 2>&1 &
+	SERVERS+=($!)
+	listens "$1" "$2"
+}
 flood() { # NETNS: 600 connections of UDP to the world
 	ip netns exec "$1" bash -c 'for i in {1..600}; do echo >/dev/udp/192.0.2.2/$((20000 + i)); done' 2>/dev/null
 }
@@ -73,8 +78,40 @@ CONFIG=$blue ID=b NETNS=/run/netns/b
 check 'GC removes what is not valid' eval 'passes GC tenant "$(jq -c "del(.prevResult) | .\"cni.dev/valid-attachments\" = []" <<<"$blue")"'
 check 'nothing is left' eval 'is "" "$(find /run/skerry/tenant -mindepth 1)" && is "" "$(ip -br link show | grep "^tp")" && is 3 "$(ip -4 rule | wc -l)" &&
 	is 0 "$(nft -j list ruleset | jq "[.nftables[].map.elem // empty, .nftables[].set.elem // empty] | length")" && is "" "$(find "$DATA" -name "10.*")"'
-tenant a red '"ipam":{"type":"static","addresses":[{"address":"fd00::2/64"}]}'
-check 'IPv6: code 7' refused 7 netns ADD tenant
+
+# --- both families ------------------------------------------------------------------------
+ip addr add fd09::1/64 dev up0 nodad && ip -n world addr add fd09::2/64 dev eth0 nodad
+both() { # NETNS NETWORK [KEYS]: a tenant with both
+	tenant "$@"
+	CONFIG=$(jq -c '.ipam.ranges += [[{subnet: "fd00::/64"}]]' <<<"$CONFIG")
+}
+both a red "$(port 8081)"
+check 'IPv6 beside IPv4: ADD of red' add tenant
+cp "$T/result" "$T/result.a"
+red=$CONFIG
+both b blue "$(port 8082)"
+check '  ADD of blue' add tenant
+cp "$T/result" "$T/result.b"
+blue=$CONFIG
+check '  the same addresses, default routes of both families' eval 'is "$(jq -c ".ips | map(.address)" "$T/result.a")" "$(result ".ips | map(.address) | tojson")" &&
+	is "0.0.0.0/0 ::/0" "$(result "[.routes[].dst] | sort | join(\" \")")" && has "$(ip -n a -6 addr show eth0)" fd00::2/64 && has "$(ip -n b -6 addr show eth0)" fd00::2/64'
+check '  CHECK agrees' eval 'CONFIG=$red ID=a NETNS=/run/netns/a passes CHECK tenant && CONFIG=$blue ID=b NETNS=/run/netns/b passes CHECK tenant'
+check '  both reach their gateway and the world, as the host' eval 'pings a fd00::1 && pings b fd00::1 && pings a fd09::2 && pings b fd09::2 && pings a 192.0.2.2'
+check '  servers' eval 'serve6 a 80 red && serve6 b 80 blue && serve6 world 9006 "\\\$SOCAT_PEERADDR"'
+check '  masquerade' eval 'has "$(from a "[fd09::2]" 9006)" "fd09:0000:0000:0000:0000:0000:0000:0001" && has "$(from b "[fd09::2]" 9006)" "fd09:0000:0000:0000:0000:0000:0000:0001"'
+check '  a port of the host leads to each' eval 'is red "$(from world "[fd09::1]" 8081)" && is blue "$(from world "[fd09::1]" 8082)"'
+check '  one cannot reach the other: its own address answers' is red "$(from a "[fd00::2]" 80)"
+check '  no packet crosses' eventually eval 'before=$(ip -j -s link show "$(bridge_of a)" | jq ".[0].stats64.rx.packets")
+	pings b fd09::2 >/dev/null && is "$before" "$(ip -j -s link show "$(bridge_of a)" | jq ".[0].stats64.rx.packets")"'
+check '  nobody speaks for another address' eval 'ip -n a addr add fd00::77/64 dev eth0 nodad && unanswered a fd09::2 -I fd00::77 && ip -n a addr del fd00::77/64 dev eth0 && pings a fd09::2'
+# a tenant of IPv4 alone is not to get out by an IPv6 that it gives itself
+tenant c green
+netns c
+check '  nor where the network has no IPv6' eval 'add tenant && cp "$T/result" "$T/result.c" && ip -n c addr add fd00::2/64 dev eth0 nodad &&
+	ip -n c route add default via "$(ip -j -6 addr show dev "$(bridge_of c)" scope link | jq -r ".[0].addr_info[0].local")" dev eth0 && unanswered c fd09::2 -I fd00::2'
+check '  DEL of all' eval 'passes DEL tenant && CONFIG=$red ID=a NETNS=/run/netns/a passes DEL tenant && pings b fd09::2 && CONFIG=$blue ID=b NETNS=/run/netns/b passes DEL tenant'
+check '  nothing is left' eval 'is "" "$(find /run/skerry/tenant -mindepth 1)" && is "" "$(ip -br link show | grep "^tp")" && is 2 "$(ip -6 rule | wc -l)" &&
+	is 0 "$(nft -j list ruleset | jq "[.nftables[].map.elem // empty, .nftables[].set.elem // empty] | length")"'
 tenant a red '"runtimeConfig":{"portMappings":[{"hostPort":1,"containerPort":80,"hostIP":"192.0.2.1"}]}'
 check 'a port on one address: code 7, nothing left' eval 'refused 7 "all addresses" ADD tenant && is "" "$(ip -br link show | grep "^tp")" && is "" "$(find "$DATA" -name "10.*")"'
 

@@ -28,7 +28,7 @@ disabled_plugins = ["io.containerd.grpc.v1.cri", "io.containerd.internal.v1.opt"
   address = "/run/lab/c.sock.ttrpc"
 TOML
 C() {
-	timeout -k 5 60 ctr "$@"
+	timeout -k 5 100 ctr "$@"
 }
 is_task() { # STATE ID
 	is "$1" "$(C task ls | awk -v id="$2" '$1 == id { print $3 }')"
@@ -40,13 +40,9 @@ inside() { # ID COMMAND...
 }
 counts() { # ID: its number, which is to grow
 	local a b
+	# shellcheck disable=SC2034
 	a=$(inside "$1" cat /n) || return
-	for _ in 1 2 3 4 5 6 7 8; do
-		b=$(inside "$1" cat /n)
-		[ -n "$b" ] && [ "$b" -gt "$a" ] && echo "$b" && return
-		sleep 0.2
-	done
-	return 1
+	eventually eval 'b=$(inside "$1" cat /n) && [ "$b" -gt "$a" ]' && echo "$b"
 }
 
 containerd --config "$T/config.toml" --log-level debug >"$T/containerd.log" 2>&1 </dev/null &

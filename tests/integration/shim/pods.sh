@@ -25,16 +25,16 @@ first=$POD first_ip=$(pod_ip)
 check "its address is of our plugin's range" matches "$first_ip" '^10\.199\.80\.'
 now "a server in it" container s1 . sh -c 'mkdir -p /tmp/w && echo page >/tmp/w/index.html && exec httpd -f -p 80 -h /tmp/w'
 server=$CONTAINER
-check "the host reaches it" eventually prints page curl -sfm 5 "http://$first_ip/"
-check "by the host's port" eventually prints page curl -sfm 5 http://10.199.80.1:8088/
+check "the host reaches it" eventually prints page curl -sfm 30 "http://$first_ip/"
+check "by the host's port" eventually prints page curl -sfm 30 http://10.199.80.1:8088/
 check "its names are looked up where CRI said" shows "nameserver 10.9.8.7" in_container cat /etc/resolv.conf
 check "its sysctl" prints 1 in_container cat /proc/sys/net/ipv4/ip_forward
 check "its host name" prints n1 in_container hostname
 now "another pod" pod n2
 second=$POD
 now "a container in it" container c2 . sleep 100000
-check "reaches the first pod" shows page in_container sh -c 'printf "GET / HTTP/1.0\r\n\r\n" | nc -w 5 "$0" 80' "$first_ip"
-check "and its gateway" in_container ping -c 1 -W 2 10.199.80.1
+check "reaches the first pod" shows page in_container sh -c 'printf "GET / HTTP/1.0\r\n\r\n" | nc -w 20 "$0" 80' "$first_ip"
+check "and its gateway" eventually in_container ping -c 1 -W 2 10.199.80.1
 check "has a loopback that is up" shows LOOPBACK,UP in_container ip link show lo
 now "a pod in the host's network" pod n3 '.hostname = "" | .linux.security_context.namespace_options.network = 2'
 now "a container there" container c3 '.linux.security_context.namespace_options.network = 2' sleep 100000
@@ -79,12 +79,12 @@ check "and it can be removed" end_pod
 now "a pod whose shim is killed while execs run" pod k3
 now "with a container as well" container k4 . sleep 100000
 check "they fail, the pod can be removed" eval '
-	for i in 1 2 3 4; do in_container sleep 100 & done >/dev/null 2>&1
-	sleep 1; safe_kill KILL "$(shim_of_pod)"; wait $(jobs -rp | grep -vx "$CONTAINERD"); end_pod'
+	for i in 1 2 3 4; do in_container sleep 1234 & done >/dev/null 2>&1
+	eventually eval "[ \$(pgrep -fc ^sleep.1234) = 4 ]"; safe_kill KILL "$(shim_of_pod)"; wait $(jobs -rp | grep -vx "$CONTAINERD"); end_pod'
 
 POD=$first
 CONTAINER=$server
-check "the first pod has lived through all of this" prints page curl -sfm 5 "http://$first_ip/"
+check "the first pod has lived through all of this" eventually prints page curl -sfm 30 "http://$first_ip/"
 check "it ends" end_pod
 nothing_is_left
 done_testing

@@ -21,8 +21,8 @@ check "a shim for each" is 20 "$(pgrep -fc '^[^ ]*containerd-shim-skerry-v2')"
 containerd_down KILL
 safe_kill KILL "$(read -r _ c <"$T/twenty"; cat "/run/lab/state/io.containerd.runtime.v2.task/k8s.io/$c/init.pid")"
 now "containerd starts again" containerd_up
-check "nineteen containers run" eval '[ "$(call ListContainers "{}" | jq "[.containers[] | select(.state == 1 and (.metadata.name | startswith(\"t\")))] | length")" = 19 ]'
-check "the one that ended meanwhile is known" eval 'read -r _ CONTAINER <"$T/twenty"; container_is 2'
+check "nineteen containers run" eventually eval '[ "$(call ListContainers "{}" | jq "[.containers[] | select(.state == 1 and (.metadata.name | startswith(\"t\")))] | length")" = 19 ]'
+check "the one that ended meanwhile is known" eval 'read -r _ CONTAINER <"$T/twenty"; eventually container_is 2'
 check "each can be used" eval 'tail -n +2 "$T/twenty" | while read -r _ CONTAINER; do in_container true || exit 1; done'
 check "all pods are ready" is 20 "$(call ListPodSandbox '{}' | jq '[.items[] | select(.state == 0)] | length')"
 check "all end" eval 'while read -r POD _; do end_pod >/dev/null || exit 1; done <"$T/twenty"'

@@ -20,6 +20,8 @@ cat >/run/lab/cni/10-x.conflist <<JSON
 JSON
 
 EXEC='stdout: true, stderr: true'
+# the size of a terminal comes some time after its program began
+SIZED='sized() { n=0; until stty size | grep -q "$1" || [ $((n += 1)) -gt 150 ]; do sleep 0.2; done; }; sized'
 # exec_stream "FLAGS" "MORE" COMMAND...
 exec_stream() {
 	local flags=$1 more=$2 words
@@ -31,7 +33,7 @@ port_forward() { # "FLAGS" PORT
 	local url
 	url=$(call PortForward '{pod_sandbox_id: $p, port: [$n]}' --arg p "$POD" --argjson n "$2" | jq -r .url) || return 125
 	# shellcheck disable=SC2086
-	timeout -k 5 60 /usr/bin/python3 -B "$ENGINES/cri-stream" $1 -p "$2" "$url"
+	timeout -k 5 100 /usr/bin/python3 -B "$ENGINES/cri-stream" $1 -p "$2" "$url"
 }
 
 now "containerd starts with its CRI service" containerd_up
@@ -49,7 +51,7 @@ for protocol in "" -w; do
 	check "$name: a missing program is named" refuses nosuchprogram exec_stream "$protocol" "$EXEC" nosuchprogram
 	check "$name: standard input" prints "got word" eval "echo word | exec_stream '$protocol -i' '$EXEC, stdin: true' sh -c 'read x; echo got \$x'"
 	check "$name: much output arrives whole" prints 3000000 eval "exec_stream '$protocol' '$EXEC' sh -c 'yes 0123456789 | head -c 3000000' | wc -c"
-	check "$name: a terminal, its size" shows "33 101" eval "exec_stream '$protocol -i -k -t -s 101x33' 'stdout: true, stdin: true, tty: true' sh -c 'sleep 1; stty size; tty'"
+	check "$name: a terminal, its size" shows "33 101" eval "exec_stream '$protocol -i -k -t -s 101x33' 'stdout: true, stdin: true, tty: true' sh -c '$SIZED 33.101; stty size; tty'"
 	check "$name: keys to a terminal" shows "got word" eval "echo word | exec_stream '$protocol -t -i -k' 'stdout: true, stdin: true, tty: true' sh -c 'read x; echo got \$x'"
 done
 check "SPDY: the end of standard input" prints 1000000 eval 'head -c 1000000 /dev/zero | exec_stream -i "$EXEC, stdin: true" wc -c'
@@ -66,7 +68,7 @@ check "it still runs" container_is 1
 now "one that reads once" container a2 '.stdin = true | .stdin_once = true' sh -c 'while read x; do echo "read $x"; done; echo ended'
 check "the end of the only attach is the end of its input" eval 'echo x | stream "-i -e ended" Attach "{stdin: true, stdout: true, stderr: true}" && eventually container_is 2'
 now "one with a terminal" container a3 '.stdin = true | .tty = true' sh -c 'while read x; do echo "read $x"; stty size; done'
-check "attach to a terminal, its size" shows "44 120" eval '{ sleep 1; echo x; } | stream "-t -i -k -s 120x44 -e 120" Attach "{stdin: true, stdout: true, tty: true}"'
+check "attach to a terminal, its size" shows "44 120" eval 'for i in {1..100}; do echo x; sleep 0.3; done 2>/dev/null | stream "-t -i -k -s 120x44 -e 120" Attach "{stdin: true, stdout: true, tty: true}"'
 
 now "a container that writes" container l1 . sh -c 'echo line; printf partial; sleep 0.5; echo " whole"; echo err >&2; yes x | head -c 80000 | tr -d "\n"; echo; sleep 1000'
 check "log: lines of both streams with their marks" eval 'eventually grep -q "stderr F err$" "$LOGS/l1.log" && grep -q "stdout F line$" "$LOGS/l1.log"'

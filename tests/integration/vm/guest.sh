@@ -17,17 +17,14 @@ user_env() {
 # as USER COMMAND...: in a scope of the user's own service manager, as after a login.  One scope for all
 # commands: to make one takes longer than most of them.
 as() {
-	local name=$1 id at _
+	local name=$1 id at
 	id=$(id -u "$name") || return
 	shift
 	at=/sys/fs/cgroup/user.slice/user-$id.slice/user@$id.service/app.slice/login.scope
 	if [ ! -d "$at" ]; then
 		user_env "$name" "$id" systemd-run --user --scope --quiet --collect --unit=login -p Delegate=yes \
 			-- sleep infinity </dev/null >/dev/null 2>&1 &
-		for _ in $(seq 100); do
-			[ -e "$at/cgroup.procs" ] && break
-			sleep 0.1
-		done
+		eventually test -e "$at/cgroup.procs"
 	fi
 	(
 		echo "$BASHPID" >"$at/cgroup.procs" && user_env "$name" "$id" "$@"
@@ -36,13 +33,7 @@ as() {
 
 # within SECONDS COMMAND...: COMMAND succeeds within that time.
 within() {
-	local until=$((SECONDS + $1))
-	shift
-	while [ $SECONDS -lt $until ]; do
-		"$@" >/dev/null 2>&1 && return
-		sleep 0.2
-	done
-	"$@"
+	PATIENCE=$1 eventually "${@:2}"
 }
 
 # cgroup_of PID: the directory of its group.

@@ -68,7 +68,7 @@ cat "$T/start.out" | diag
 ip4=$(on a nsenter -t "$(pid_on a c1)" -n ip -o -4 addr show eth0 | sed 's|.* inet \([0-9.]*\)/.*|\1|')
 mac=$(mac_on a)
 on c sh -c 'ip netns add cli && '"${SKERRY%/*}"'/skerry-net add red cli /run/netns/cli' >"$T/cli.out" 2>&1 || diag <"$T/cli.out"
-check 'it is reached' eventually on c ip netns exec cli ping -c 1 -W 1 "$ip4"
+check 'it is reached' eventually on c ip netns exec cli ping -c 1 -W 3 "$ip4"
 on c ip netns exec cli python3 "$T/client.py" "$ip4" 40 >"$T/client.out" 2>&1 &
 client=$!
 sleep 4

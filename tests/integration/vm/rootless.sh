@@ -43,7 +43,7 @@ life() { # NAME
 	check "$name: exec" prints "0" U exec l1 id -u
 	check "$name: exec's status" status 5 U exec l1 sh -c 'exit 5'
 	check "$name: kill" U kill l1 TERM
-	check "$name: stopped" within 10 eval '[ "$(U state l1 | jq -r .status)" = stopped ]'
+	check "$name: stopped" within 60 eval '[ "$(U state l1 | jq -r .status)" = stopped ]'
 	check "$name: delete" U delete l1
 	check "$name: gone" fails U state l1
 	check "$name: delete -f" eval 'U run -d -b "$B" l2 && U delete -f l2'
@@ -100,7 +100,7 @@ for WHO in user user2; do
 	check "$WHO: limits by the user's systemd" prints "67108864 50 50000 100000" inside "$limits | $show" --systemd-cgroup
 	check "$WHO: in the user's slice" shows "user@$(id -u $WHO).service/" eval 'bundle ".process.args = [\"sleep\", \"1000\"] | del(.linux.cgroupsPath)" && U --systemd-cgroup run -d --pid-file "$T/own-$WHO/pid" -b "$B" s1 && cat "/proc/$(<"$T/own-$WHO/pid")/cgroup"'
 	check "$WHO: it goes" U delete -f s1
-	check "$WHO: no scope is left" prints "" eval 'as $WHO systemctl --user list-units --all --plain --no-legend "$KIND-*"'
+	check "$WHO: no scope is left" eventually prints "" eval 'as $WHO systemctl --user list-units --all --plain --no-legend "$KIND-*"'
 	check "$WHO: without resources, without a group" prints hello inside '.process.args = ["echo", "hello"] | del(.linux.resources)'
 done
 

@@ -76,7 +76,7 @@ boots() { # NAME CGROUPSPATH
 	check "$1: pause" eval 'S pause s1 && is_status paused s1 && S resume s1'
 	check "$1: it still answers" reached
 	check "$1: SIGRTMIN+3 ends it" S kill s1 37
-	check "$1: in order" within 60 is_status stopped s1
+	check "$1: in order" within 120 is_status stopped s1
 	check "$1: the service was stopped" prints stopped cat "$T/b/rootfs/marker"
 	check "$1: delete" S delete s1
 	check "$1: no group is left" eval '! find /sys/fs/cgroup -type d -path "*inner[-/]s1*" | grep .'

@@ -148,7 +148,7 @@ def _():
     time.sleep(0.3)
     events.again()
     g.client.Delete(id="away")
-    until(lambda: events.topics("away") == ["create", "start", "paused", "resumed", "exit", "delete"], 15)
+    until(lambda: events.topics("away") == ["create", "start", "paused", "resumed", "exit", "delete"])
     g.client.Shutdown(id="away")
     until(lambda: not os.path.exists("/proc/%d" % g.pid))
 
@@ -159,7 +159,7 @@ def _():
     events.refuse = 2
     g.run()
     g.end()
-    until(lambda: events.topics("refused") == ["create", "start", "exit", "delete"], 15)
+    until(lambda: events.topics("refused") == ["create", "start", "exit", "delete"])
 
 
 @test("without a ttrpc address events go through the publish binary")
@@ -214,7 +214,7 @@ def _():
 @test("a worker that is killed is an error, not the end of the shim")
 def _():
     g = Group("worker", events)
-    stop = time.time() + 3
+    stop = time.time() + 60
     killed = False
     set_config(g.bundle, ["sleep", "1000"])
     while not killed and time.time() < stop:
@@ -255,9 +255,15 @@ def _():
     g.run()
     log = os.open(g.bundle + "/log", os.O_RDONLY | os.O_NONBLOCK)
     os.kill(g.pid, signal.SIGUSR1)
-    time.sleep(0.2)
-    text = os.read(log, 65536).decode()
-    assert "container dump: status 2" in text, text
+    text = bytearray()
+
+    def told():
+        try:
+            text.extend(os.read(log, 65536))
+        except BlockingIOError:
+            pass
+        return b"container dump: status 2" in text
+    until(told)
     os.close(log)
     g.end()
 
@@ -271,7 +277,7 @@ def _():
     time.sleep(0.5)
     assert g.client.State(id="vanish").status == 2  # blocked, not killed
     f.fds["stdout"] = os.open(f.names["stdout"], os.O_RDONLY | os.O_NONBLOCK)
-    text = f.read(seconds=20)
+    text = f.read()
     assert text.endswith(b"line 29999\n"), text[-40:]
     assert g.client.Wait(id="vanish").exit_status == 0
     g.end()
@@ -288,7 +294,7 @@ def _():
     g.client.Wait(id="never")
     begun = time.time()
     g.client.Delete(id="never")
-    assert time.time() - begun < 5
+    assert time.time() - begun < 30
     g.client.Shutdown(id="never")
 
 

@@ -234,7 +234,7 @@ def _():
     assert open("/proc/%d/comm" % pid).read() == "sleep\n"
     begun = time.time()
     p.client.StopSandbox(sandbox_id="given", timeout_secs=1)  # sleep as process 1 takes no SIGTERM
-    assert 0.9 < time.time() - begun < 8
+    assert 0.9 < time.time() - begun < 60
     assert p.client.WaitSandbox(sandbox_id="given").exit_status == 137
     p.end()
     assert p.bundle not in open("/proc/self/mountinfo").read()

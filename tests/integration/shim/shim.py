@@ -75,7 +75,7 @@ class Client:
 
     def __init__(self, address, version=2):
         self.sock = socket.socket(socket.AF_UNIX)
-        self.sock.settimeout(20)
+        self.sock.settimeout(120)
         self.sock.connect(address.replace("unix://", ""))
         self.service = "containerd.task.v%d.Task" % version
         self.stream = -1
@@ -186,7 +186,7 @@ class Events(threading.Thread):
         return [e for t, e in self.got if t == "/tasks/" + topic]
 
 
-def until(what, seconds=10):
+def until(what, seconds=60):
     """what() becomes true."""
     end = time.time() + seconds
     while time.time() < end:
@@ -249,7 +249,7 @@ class Group:
         """The program's `delete`, as containerd runs it."""
         bundle = bundle or self.bundle
         p = subprocess.run([SHIM, "-namespace", "ns", "-address", T + "/c.sock", "-publish-binary", "/bin/false", "-id",
-                            id or self.id, "-bundle", bundle, "delete"], cwd=bundle, env=self.env, timeout=30,
+                            id or self.id, "-bundle", bundle, "delete"], cwd=bundle, env=self.env, timeout=120,
                            stdout=subprocess.PIPE, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL)
         assert p.returncode == 0, p.stderr
         assert p.stderr == b"", p.stderr
@@ -258,7 +258,7 @@ class Group:
 
 def start(id, bundle, stdin=b"", args=(), env=None, want=0):
     p = subprocess.run([SHIM, "-namespace", "ns", "-address", T + "/c.sock", "-publish-binary", "/bin/false", "-id", id,
-                        *args, "start"], cwd=bundle, input=stdin, env=env, timeout=20, stdout=subprocess.PIPE,
+                        *args, "start"], cwd=bundle, input=stdin, env=env, timeout=120, stdout=subprocess.PIPE,
                        stderr=subprocess.STDOUT)
     assert p.returncode == want, p.stdout
     return p.stdout
@@ -310,7 +310,7 @@ class Fifos:
             if kind != "stdin":
                 self.fds[kind] = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
 
-    def read(self, kind="stdout", seconds=10):
+    def read(self, kind="stdout", seconds=60):
         """All of it, until its end of file."""
         data = b""
         end = time.time() + seconds
@@ -331,7 +331,7 @@ class Fifos:
                 time.sleep(0.005)  # nobody has opened it yet
         raise AssertionError("no end of file; so far %r" % data)
 
-    def read_some(self, kind="stdout", seconds=10):
+    def read_some(self, kind="stdout", seconds=60):
         end = time.time() + seconds
         while time.time() < end:
             try:
@@ -384,7 +384,8 @@ def inventory():
 
 
 def left_behind_nothing(before):
-    for _ in range(100):
+    end = time.time() + 30
+    while time.time() < end:
         now = inventory()
         if now == before:
             return

@@ -24,7 +24,7 @@ def _():
     waiting = c.send("Wait", id="life")
     assert c.Start(id="life").pid == pid
     w = c.result("Wait", waiting)
-    assert w.exit_status == 7 and abs(w.exited_at.seconds - time.time()) < 5
+    assert w.exit_status == 7 and abs(w.exited_at.seconds - time.time()) < 60
     assert c.State(id="life").status == STOPPED
     assert c.Wait(id="life").exit_status == 7
     assert open(g.bundle + "/init.pid").read() == str(pid)
@@ -190,7 +190,7 @@ def _():
     g.run(args=["echo", "late"], stdout=path)
     g.client.Wait(id="late")
     time.sleep(0.2)
-    assert subprocess.run(["cat", path], stdout=subprocess.PIPE, timeout=10).stdout == b"late\n"
+    assert subprocess.run(["cat", path], stdout=subprocess.PIPE, timeout=60).stdout == b"late\n"
     g.end()
 
 
@@ -199,7 +199,7 @@ def _():
     g = Group("much", events)
     f = Fifos("much", stderr=False)
     g.run(args=["sh", "-c", "yes 0123456789abcde | head -c 4000000"], **f.names)
-    assert f.read(seconds=20) == (b"0123456789abcde\n" * 250000)[:4000000]
+    assert f.read() == (b"0123456789abcde\n" * 250000)[:4000000]
     g.end()
 
 
@@ -260,7 +260,7 @@ def _():
     g = Group("exectty", events)
     g.run()
     f = Fifos("exectty", stdin=True, stderr=False)
-    g.exec_("x", ["sh", "-c", "sleep 0.3; stty size; tty"], terminal=True, **f.names)
+    g.exec_("x", ["sh", "-c", "until stty size | grep -q '11 99'; do sleep 0.1; done; stty size; tty"], terminal=True, **f.names)
     g.client.Start(id="exectty", exec_id="x")
     g.client.ResizePty(id="exectty", exec_id="x", width=99, height=11)
     text = f.read()
@@ -303,13 +303,17 @@ def _():
     g = Group("held", events)
     g.run()
     f = Fifos("held", stderr=False)
-    g.exec_("x", ["sh", "-c", "echo hi; sleep 1000 &"], **f.names)
-    g.client.Start(id="held", exec_id="x")
-    g.client.Wait(id="held", exec_id="x")
-    begun = time.time()
-    g.client.Delete(id="held", exec_id="x")
-    assert time.time() - begun < 1
-    assert f.read() == b"hi\n"
+    for id in ("x", "y", "z"):  # a machine that is busy may be slow twice
+        g.exec_(id, ["sh", "-c", "echo hi; sleep 1000 &"], **f.names)
+        g.client.Start(id="held", exec_id=id)
+        g.client.Wait(id="held", exec_id=id)
+        begun = time.time()
+        g.client.Delete(id="held", exec_id=id)
+        took = time.time() - begun
+        assert f.read() == b"hi\n"
+        if took < 1:
+            break
+    assert took < 1
     g.end()
 
 

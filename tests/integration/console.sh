@@ -158,7 +158,7 @@ typist() { # types when the program reads, and stays until it has answered
 	eventually grep -q ready "$T/typed" && echo typed && eventually grep -q 'got typed' "$T/typed"
 }
 : >"$T/typed"
-check 'input on the terminal reaches the program' eval 'typist | on_tty run c1 | cat >"$T/typed"; has "$(cat "$T/typed")" "got typed"'
+check 'input on the terminal reaches the program' eval 'typist | timeout -k 5 90 script -qec "timeout --foreground 60 $SKERRY --root $ROOT run c1" /dev/null >"$T/typed"; has "$(cat "$T/typed")" "got typed"'
 mk "$(args seq 1 20000) | $terminal"
 check 'no output is lost at the end' eval 'is 20000 "$(on_tty run c1 </dev/null | tail -n 1)"'
 mk "$(args true) | $terminal"

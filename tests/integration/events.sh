@@ -29,6 +29,7 @@ lines() {
 # lines_at FLAG LINES LEAST: that many come, and take that many milliseconds at least
 lines_at() {
 	local job began status
+	: >"$T/stream"
 	began=$(date +%s%3N)
 	"$SKERRY" --root "$ROOT" events "$1" c1 >"$T/stream" 2>/dev/null &
 	job=$!
@@ -43,6 +44,7 @@ check 'all lines are objects of type stats' jq -es 'all(.[]; .type == "stats")' 
 check 'events --interval=1s' lines_at --interval=1s 2 950
 check 'a bad interval is refused' fails R events --interval nonsense c1
 check 'an interval of zero is refused' fails R events --interval 0s c1
+: >"$T/stream"
 R events --interval 300ms c1 >"$T/stream" 2>/dev/null &
 job=$!
 eventually test -s "$T/stream"

@@ -99,7 +99,8 @@ struct netconf_runtime { /* runtimeConfig; its keys in any case of letters */
 struct netconf_args { /* args.cni */
 	struct strings ips;
 	char *mac;
-	uint32_t index; /* the interface's number in the container, if it is free; 0: ours to choose */
+	uint32_t
+		index; /* the interface's number in the container, if it is free; 0: ours to choose */
 };
 
 struct netconf {

@@ -85,7 +85,8 @@ struct move {
 	char *source, *target; /* the hosts' addresses */
 	char *mac; /* of the container's interface */
 	char *port, *bridge; /* the container's port on this host and its bridge; "": none */
-	uint32_t mtu, index; /* of the container's interface; the number it is to have there as well */
+	uint32_t mtu,
+		index; /* of the container's interface; the number it is to have there as well */
 	uint32_t id; /* of the tunnel */
 	struct move_addresses addresses;
 };

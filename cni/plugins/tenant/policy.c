@@ -16,6 +16,9 @@
  *    for the others in the table they share.
  * Published ports are for who is outside, not for the tenants themselves.
  * The gateway's address is on the bridge without a route to its network.
+ * All of it is there for IPv4 and, where the host has it, for IPv6, whichever the
+ * tenant's addresses are: what has none must not pass either.  Of IPv6 also
+ * link-local sources pass, which neighbours speak with and nobody routes.
  *
  * nft(8) "CT EXPRESSIONS", "zone"; ip-rule(8);
  * linux/netfilter/nf_conntrack_common.h.
@@ -27,6 +30,7 @@
 #include <netinet/in.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include "cni/ipam.h"
 #include "cni/link.h"
@@ -45,6 +49,7 @@
 #define NUMBER_MAX    65534 /* of a zone */
 #define RULE_PRIORITY 5290
 #define CONNECTIONS   16384
+#define FAMILIES      2
 #define ELEMENTS_MAX  64
 #define PORTS_MAX     16
 #define LIMIT_RULE    64
@@ -53,6 +58,7 @@
 #define PATCH_MAX     256
 #define NUMBER_TEXT   12
 #define RP_VALUE      4
+#define HAS_IPV6      "/proc/sys/net/ipv6"
 
 static const struct nft_set_def base_sets[] = {
 	{ "bridges", "ifname", NULL },
@@ -74,10 +80,13 @@ static const struct nft_chain_def base_chains[] = {
 	{ "post", "nat", "postrouting", NFT_PRIORITY_SNAT },
 };
 #define PUBLISHED "fib daddr type local "
+#define NOT_VALID " iifname . ether saddr . ip saddr != @valid drop"
 #define BY_PORT	  " meta l4proto . th dport map @"
 static const struct nft_rule_def base_rules[] = {
+	{ .chain = "raw", .text = "iifname @bridges" NOT_VALID, .only = AF_INET },
 	{ .chain = "raw",
-	  .text = "iifname @bridges iifname . ether saddr . ip saddr != @valid drop" },
+	  .text = "iifname @bridges ip saddr != fe80::/10 ip saddr != ::/128" NOT_VALID,
+	  .only = AF_INET6 },
 	/* the first zone that is given stays: answers of published ports come first */
 	{ .chain = "raw",
 	  .text = "ct reply zone set iifname . ip saddr . meta l4proto . th sport map @mapped" },
@@ -95,16 +104,21 @@ static const struct nft_rule_def base_rules[] = {
 };
 static const struct nft_part base_part = NFT_PART(base_sets, base_chains, base_rules);
 
+#define BOTH(set)        \
+ { NFT_IP, TABLE, set }, \
+ {                       \
+  NFT_IP6, TABLE, set    \
+ }
 static const struct nft_place own_places[] = {
 	/* of an attachment */
-	{ NFT_IP, TABLE, "valid" },
-	{ NFT_IP, TABLE, "mapped" },
-	{ NFT_IP, TABLE, "portzones" },
-	{ NFT_IP, TABLE, "portmarks" },
+	BOTH("valid"),
+	BOTH("mapped"),
+	BOTH("portzones"),
+	BOTH("portmarks"),
 };
 static const struct nft_place network_places[] = {
-	{ NFT_IP, TABLE, "bridges" }, { NFT_IP, TABLE, "zones" },   { NFT_IP, TABLE, "marks" },
-	{ NFT_IP, TABLE, "limits" },  { NFT_IP, TABLE, "tenants" }, { NFT_IP, TABLE, "masked" },
+	BOTH("bridges"), BOTH("zones"),	  BOTH("marks"),
+	BOTH("limits"),	 BOTH("tenants"), BOTH("masked"),
 };
 
 struct config {
@@ -131,9 +145,12 @@ struct policy {
 	struct nft_rule_def limit_rule;
 	struct nft_part limit_part;
 	const struct nft_part *parts[2];
-	struct nft_element v[ELEMENTS_MAX];
-	struct nft_plan plan;
+	/* IPv4 and, where the host has it, IPv6 */
+	struct nft_element v[FAMILIES][ELEMENTS_MAX];
+	struct nft_plan plans[FAMILIES];
+	size_t n_families;
 };
+static const int families[FAMILIES] = { AF_INET, AF_INET6 };
 
 /* --- numbers and names ------------------------------------------------------------ */
 
@@ -152,6 +169,7 @@ static int open_policy(struct policy *p, struct cni_call *call, const struct ip_
 	memset(p, 0, sizeof(*p));
 	p->call = call;
 	p->router.lock = p->router.netns = -1;
+	p->n_families = access(HAS_IPV6, F_OK) == 0 ? FAMILIES : 1;
 	if (netconf_decode(call->conf, &config_table, &p->config, call->arena, err) < 0)
 		return -1;
 	if (p->config.connections == 0)
@@ -191,13 +209,14 @@ static const char *bridge_patch(const struct policy *p)
 
 /* --- elements ------------------------------------------------------------------------ */
 
-static struct nft_element *new_element(struct policy *p, const char *set, bool whole)
+static struct nft_element *new_element(struct policy *p, size_t family, const char *set, bool whole)
 {
+	struct nft_plan *plan = &p->plans[family];
 	struct nft_element *e;
 
-	if (p->plan.n_add == ELEMENTS_MAX)
+	if (plan->n_add == ELEMENTS_MAX)
 		return NULL;
-	e = &p->v[p->plan.n_add++];
+	e = &p->v[family][plan->n_add++];
 	*e = (struct nft_element){ .set = set };
 	(void)str_copy(e->owner, sizeof(e->owner), whole ? p->whole : p->own);
 	return e;
@@ -219,14 +238,14 @@ static void put_mark_key(const struct policy *p, struct nft_element *e)
 	e->key_len = sizeof(p->mark);
 }
 
-static void make_network(struct policy *p)
+static void make_network(struct policy *p, size_t family)
 {
 	static const char *const by_name[] = { "bridges", "zones", "marks", "limits" };
 	static const char *const by_mark[] = { "tenants", "masked" };
 	const size_t n_marks = p->call->conf->ip_masq ? 2 : 1;
 
 	for (size_t i = 0; i < ARRAY_SIZE(by_name); i++) {
-		struct nft_element *e = new_element(p, by_name[i], true);
+		struct nft_element *e = new_element(p, family, by_name[i], true);
 
 		if (!e)
 			return;
@@ -241,7 +260,7 @@ static void make_network(struct policy *p)
 		}
 	}
 	for (size_t i = 0; i < n_marks; i++) {
-		struct nft_element *e = new_element(p, by_mark[i], true);
+		struct nft_element *e = new_element(p, family, by_mark[i], true);
 
 		if (e)
 			put_mark_key(p, e);
@@ -255,15 +274,16 @@ static uint8_t protocol_of(const struct netconf_port *port)
 	return str_eq(port->protocol, "sctp") ? IPPROTO_SCTP : IPPROTO_TCP;
 }
 
-static int make_ports(struct policy *p, const struct ip *ip, struct err *err)
+/* They lead to the first address of the family. */
+static int make_ports(struct policy *p, size_t family, const struct ip *ip, struct err *err)
 {
 	const struct netconf_ports *ports = &p->call->conf->runtime.port_mappings;
 
 	for (size_t i = 0; i < ports->n; i++) {
 		const struct netconf_port *port = &ports->v[i];
-		struct nft_element *mapped = new_element(p, "mapped", false);
-		struct nft_element *zone = new_element(p, "portzones", false);
-		struct nft_element *mark = new_element(p, "portmarks", false);
+		struct nft_element *mapped = new_element(p, family, "mapped", false);
+		struct nft_element *zone = new_element(p, family, "portzones", false);
+		struct nft_element *mark = new_element(p, family, "portmarks", false);
 
 		if (!mapped || !zone || !mark)
 			return err_set(err, E2BIG, "too many port mappings");
@@ -287,14 +307,10 @@ static int make_ports(struct policy *p, const struct ip *ip, struct err *err)
 	return 0;
 }
 
-static int make_plan(struct policy *p, const struct result *result, struct err *err)
+static void make_limit(struct policy *p)
 {
-	const struct cni_args *args = p->call->args;
-	const struct result_interface *inside =
-		result_find_interface(result, args->ifname, args->netns);
 	const char *parts[2] = { p->call->conf->name, p->limit_text };
 	char hash[LIMIT_DIGITS];
-	struct mac mac;
 
 	(void)!str_format(p->limit_text, sizeof(p->limit_text),
 			  "ct state new ct count over %u drop", p->config.connections);
@@ -307,54 +323,82 @@ static int make_plan(struct policy *p, const struct result *result, struct err *
 	};
 	p->parts[0] = &base_part;
 	p->parts[1] = &p->limit_part;
-	p->plan = (struct nft_plan){
-		.family = NFT_IP, .table = TABLE, .parts = p->parts, .n_parts = 2, .add = p->v
-	};
-	make_network(p);
-	if (!inside || !inside->mac || mac_parse(inside->mac, &mac) < 0)
-		return err_set(err, EINVAL, "the result has no interface of the container");
-	for (size_t i = 0; i < result->n_ips; i++) {
-		struct nft_element *e = new_element(p, "valid", false);
+}
 
+static int make_plan(struct policy *p, size_t family, const struct result *result,
+		     const struct mac *mac, struct err *err)
+{
+	const struct ip *first = NULL;
+
+	p->plans[family] = (struct nft_plan){ .family = nft_family(families[family]),
+					      .table = TABLE,
+					      .parts = p->parts,
+					      .n_parts = ARRAY_SIZE(p->parts),
+					      .add = p->v[family] };
+	make_network(p, family);
+	for (size_t i = 0; i < result->n_ips; i++) {
+		const struct ip *ip = &result->ips[i].address.ip;
+		struct nft_element *e;
+
+		if (ip->family != families[family])
+			continue;
+		e = new_element(p, family, "valid", false);
 		if (!e)
 			return err_set(err, E2BIG, "too many addresses");
 		nft_key_ifname(e, p->bridge);
-		nft_key_mac(e, &mac);
-		nft_key_addr(e, &result->ips[i].address.ip);
+		nft_key_mac(e, mac);
+		nft_key_addr(e, ip);
+		if (!first)
+			first = ip;
 	}
-	return result->n_ips ? make_ports(p, &result->ips[0].address.ip, err) : 0;
+	return first ? make_ports(p, family, first, err) : 0;
+}
+
+static int make_plans(struct policy *p, const struct result *result, struct err *err)
+{
+	const struct cni_args *args = p->call->args;
+	const struct result_interface *inside =
+		result_find_interface(result, args->ifname, args->netns);
+	struct mac mac;
+
+	if (!inside || !inside->mac || mac_parse(inside->mac, &mac) < 0)
+		return err_set(err, EINVAL, "the result has no interface of the container");
+	make_limit(p);
+	for (size_t i = 0; i < p->n_families; i++)
+		if (make_plan(p, i, result, &mac, err) < 0)
+			return -1;
+	return 0;
 }
 
 /* --- the host's side ------------------------------------------------------------------ */
 
 static void put_rules(const struct policy *p, struct rtnl *r, bool add)
 {
-	const struct opt_i64 priority = { .has = true, .v = RULE_PRIORITY };
-	const struct rule rules[] = {
-		{ .family = AF_INET, .iif = p->bridge, .table = p->mark, .priority = priority },
-		{ .family = AF_INET, .mark = p->mark, .table = p->mark, .priority = priority },
-	};
+	struct rule rule = { .table = p->mark, .priority = { .has = true, .v = RULE_PRIORITY } };
 
-	for (size_t i = 0; i < ARRAY_SIZE(rules); i++) {
+	/* of each family one by the bridge and one by the mark */
+	for (size_t i = 0; i < 2 * p->n_families; i++) {
+		rule.family = families[i / 2];
+		rule.iif = i % 2 ? NULL : p->bridge;
+		rule.mark = i % 2 ? p->mark : 0;
 		if (add) {
-			rule_add(r, &rules[i]);
+			rule_add(r, &rule);
 			rtnl_tolerate(r, EEXIST);
 		} else {
-			rule_delete(r, &rules[i]);
+			rule_delete(r, &rule);
 			rtnl_tolerate(r, ENOENT);
 		}
 	}
 }
 
-static int complete_gateways(struct result *result, struct err *err)
+static int complete_gateways(const struct policy *p, struct result *result, struct err *err)
 {
 	for (size_t i = 0; i < result->n_ips; i++) {
 		struct result_ip *ip = &result->ips[i];
 		struct ip first = ip_net_first(&ip->address);
 
-		if (ip->address.ip.family != AF_INET)
-			return cni_err(err, CNI_ERR_CONFIG,
-				       "isolation \"policy\" is for IPv4: take \"netns\"");
+		if (ip->address.ip.family == AF_INET6 && p->n_families < FAMILIES)
+			return cni_err(err, CNI_ERR_CONFIG, "this host has no IPv6");
 		if (ip_is_none(&ip->gateway) && ip_add(&first, 1, &ip->gateway) < 0)
 			return cni_err(err, CNI_ERR_CONFIG, "no room for a gateway");
 	}
@@ -370,7 +414,11 @@ static int allow_sources(const struct policy *p, struct err *err)
 		/* the host's own answers know the tenant before they look for a way */
 		{ .name = "ipv4/fwmark_reflect", .value = "1" },
 		{ .name = "ipv4/tcp_fwmark_accept", .value = "1" },
+		/* those of IPv6 come last */
+		{ .name = "ipv6/conf/all/forwarding", .value = "1" },
+		{ .name = "ipv6/fwmark_reflect", .value = "1" },
 	};
+	const size_t n = ARRAY_SIZE(settings) - (p->n_families < FAMILIES ? 2 : 0);
 	char name[SETTING_MAX], all[RP_VALUE];
 
 	if (str_format(name, sizeof(name), "ipv4/conf/%s/rp_filter", p->bridge) < 0)
@@ -380,7 +428,7 @@ static int allow_sources(const struct policy *p, struct err *err)
 	/* the stricter of both counts: 1 is, 2 wants any way back */
 	if (netns_sysctl(-1, name, strcmp(all, "0") == 0 ? "0" : "2", err) < 0)
 		return -1;
-	return netns_sysctls(-1, settings, ARRAY_SIZE(settings), err);
+	return netns_sysctls(-1, settings, n, err);
 }
 
 static int set_routing(struct policy *p, struct err *err)
@@ -397,7 +445,8 @@ static int set_routing(struct policy *p, struct err *err)
 		const struct addr gateway = {
 			.index = bridge.index,
 			.net = { .ip = ip->gateway, .prefix = ip->address.prefix },
-			.flags = IFA_F_NOPREFIXROUTE,
+			.flags = IFA_F_NOPREFIXROUTE |
+				 (ip->gateway.family == AF_INET6 ? IFA_F_NODAD : 0),
 		};
 		const struct route subnet = {
 			.dst = ip_net_masked(&ip->address),
@@ -414,30 +463,42 @@ static int set_routing(struct policy *p, struct err *err)
 	return rtnl_flush(host, err);
 }
 
-static int set_default_route(struct policy *p, struct err *err)
+static bool has_default_route(const struct result *result, int family)
+{
+	for (size_t i = 0; i < result->n_routes; i++)
+		if (result->routes[i].dst.ip.family == family && result->routes[i].dst.prefix == 0)
+			return true;
+	return false;
+}
+
+/* Through the first gateway of each family that has no default route. */
+static int set_default_routes(struct policy *p, struct err *err)
 {
 	struct result *result = &p->call->result;
-	struct result_route *of_result;
-	struct route way = { .dst = { .ip = { .family = AF_INET } } };
 	struct rtnl *inside;
 
-	for (size_t i = 0; i < result->n_routes; i++)
-		if (result->routes[i].dst.prefix == 0)
-			return 0;
-	if (!p->config.default_gateway || result->n_ips == 0)
+	if (!p->config.default_gateway)
 		return 0;
-	way.gateway = result->ips[0].gateway;
 	inside = cni_inside(p->call, err);
 	if (!inside)
 		return -1;
-	route_add(inside, &way, NLM_F_EXCL);
-	if (rtnl_flush(inside, err) < 0)
-		return -1;
-	of_result = result_add_route(result, p->call->arena);
-	if (!of_result)
-		return err_set(err, ENOMEM, "no room for the result");
-	of_result->dst = way.dst;
-	of_result->gateway = way.gateway;
+	for (size_t i = 0; i < result->n_ips; i++) {
+		const struct ip gateway = result->ips[i].gateway;
+		const struct route way = { .dst = { .ip = { .family = gateway.family } },
+					   .gateway = gateway };
+		struct result_route *of_result;
+
+		if (has_default_route(result, gateway.family))
+			continue;
+		route_add(inside, &way, NLM_F_EXCL);
+		if (rtnl_flush(inside, err) < 0)
+			return -1;
+		of_result = result_add_route(result, p->call->arena);
+		if (!of_result)
+			return err_set(err, ENOMEM, "no room for the result");
+		of_result->dst = way.dst;
+		of_result->gateway = gateway;
+	}
 	return 0;
 }
 
@@ -528,10 +589,10 @@ static int set_filters(struct policy *p, struct err *err)
 {
 	AUTO_NFT nft = NULL;
 
-	if (make_plan(p, &p->call->result, err) < 0)
+	if (make_plans(p, &p->call->result, err) < 0)
 		return -1;
 	nft = nft_open(err);
-	return nft ? nft_commit(nft, &p->plan, 1, err) : -1;
+	return nft ? nft_commit(nft, p->plans, p->n_families, err) : -1;
 }
 
 static int add_opened(struct policy *p, const struct ip_net *transit, struct err *err)
@@ -545,8 +606,8 @@ static int add_opened(struct policy *p, const struct ip_net *transit, struct err
 	if (run_bridge(p, CNI_ADD, &out, err) == 0 &&
 	    result_parse("result", out.s, out.len, call->conf->cni_version, call->arena,
 			 &call->result, err) == 0 &&
-	    complete_gateways(&call->result, err) == 0 && set_routing(p, err) == 0 &&
-	    set_default_route(p, err) == 0 && set_filters(p, err) == 0 &&
+	    complete_gateways(p, &call->result, err) == 0 && set_routing(p, err) == 0 &&
+	    set_default_routes(p, err) == 0 && set_filters(p, err) == 0 &&
 	    map_ports(p, &call->result, CNI_ADD, err) == 0)
 		return 0;
 	(void)take_back(p, &call->result, NULL);
@@ -584,11 +645,14 @@ static int check_opened(struct policy *p, struct err *err)
 	AUTO_BUF out;
 
 	buf_init(&out);
-	if (run_bridge(p, CNI_CHECK, &out, err) < 0 || make_plan(p, prev, err) < 0)
+	if (run_bridge(p, CNI_CHECK, &out, err) < 0 || make_plans(p, prev, err) < 0)
 		return -1;
 	nft = nft_open(err);
-	if (!nft || nft_check(nft, &p->plan, err) < 0)
+	if (!nft)
 		return -1;
+	for (size_t i = 0; i < p->n_families; i++)
+		if (nft_check(nft, &p->plans[i], err) < 0)
+			return -1;
 	return map_ports(p, prev, CNI_CHECK, err);
 }
 

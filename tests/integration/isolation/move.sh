@@ -62,12 +62,13 @@ stream() { # NETNS ADDRESS: begins
 # arrived [silent]: all of them, some here and some there, and the answers as well (host 1 gave none: silent)
 arrived() {
 	local lost sent answers back
+	eventually test -s "$T/got2"
 	sleep 0.5
 	: >"$T/stop"
 	wait "$SENDER"
-	sleep 0.2
 	read -r sent back <"$T/back"
 	answers=$sent
+	PATIENCE=10 eventually eval '[ "$(cat "$T"/got[12] | sort -nu | wc -l)" = '"$sent"' ]'
 	lost=$((sent - $(cat "$T"/got[12] | sort -nu | wc -l)))
 	echo "# sent $sent, host 1: $(wc -l <"$T/got1"), host 2: $(wc -l <"$T/got2"), lost $lost, answers $back" | tee -a "$T/figures"
 	cat "$T/send.err"

@@ -14,10 +14,18 @@ import sys
 import time
 
 
+def roomy(sock):
+    """Datagrams wait for a reader that the machine has no time for, beyond what the administrator allows others."""
+    try:
+        sock.setsockopt(socket.SOL_SOCKET, 33, 1 << 24)  # SO_RCVBUFFORCE
+    except OSError:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 24)
+
+
 def send(address, port, count, rate, until):
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
     sock = socket.socket(family, socket.SOCK_DGRAM)
-    sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 22)
+    roomy(sock)
     sock.setblocking(False)
     back = set()
 
@@ -42,7 +50,7 @@ def send(address, port, count, rate, until):
         i += 1
     # a machine that is slow answers late
     quiet, before = 0, -1
-    while quiet < 5:
+    while len(back) < i and quiet < 30:
         quiet = quiet + 1 if len(back) == before else 0
         before = len(back)
         time.sleep(0.1)
@@ -53,7 +61,7 @@ def send(address, port, count, rate, until):
 def count(port, path, echo):
     sock = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
     sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
-    sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 22)
+    roomy(sock)
     sock.bind(("::", port))
     with open(path, "a", buffering=1) as out:
         while True:

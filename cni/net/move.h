@@ -21,9 +21,9 @@
  * Two kinds of networks:
  *  - bridged: the bridges of both hosts have one segment in common (a port that
  *    leads outside: VXLAN, VLAN, GRE, a card).  The hardware address stays; at
- *    4 the target's port goes up and the address is announced (gratuitous ARP,
- *    unsolicited neighbour advertisements), at 5 the source's entries lead to
- *    the target and its port goes down.  The source's container is to be frozen
+ *    4 the target's port lets packets pass (hold.h) and the address is announced
+ *    (gratuitous ARP, unsolicited neighbour advertisements), at 5 the source's
+ *    entries lead to the target and its port goes down.  The source's container is to be frozen
  *    by 4: what it said after that would be learnt as its place.
  *  - routed: each host has its own segment.  A tunnel between the two (VXLAN,
  *    GRE or IPIP) is made at 1 and 2; at 5 one route of the source leads the

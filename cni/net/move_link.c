@@ -30,6 +30,7 @@
 #include <time.h>
 
 #include "base/fd.h"
+#include "cni/hold.h"
 #include "cni/names.h"
 #include "cni/net/announce.h"
 #include "cni/netns.h"
@@ -564,6 +565,12 @@ static int change_inside(const struct move *m, const struct move_place *place, c
 int move_open_port(const struct move *m, const struct move_place *place, const char *netns,
 		   struct err *err)
 {
+	const struct hold hold = { .network = m->network,
+				   .container_id = m->container,
+				   .ifname = m->ifname };
+
+	if (m->role == MOVE_TARGET && m->kind == MOVE_BRIDGED && hold_end(&hold, err) < 0)
+		return -1;
 	if (set_port(place, true, err) < 0)
 		return -1;
 	return netns[0] ? change_inside(m, place, netns, true, err) : 0;

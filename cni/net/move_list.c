@@ -3,7 +3,7 @@
  *
  * The list of the target changed in its first plugin only: the hardware
  * address and the addresses are those of the ticket; a bridge whose segment
- * both hosts share holds its port down until the cut-over.  An address in one
+ * both hosts share lets nothing pass its port until the cut-over.  An address in one
  * of the ranges of this host is leased here too; another is simply given.  One
  * of a routed network that is in no subnet here gets a link of its own (ptp):
  * the bridge's segment couldn't answer for it.

@@ -17,9 +17,11 @@
 #include <sys/socket.h>
 
 #include "cni/apply.h"
+#include "cni/hold.h"
 #include "cni/ipam.h"
 #include "cni/macspoof.h"
 #include "cni/masq.h"
+#include "cni/names.h"
 #include "cni/netns.h"
 #include "cni/plugins/bridge/config.h"
 #include "cni/plugins/bridge/device.h"
@@ -34,7 +36,8 @@ struct add {
 	struct result ipam;
 	struct link bridge;
 	struct veth veth;
-	bool leased, linked, masqueraded, checked;
+	char held_port[IFNAMSIZ];
+	bool leased, held, linked, masqueraded, checked;
 };
 
 /* --- gateways ------------------------------------------------------------------- */
@@ -137,12 +140,34 @@ static int set_port(struct add *a, struct err *err)
 	return rtnl_flush(r, err);
 }
 
+static struct hold hold_of(const struct cni_call *call)
+{
+	return (struct hold){ .network = call->conf->name,
+			      .container_id = call->args->container_id,
+			      .ifname = call->args->ifname };
+}
+
+/* Nothing passes the port until a move lets it go: by a rule for its name, or, where the kernel has
+ * no nftables for bridges, because it is down, which the container can see. */
+static void hold_port(struct add *a)
+{
+	const struct hold hold = hold_of(a->call);
+
+	if (!a->config.hold)
+		return;
+	names_interface("veth", a->held_port);
+	a->held = hold_add(&hold, a->held_port, NULL) == 0;
+	if (a->held)
+		a->veth.name = a->held_port;
+	a->veth.down = !a->held;
+}
+
 static int make_link(struct add *a, struct err *err)
 {
 	a->veth.inside_name = a->call->args->ifname;
 	a->veth.mtu = a->config.mtu;
 	a->veth.master = a->bridge.index;
-	a->veth.down = a->config.hold;
+	hold_port(a);
 	if (veth_make(a->call, &a->veth, err) < 0)
 		return -1;
 	a->linked = true;
@@ -204,6 +229,7 @@ static int make_result(struct add *a, struct err *err)
 static void undo(struct add *a)
 {
 	const struct cni_args *args = a->call->args;
+	const struct hold hold = hold_of(a->call);
 	const struct macspoof spoof = {
 		.network = a->call->conf->name,
 		.container_id = args->container_id,
@@ -220,6 +246,8 @@ static void undo(struct add *a)
 		(void)apply_masquerade_del(a->call, &a->ipam, NULL);
 	if (a->linked)
 		(void)link_remove(-1, a->veth.host_name, NULL);
+	if (a->held)
+		(void)hold_end(&hold, NULL);
 }
 
 /* The lease first, unless whoever gives it wants to see the interface. */
@@ -251,7 +279,7 @@ static int bridge_add(struct cni_call *call, struct err *err)
 	a.veth.has_mac = mac > 0;
 	veth_init(&a.veth);
 	if (make(&a, err) == 0 && set_filters(&a, err) == 0 && make_result(&a, err) == 0) {
-		if (!a.config.no_container_interface && !a.config.hold)
+		if (!a.config.no_container_interface && !a.veth.down)
 			veth_wait(call, &a.veth);
 		return 0;
 	}
@@ -285,6 +313,7 @@ static int remove_filters(struct cni_call *call, const struct bridge_config *con
 
 static int bridge_del(struct cni_call *call, struct err *err)
 {
+	const struct hold hold = hold_of(call);
 	struct bridge_config config;
 	int result = 0;
 
@@ -296,6 +325,8 @@ static int bridge_del(struct cni_call *call, struct err *err)
 	if (remove_filters(call, &config, result == 0 ? err : NULL) < 0)
 		result = -1;
 	if (apply_remove(call, config.bridge, result == 0 ? err : NULL) < 0)
+		result = -1;
+	if (config.hold && hold_end(&hold, result == 0 ? err : NULL) < 0)
 		result = -1;
 	return result;
 }

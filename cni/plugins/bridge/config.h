@@ -19,7 +19,7 @@ struct bridge_config {
 	char *bridge;
 	bool is_gateway, is_default_gateway, force_address, hairpin, promisc;
 	bool mac_spoof_check, detect, no_container_interface, isolated;
-	bool hold; /* the port stays down: an address that is to be moved here */
+	bool hold; /* nothing passes the port yet: an address that is to be moved here */
 	struct opt_bool preserve_default_vlan;
 	uint32_t mtu, vlan;
 	struct {

@@ -107,7 +107,8 @@ for learning in "${modes[@]}"; do
 	check '  the target takes it' eval '{ sleep 0.2; cat "$T/ticket"; } | on 2 move prepare --from 192.0.2.1 red m'
 	check '  cut-over before the container is there: refused' eval '! on 2 move cutover red m'
 	check '  ADD on the target: its address, its hardware address, not heard of' eval 'on 2 add red m /run/netns/m2 >"$T/result" &&
-		is "$ip4" "$(address m2)" && is "$mac" "$(jq -r ".interfaces[-1].mac" "$T/result")" && on 2 check red m 2>/dev/null; [ "$(ip netns exec host2 bridge link | grep -c veth.*state.disabled)" = 1 ]'
+		is "$ip4" "$(address m2)" && is "$mac" "$(jq -r ".interfaces[-1].mac" "$T/result")" && on 2 check red m &&
+		has "$(ip netns exec host2 nft list set bridge skerry_hold held)" "\"$(jq -r ".interfaces[1].name" "$T/result")\"" && has "$(ip -n m2 link show eth0)" LOWER_UP'
 	check '  and its number' is "$(ip -n m1 -o link show eth0 | cut -d: -f1)" "$(ip -n m2 -o link show eth0 | cut -d: -f1)"
 	# a segment that learns takes what m says for its place, so there it is as still as one that is frozen
 	silent=silent how=

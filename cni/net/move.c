@@ -229,6 +229,30 @@ static int set_hosts(struct net *n, const struct move_request *r, struct move *m
 	return m->source && m->target ? 0 : err_set(err, ENOMEM, "out of memory");
 }
 
+/* Its addresses may be another network's as well, on either host: a route to one of them, or a port in
+ * the host's namespace, would be everybody's. */
+static int refuse_tenant(const struct conflist *list, struct err *err)
+{
+	if (list->n == 0 || !str_eq(list->v[0].type, "tenant"))
+		return 0;
+	return err_set(
+		err, EOPNOTSUPP,
+		"network \"%s\" can't be moved: the addresses of a tenant lead nowhere outside of "
+		"its router or its table; take \"bridge\" with \"vxlan\" or \"outside\"",
+		list->name);
+}
+
+static int check_movable(struct net *n, const struct cache_entry *e, struct err *err)
+{
+	struct conflist list;
+
+	/* of what was attached by somebody else nothing is known */
+	if (!e->config ||
+	    conflist_parse(e->network, e->config, e->config_len, false, &n->arena, &list, NULL) < 0)
+		return 0;
+	return refuse_tenant(&list, err);
+}
+
 static int describe_source(struct net *n, const struct move_request *r, struct move *m,
 			   struct err *err)
 {
@@ -243,8 +267,8 @@ static int describe_source(struct net *n, const struct move_request *r, struct m
 	if (!m->network || !m->container || !m->ifname)
 		return err_set(err, ENOMEM, "out of memory");
 	if (load_entry(n, r->network, r->container, r->ifname, &e, err) < 0 ||
-	    parse_entry(n, &e, &result, err) < 0 || set_hosts(n, r, m, err) < 0 ||
-	    take_addresses(n, &result, e.netns, m, err) < 0 ||
+	    check_movable(n, &e, err) < 0 || parse_entry(n, &e, &result, err) < 0 ||
+	    set_hosts(n, r, m, err) < 0 || take_addresses(n, &result, e.netns, m, err) < 0 ||
 	    look_inside(n, e.netns, m, &inside, err) < 0 || find_port(n, &result, m, err) < 0 ||
 	    choose_kind(r, &inside, m, err) < 0)
 		return -1;
@@ -257,6 +281,7 @@ static int describe_target(struct net *n, const struct move_request *r, struct m
 			   struct err *err)
 {
 	static char none[] = "";
+	const struct conflist *list;
 	struct move own = { 0 };
 
 	if (move_parse("ticket", r->ticket, r->ticket_len, &n->arena, m, err) < 0)
@@ -276,7 +301,8 @@ static int describe_target(struct net *n, const struct move_request *r, struct m
 	m->role = MOVE_TARGET;
 	m->state = MOVE_PREPARED;
 	m->port = m->bridge = none;
-	return net_find(n, r->network, err) ? 0 : -1;
+	list = net_find(n, r->network, err);
+	return list ? refuse_tenant(list, err) : -1;
 }
 
 /* --- prepare ------------------------------------------------------------------------ */

@@ -213,6 +213,13 @@ check 'ipip carries no IPv6: refused' eval 'netns m1 && on 1 add blue m /run/net
 check 'finish before the cut-over, a ticket of another network, a host that is none: refused' eval 'netns m1 && on 1 add blue m /run/netns/m1 >/dev/null && on 1 move prepare --to 192.0.2.2 blue m >"$T/ticket" &&
 	! on 1 move finish blue m && ! on 2 move prepare --from 192.0.2.1 red m <"$T/ticket" && ! on 2 move prepare --from 192.0.2.1 blue m </dev/null &&
 	on 1 move abort blue m && ! on 1 move prepare --to host2 blue m && ! on 1 move prepare --to 192.0.2.2 blue nobody && on 1 del blue m; status=$?; netns_gone m1; [ $status = 0 ]'
+for isolation in netns policy; do
+	list 1 tenant "{\"type\":\"tenant\",\"isolation\":\"$isolation\",\"ipam\":{\"type\":\"host-local\",\"dataDir\":\"$T/leases1\",
+		\"ranges\":[[{\"subnet\":\"10.44.0.0/24\"}]]}}"
+	check "an address of a tenant ($isolation): refused, which says why" eval 'netns m1 && on 1 add tenant m /run/netns/m1 >/dev/null &&
+		! on 1 move prepare --to 192.0.2.2 tenant m 2>"$T/err" && grep -q "addresses of a tenant" "$T/err" &&
+		is "" "$(find "$T/run1/move" -type f)" && on 1 del tenant m && on 1 gc tenant; status=$?; netns_gone m1; [ $status = 0 ]'
+done
 for h in 1 2 3; do
 	ip link del port$h
 	netns_gone host$h

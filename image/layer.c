@@ -130,6 +130,8 @@ static int make_channels(struct layer_sink *sink, struct err *err)
 	if (shared == MAP_FAILED)
 		return err_sys(err, "memory of a layer");
 	sink->shared = shared;
+	if (sink->job.options.source)
+		return 0;
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0)
 		return err_sys(err, "channel of a layer");
 	sink->sock = pair[0];
@@ -144,7 +146,7 @@ static void run_unpack(void *arg)
 {
 	struct layer_sink *sink = arg;
 
-	sink->job.in = sink->child_sock;
+	sink->job.in = sink->job.options.source ? sink->job.options.source->fd : sink->child_sock;
 	unpack_run(&sink->job, sink->shared);
 }
 
@@ -166,7 +168,8 @@ static int start(struct layer_sink *sink, struct err *err)
 			     .refuse = refuse_unpack,
 			     .arg = sink };
 
-	fds[jail.n_fds++] = sink->child_sock;
+	fds[jail.n_fds++] =
+		sink->job.options.source ? sink->job.options.source->fd : sink->child_sock;
 	fds[jail.n_fds++] = sink->job.out;
 	if (sink->job.split >= 0)
 		fds[jail.n_fds++] = sink->job.split;
@@ -178,6 +181,7 @@ static int start(struct layer_sink *sink, struct err *err)
 	if (jail_start(&jail, &sink->pid, &sink->pidfd, err) < 0)
 		return -1;
 	sink->child_sock = fd_close(sink->child_sock);
+	sink->job.options.source = NULL; /* the process has its own copy */
 	return 0;
 }
 
@@ -390,6 +394,18 @@ int layer_finish(struct layer_sink *sink, struct layer_result *ret, struct err *
 
 /* --- from a descriptor -------------------------------------------------------------- */
 
+/* The rest of a plain file is read by the layer's process itself. */
+static bool is_source(int fd, struct layer_source *ret)
+{
+	off_t at = lseek(fd, 0, SEEK_CUR);
+	struct stat st;
+
+	if (at < 0 || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) || st.st_size <= at)
+		return false;
+	*ret = (struct layer_source){ fd, (uint64_t)at, (uint64_t)(st.st_size - at) };
+	return true;
+}
+
 static int copy_all(struct layer_sink *sink, int fd, struct err *err)
 {
 	AUTO_FREE unsigned char *chunk = malloc(IMPORT_CHUNK);
@@ -417,11 +433,16 @@ static int copy_all(struct layer_sink *sink, int fd, struct err *err)
 int layer_import(struct txn *t, const struct layer_options *options, int fd,
 		 struct layer_result *ret, struct err *err)
 {
+	struct layer_options o = *options;
+	struct layer_source source;
 	struct layer_sink *sink;
+	bool itself = !o.resume && is_source(fd, &source);
 
-	if (layer_begin(t, options, &sink, err) < 0)
+	if (itself)
+		o.source = &source;
+	if (layer_begin(t, &o, &sink, err) < 0)
 		return -1;
-	if (copy_all(sink, fd, err) < 0) {
+	if (!itself && copy_all(sink, fd, err) < 0) {
 		layer_abort(sink, false);
 		return -1;
 	}

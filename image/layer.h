@@ -20,12 +20,19 @@
 #include "image/digest.h"
 #include "image/store.h"
 
+/* Part of a file that the layer's process reads by itself; borrowed until layer_begin() returns. */
+struct layer_source {
+	int fd;
+	uint64_t offset, size;
+};
+
 struct layer_options {
 	struct digest blob; /* what the stream must hash to; unset: anything */
 	uint64_t blob_size; /* and how long it is; 0: unknown */
 	struct digest diff_id; /* what the tar must hash to; unset: anything */
 	uint64_t max_size; /* of the tar; 0: LAYER_SIZE_MAX */
 	bool keep_blob; /* the stream itself is also stored, under its digest */
+	const struct layer_source *source; /* the stream; NULL: what layer_write() is given */
 	bool resume; /* goes on where a broken attempt at this blob ended, if one is kept */
 };
 #define LAYER_SIZE_MAX	  ((uint64_t)1 << 40)

@@ -17,7 +17,6 @@
 #include "image/reference.h"
 #include "image/timestamp.h"
 
-#define PIECE	   ((size_t)256 << 10)
 #define NAME_SIZE  512
 #define IMAGES_MAX 1024
 #define ENDING_MAX 8
@@ -28,8 +27,7 @@ struct load {
 	const struct archive_load *o;
 	struct txn *txn;
 	struct arena arena;
-	struct layer_sink
-		*ending[ENDING_MAX]; /* fed; being indexed and synced by their processes */
+	struct layer_sink *ending[ENDING_MAX]; /* being read by their processes */
 	size_t n_ending;
 };
 
@@ -45,25 +43,6 @@ static const struct json_field entry_fields[] = {
 static const struct json_table entry_table = JSON_TABLE(struct docker_entry, entry_fields);
 
 /* --- layers --------------------------------------------------------------------------------- */
-
-static int feed(struct layer_sink *sink, const struct archive_member *m, struct err *err)
-{
-	AUTO_BUF piece;
-	buf_init(&piece);
-	if (buf_reserve(&piece, PIECE) < 0)
-		return err_set(err, ENOMEM, "out of memory");
-	for (uint64_t at = layer_offset(sink); at < m->size;) {
-		size_t want = m->size - at < PIECE ? (size_t)(m->size - at) : PIECE;
-		ssize_t n = pread(m->fd, piece.s, want, (off_t)(m->offset + at));
-		if (n <= 0)
-			return n < 0 ? err_sys(err, "read the archive")
-				     : err_set(err, EIO, "the archive is cut off");
-		if (layer_write_full(sink, piece.s, (size_t)n, err) < 0)
-			return -1;
-		at += (uint64_t)n;
-	}
-	return 0;
-}
 
 /* The first of the layers that were fed. */
 static int end_layer(struct load *l, struct err *err)
@@ -108,22 +87,17 @@ static int load_layer(struct load *l, const char *member, const struct digest *b
 		return 0;
 	if (archive_find(l->archive, member, &m, err) < 0)
 		return -1;
+	const struct layer_source source = { m.fd, m.offset, m.size };
 	const struct layer_options options = {
 		.blob = *blob,
 		.blob_size = m.size,
 		.diff_id = *diff_id,
+		.source = &source,
 	};
+	if (l->n_ending == ENDING_MAX && end_layer(l, err) < 0)
+		return -1;
 	if (layer_begin(l->txn, &options, &sink, err) < 0)
 		return -1;
-	if (feed(sink, &m, err) < 0) {
-		layer_abort(sink, false);
-		return -1;
-	}
-	layer_end(sink);
-	if (l->n_ending == ENDING_MAX && end_layer(l, err) < 0) {
-		layer_abort(sink, false);
-		return -1;
-	}
 	l->ending[l->n_ending++] = sink;
 	return 0;
 }

@@ -749,6 +749,17 @@ int tar_feed(struct tar_reader *r, const void *data, size_t size, struct err *er
 	return 0;
 }
 
+uint64_t tar_skip(struct tar_reader *r, uint64_t max)
+{
+	uint64_t n = r->left < max ? r->left : max;
+
+	if (r->state != DATA || r->handler->data || r->entry.is_sparse)
+		return 0;
+	r->left -= n;
+	r->position += n;
+	return n;
+}
+
 int tar_finish(struct tar_reader *r, struct err *err)
 {
 	/* writers may leave out the zero blocks, and the last padding */

@@ -63,6 +63,9 @@ struct tar_reader;
 struct tar_reader *tar_reader_new(const struct tar_handler *handler, void *arg);
 void tar_reader_free(struct tar_reader *r);
 int tar_feed(struct tar_reader *r, const void *data, size_t size, struct err *err);
+/* Takes the next bytes as given, at most max, where they are a file's whose data nobody wants: how
+ * many. */
+uint64_t tar_skip(struct tar_reader *r, uint64_t max);
 /* The stream has ended; an error when that is in the middle of something. */
 int tar_finish(struct tar_reader *r, struct err *err);
 uint64_t tar_entries(const struct tar_reader *r);

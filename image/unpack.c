@@ -123,6 +123,25 @@ static void look_at_beginning(struct unpack *u, const void *data)
 			 u->blob_hash.algorithm == u->tar_hash.algorithm;
 }
 
+/* The next piece of the stream, as read(2). */
+static ssize_t read_piece(const struct unpack *u, void *chunk)
+{
+	const struct layer_source *source = u->job->options.source;
+	uint64_t left;
+	ssize_t n;
+
+	if (!source)
+		return read(u->job->in, chunk, IN_SIZE);
+	left = source->size - u->blob_size;
+	n = pread(u->job->in, chunk, left < IN_SIZE ? (size_t)left : IN_SIZE,
+		  (off_t)(source->offset + u->blob_size));
+	if (n == 0 && left > 0) {
+		errno = ENODATA; /* the file ends before */
+		return -1;
+	}
+	return n;
+}
+
 static int take_stream(struct unpack *u, struct err *err)
 {
 	AUTO_FREE unsigned char *chunk = malloc(IN_SIZE);
@@ -130,7 +149,7 @@ static int take_stream(struct unpack *u, struct err *err)
 	if (!chunk)
 		return err_sys(err, "read the layer's stream");
 	for (;;) {
-		ssize_t n = read(u->job->in, chunk, IN_SIZE);
+		ssize_t n = read_piece(u, chunk);
 
 		if (n < 0 && errno == EINTR)
 			continue;

@@ -74,7 +74,12 @@ fresh
 for SKERRY_LAYERS in erofs directory; do
 	export SKERRY_LAYERS
 	fresh
-	timeout -s INT 0.5 "$IMAGE" pull -q "$LIAR/slow/bb:1" >/dev/null 2>&1
+	env --default-signal=INT "$IMAGE" pull -q "$LIAR/slow/bb:1" >/dev/null 2>&1 &
+	pulling=$!
+	eventually grep -q blobs "$T/requests"
+	sleep 0.5 # some of the first large one comes
+	safe_kill INT $pulling
+	wait $pulling
 	check "$SKERRY_LAYERS: after SIGINT there is no half image" prints '' I images -q
 	: >"$T/requests"
 	check "$SKERRY_LAYERS: and the next pull gets it" prints "$id" I pull -q "$LIAR/fine/bb:1"

@@ -187,7 +187,7 @@ elsewhere() { # elsewhere OPTION...: a pull in a network of its own, where that 
 	unshare -n bash -c 'ip link set lo up && ip addr add 198.51.100.7/32 dev lo
 		docker-registry serve "$1" >/dev/null 2>&1 &
 		for i in $(seq 100); do curl -so /dev/null 198.51.100.7:5000/v2/ && break; sleep 0.1; done
-		shift; timeout 30 "$@"; rc=$?; kill $!; wait $! 2>/dev/null; exit $rc' - "$T/elsewhere.yml" \
+		shift; timeout 90 "$@"; rc=$?; kill $!; wait $! 2>/dev/null; exit $rc' - "$T/elsewhere.yml" \
 		"$IMAGE" pull -q "$@" 198.51.100.7:5000/test/bb:1
 }
 check 'a registry elsewhere without TLS is not spoken to' fails elsewhere

@@ -37,10 +37,10 @@ truncate -s 300M "$T/disk.img" && mkfs.ext4 -q -E lazy_itable_init=1 "$T/disk.im
 mkdir -p "$U/run" "$U/store" "$U/bin" "$U/libexec" && chown -R "$WHO:" "$U"
 cp "$SKERRY" "$IMAGE" "$U/bin/" && chmod 755 "$U" "$U/bin" "$U/bin/"*
 U_() { # skerry as the user
-	as_user timeout -k 5 "${TMO:-30}" "$U/bin/skerry" --root "$U/run/state" "$@"
+	as_user timeout -k 5 "${TMO:-90}" "$U/bin/skerry" --root "$U/run/state" "$@"
 }
 I_() {
-	as_user timeout -k 5 "${TMO:-30}" "$U/bin/skerry-image" --store "$U/store" "$@"
+	as_user timeout -k 5 "${TMO:-90}" "$U/bin/skerry-image" --store "$U/store" "$@"
 }
 run() { # run [OPTION...] COMMAND: a shell command in a container
 	local command=${*: -1}

@@ -74,7 +74,7 @@ worked() { # did it what it says?
 disturbed() {
 	local result
 	# shellcheck disable=SC2046
-	NTH_OUT=$T/nth timeout -s KILL 10 "$NTH" "$1" "$2" -- "$IMAGE" $(words "$3") </dev/null >"$T/said" 2>&1
+	NTH_OUT=$T/nth timeout -s KILL 60 "$NTH" "$1" "$2" -- "$IMAGE" $(words "$3") </dev/null >"$T/said" 2>&1
 	if [ $? = 137 ]; then
 		hit=1 code=hang call=-1
 		return

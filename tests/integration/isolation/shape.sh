@@ -71,6 +71,11 @@ alone() { # NETNS PORT OPTIONS...
 	local rate
 	rate=$(measured "$@") && echo "# $rate Mbit/s" && least "$rate" $LINK && most "$rate" $LINK
 }
+ceiling() { # MOST OPTIONS...: what b gets
+	local most=$1
+	shift
+	most "$(measured b 5202 "$@")" "$most"
+}
 together() { # LEAST-OF-A LEAST-OF-B OPTIONS...
 	local a=$1 b=$2
 	shift 2
@@ -136,10 +141,10 @@ check 'the worse one does not' eval 'plugin ADD shape && twice together 46 10 &&
 passes DEL shape
 
 base 1 ',"container":{"rate":"4mbit","ceil":"8mbit"}'
-check 'a container has a ceiling of its own' eval 'plugin ADD shape && passes CHECK shape && most "$(measured b 5202)" 9 && most "$(measured b 5202 -R)" 9'
+check 'a container has a ceiling of its own' eval 'plugin ADD shape && passes CHECK shape && twice ceiling 9 && twice ceiling 9 -R'
 passes DEL shape
 base 1 ',"runtimeConfig":{"bandwidth":{"ingressRate":6000000,"ingressBurst":1000000,"egressRate":3000000,"egressBurst":1000000}}'
-check "  the runtime's rates are ceilings" eval 'plugin ADD shape && most "$(measured b 5202)" 4 && most "$(measured b 5202 -R)" 7'
+check "  the runtime's rates are ceilings" eval 'plugin ADD shape && twice ceiling 4 && twice ceiling 7 -R'
 passes DEL shape
 
 share b base '"network":{"rate":"21mbit"}'

@@ -40,9 +40,8 @@ inside() { # ID COMMAND...
 }
 counts() { # ID: its number, which is to grow
 	local a b
-	# shellcheck disable=SC2034
 	a=$(inside "$1" cat /n) || return
-	eventually eval 'b=$(inside "$1" cat /n) && [ "$b" -gt "$a" ]' && echo "$b"
+	eventually eval 'b=$(inside '"$1"' cat /n) && [ "$b" -gt '"$a"' ]' && echo "$b"
 }
 
 containerd --config "$T/config.toml" --log-level debug >"$T/containerd.log" 2>&1 </dev/null &

@@ -9,10 +9,8 @@
  * /proc/self/fd/N ("lowerdir+", 6.8), else all in one "lowerdir" string (5.10).
  * fsconfig(2) takes strings of 255 bytes, so that one is of names in
  * /proc/self/fd, where we are meanwhile: room for 63, and no path of a user's
- * store with a colon or comma in it can break it.  The paths need mounted
- * directories: a detached EROFS mount has none, but kernels that mount EROFS from
- * a file (6.12) take "lowerdir+" by path, and there /proc/self/fd/N of a detached
- * mount works.
+ * store with a colon or comma in it can break it.  Whether overlay takes a
+ * detached mount at all (6.15 does) is tried before layers are made EROFS files.
  * Options say what the build of the kernel could have turned on: no redirects,
  * no index, no metacopy, so that an upper directory is a layer by itself.
  *
@@ -122,17 +120,6 @@ int overlay_mount_erofs(int dir, const char *name, struct err *err)
 	if (file < 0)
 		return err_sys(err, "%s", what);
 	return mount_erofs_fd(file, what, err);
-}
-
-bool overlay_has_erofs(int dir)
-{
-	AUTO_FD file = openat(dir, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
-	AUTO_FD mount = -1;
-
-	if (file < 0 || erofs_write_empty(file, NULL) < 0)
-		return false;
-	mount = mount_erofs_fd(file, "probe", NULL);
-	return mount >= 0;
 }
 
 /* --- overlay -------------------------------------------------------------------- */
@@ -277,6 +264,22 @@ int overlay_mount(const struct overlay *o, struct err *err)
 		return fs_error(err, fs, "overlay option \"volatile\"");
 	return singly ? create(fs, attributes, "mount overlay", err)
 		      : mount_with_lowers_at_once(fs, o, attributes, err);
+}
+
+bool overlay_has_erofs(int dir)
+{
+	AUTO_FD file = openat(dir, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+	AUTO_FD mount = -1, overlay = -1;
+	struct overlay o = { .upper = -1, .work = -1, .n_lowers = 2 };
+
+	if (file < 0 || erofs_write_empty(file, NULL) < 0)
+		return false;
+	mount = mount_erofs_fd(file, "probe", NULL);
+	if (mount < 0)
+		return false;
+	o.lowers = (const int[]){ mount, dir };
+	overlay = overlay_mount(&o, NULL);
+	return overlay >= 0;
 }
 
 /* --- copies --------------------------------------------------------------------- */

@@ -17,8 +17,8 @@
 /* And how many this one does. */
 size_t overlay_lowers_max(void);
 
-/* Can EROFS be mounted from a plain file, by us, here?  Tried with an empty one made in the
- * directory `dir`. */
+/* Can EROFS be mounted from a plain file, by us, here, and be a lower directory of overlay as such?
+ * Tried with an empty one made in the directory `dir`. */
 bool overlay_has_erofs(int dir);
 
 /* A read-only EROFS mount of dir/name. */

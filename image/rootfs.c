@@ -419,7 +419,9 @@ static int open_host(int userns, struct lowers *l, struct err *err)
 
 	if (root < 0)
 		return err_sys(err, "open \"/\"");
-	return add_lower(l, overlay_clone(root, true, err), true, userns, err);
+	/* as it is, not a copy: before Linux 6.15 overlay takes no detached mount; it never writes
+	 * below, and sees this one mount only */
+	return add_lower(l, fd_take(&root), false, userns, err);
 }
 
 static int open_lowers(const struct store *s, const struct digest *layers, size_t n, int userns,

@@ -50,6 +50,9 @@ int build_run(struct build *b, const struct dockerfile_instruction *i, struct er
 int build_copy(struct build *b, const struct dockerfile_instruction *i, struct err *err);
 int build_config(struct build *b, const struct dockerfile_instruction *i, struct err *err);
 
+/* What the URL `from` has, in an unnamed file of the store: its descriptor. */
+int build_fetch(struct build *b, const char *from, struct err *err);
+
 /* The variables that an instruction sees. */
 struct dockerfile_scope build_scope(struct build *b);
 const char *build_flag(const struct dockerfile_instruction *i, const char *name);

@@ -10,6 +10,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/sendfile.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -18,7 +19,6 @@
 #include "base/file.h"
 #include "image/cli/build.h"
 #include "image/copy.h"
-#include "image/http.h"
 #include "image/layer.h"
 #include "image/rootfs.h"
 
@@ -31,6 +31,8 @@ struct copying {
 	int from; /* where sources are: the context, or another root */
 	bool context;
 	struct strings sources; /* relative to it */
+	int *fetched; /* of each what its URL had, or -1 */
+	size_t n_fetched;
 	const char *to;
 	bool to_dir; /* a directory by its name or by the number of sources */
 	struct copy_options options;
@@ -211,6 +213,7 @@ static int hash_entry(struct copying *c, int dir, const char *name, const char *
 
 static int make_key(struct copying *c, struct digest *ret, struct err *err)
 {
+	struct digest content;
 	hash_init(&c->hash, DIGEST_SHA256);
 	hash_update(&c->hash, c->i->text, strlen(c->i->text) + 1);
 	hash_update(&c->hash, c->to, strlen(c->to) + 1);
@@ -220,8 +223,15 @@ static int make_key(struct copying *c, struct digest *ret, struct err *err)
 		char name[NAME_MAX + 1];
 		const char *source = c->sources.v[n];
 		hash_update(&c->hash, source, strlen(source) + 1);
-		if (is_url(source) || str_starts(source, "<<"))
+		if (str_starts(source, "<<"))
 			continue;
+		if (c->fetched[n] >= 0) {
+			if (digest_of_file(c->fetched[n], 0, UINT64_MAX, DIGEST_SHA256, &content,
+					   err) < 0)
+				return -1;
+			hash_update(&c->hash, content.text, strlen(content.text) + 1);
+			continue;
+		}
 		AUTO_FD dir = str_eq(source, ".") ? fcntl(c->from, F_DUPFD_CLOEXEC, 3)
 						  : beneath_parent(c->from, source, false, name);
 		if (dir < 0)
@@ -299,37 +309,47 @@ static int write_file(struct copying *c, int root, const char *name, const void 
 	return 0;
 }
 
-static int fetch(struct copying *c, const char *url, int root, struct err *err)
+/* The last part of a URL's path. */
+static const char *url_name(struct copying *c, const char *url)
 {
-	struct http *http;
-	struct http_transfer t, *done = NULL;
-	if (http_new(&http, err) < 0)
-		return -1;
-	http_transfer_init(&t);
-	t.reply_max = (size_t)1 << 30;
-	t.url = strdup(url);
-	int rc = t.url ? http_start(http, &t, 0, err) : err_set(err, ENOMEM, "out of memory");
-	while (rc == 0 && !done)
-		rc = http_next(http, 1000, common_interruptible(), &done, err) < 0 ? -1 : 0;
-	if (rc == 0 && t.outcome != HTTP_ANSWERED)
-		rc = err_set(err, EIO, "fetch \"%s\": %s", url, t.err.msg);
-	else if (rc == 0 && t.status != 200)
-		rc = err_set(err, EIO, "fetch \"%s\": status %ld", url, t.status);
-	const char *slash = strrchr(url, '/');
-	if (rc == 0)
-		rc = write_file(c, root, slash[1] ? slash + 1 : "index.html", t.reply.s,
-				t.reply.len, err);
-	http_free(http);
-	http_transfer_release(&t);
-	return rc;
+	const char *path = strstr(url, "://") + 3;
+	size_t len = strcspn(path, "?#"), begin = len;
+	while (begin > 0 && path[begin - 1] != '/')
+		begin--;
+	if (begin == 0 || begin == len)
+		return NULL;
+	return arena_printf(c->b->arena, "%.*s", (int)(len - begin), path + begin);
+}
+
+/* What was fetched is for its owner alone, as in docker, where nothing else is said. */
+static int write_fetched(struct copying *c, const char *url, int from, int root, struct err *err)
+{
+	const char *name = url_name(c, url);
+	char last[NAME_MAX + 1];
+	const char *path = c->to;
+	if (c->to_dir && !name)
+		return err_set(err, EINVAL, "\"%.400s\" has no name", url);
+	if (c->to_dir)
+		path = arena_printf(c->b->arena, "%s/%s", c->to, name);
+	if (!path)
+		return err_set(err, ENOMEM, "out of memory");
+	AUTO_FD dir = beneath_parent(root, path, true, last);
+	if (dir < 0 || (unlinkat(dir, last, 0) < 0 && errno != ENOENT))
+		return err_sys(err, "write \"%s\"", path);
+	AUTO_FD to = openat(dir, last, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+	ssize_t n = 1;
+	for (off_t at = 0; to >= 0 && n > 0;)
+		n = sendfile(to, from, &at, (size_t)1 << 30);
+	if (to < 0 || n < 0 || fchown(to, c->options.uid, c->options.gid) < 0 ||
+	    fchmod(to, c->options.mode ? c->options.mode : 0600) < 0)
+		return err_sys(err, "write \"%s\"", path);
+	return 0;
 }
 
 static int copy_source(struct copying *c, const char *source, int root, struct err *err)
 {
 	char name[NAME_MAX + 1], last[NAME_MAX + 1];
 	struct stat st;
-	if (is_url(source))
-		return fetch(c, source, root, err);
 	AUTO_FD dir = str_eq(source, ".") ? -1
 					  : beneath_open(c->from, source,
 							 O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0, 0);
@@ -393,7 +413,8 @@ static int copy_all(struct copying *c, int root, struct err *err)
 		bool here = str_starts(source, "<<");
 		int rc = here ? write_file(c, root, source + 2, c->i->heredocs.v[heredoc],
 					   strlen(c->i->heredocs.v[heredoc]), err)
-			      : copy_source(c, source, root, err);
+			 : c->fetched[n] >= 0 ? write_fetched(c, source, c->fetched[n], root, err)
+					      : copy_source(c, source, root, err);
 		heredoc += here;
 		if (rc < 0)
 			return -1;
@@ -432,11 +453,29 @@ static int take_words(struct copying *c, struct err *err)
 	return 0;
 }
 
+/* Everything that is named by a URL. */
+static int fetch_all(struct copying *c, struct err *err)
+{
+	c->fetched = arena_array(c->b->arena, c->sources.n + 1, sizeof(*c->fetched));
+	if (!c->fetched)
+		return err_set(err, ENOMEM, "out of memory");
+	for (; c->n_fetched < c->sources.n; c->n_fetched++) {
+		int *fd = &c->fetched[c->n_fetched];
+		*fd = -1;
+		if (c->i->word != DOCKERFILE_ADD || !is_url(c->sources.v[c->n_fetched]))
+			continue;
+		*fd = build_fetch(c->b, c->sources.v[c->n_fetched], err);
+		if (*fd < 0)
+			return -1;
+	}
+	return 0;
+}
+
 static int copy_into_layer(struct copying *c, struct err *err)
 {
 	struct workspace w;
 	struct digest step;
-	if (take_words(c, err) < 0 || make_key(c, &step, err) < 0)
+	if (take_words(c, err) < 0 || fetch_all(c, err) < 0 || make_key(c, &step, err) < 0)
 		return -1;
 	int cached = build_cached(c->b, &step, err);
 	if (cached != 0)
@@ -466,7 +505,10 @@ int build_copy(struct build *b, const struct dockerfile_instruction *i, struct e
 	if (root < 0)
 		return err_sys(err, "open the files to copy from");
 	c.from = root;
-	if (copy_into_layer(&c, err) < 0)
+	int rc = copy_into_layer(&c, err);
+	while (c.n_fetched > 0)
+		(void)fd_close(c.fetched[--c.n_fetched]);
+	if (rc < 0)
 		return -1;
 	return build_history(b, i->text, false, err);
 }

@@ -57,6 +57,38 @@ check 'ADD of an archive' builds $'FROM bb\nADD archive.tar.gz /un/'
 check 'unpacks it' prints deep shown 'cat /un/dir/sub/deep'
 check 'COPY of an archive' builds $'FROM bb\nCOPY archive.tar.gz /un/'
 check 'does not' shown 'test -f /un/archive.tar.gz'
+cat >"$T/web.py" <<'PY'
+import http.server, sys
+class Web(http.server.BaseHTTPRequestHandler):
+    def log_message(self, *args): pass
+    def do_GET(self):
+        away = {"/moved": "/file?x=1", "/round": "/round", "/away": "ftp://127.0.0.1/x"}.get(self.path)
+        self.send_response(302 if away else 404 if self.path == "/none" else 200)
+        body = open(sys.argv[2], "rb").read()
+        if away: self.send_header("Location", away)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+http.server.HTTPServer(("127.0.0.1", int(sys.argv[1])), Web).serve_forever()
+PY
+echo 'from the net' >"$T/web"
+python3 "$T/web.py" 5004 "$T/web" &
+web=$!
+eventually curl -so /dev/null http://127.0.0.1:5004/
+check 'ADD of a URL' builds $'FROM bb\nADD http://127.0.0.1:5004/dir/name?query#part /net/'
+check 'is a file of its name, for its owner' prints 'from the net 600 0:0' shown 'echo $(cat /net/name) $(stat -c "%a %u:%g" /net/name)'
+check 'ADD of a URL under another name, --chown, --chmod' builds $'FROM bb\nADD --chown=app --chmod=0644 http://127.0.0.1:5004/moved /other'
+check 'through a redirect' prints 'from the net 644 1000:1000' shown 'echo $(cat /other) $(stat -c "%a %u:%g" /other)'
+layer_of() { I inspect built | jq -r '.[0].layers[-1].diffId'; }
+# shellcheck disable=SC2034 # in the checks below
+net=$(layer_of)
+echo 'from the net, later' >"$T/web"
+check 'what changed there is taken anew' eval 'builds $'"'"'FROM bb\nADD --chown=app --chmod=0644 http://127.0.0.1:5004/moved /other'"'"' && isnt "$net" "$(layer_of)"'
+check 'a URL of nothing' refuses 'status 404' builds $'FROM bb\nADD http://127.0.0.1:5004/none /x'
+check 'redirects in circles' refuses 'redirects' builds $'FROM bb\nADD http://127.0.0.1:5004/round /x'
+check 'a redirect to another scheme' refuses 'ftp' builds $'FROM bb\nADD http://127.0.0.1:5004/away /x'
+check 'a URL without a name, into a folder' refuses 'no name' builds $'FROM bb\nADD http://127.0.0.1:5004/ /x/'
+safe_kill KILL $web
 printf 'dir/secret\n*wo\n!nothing\n' >"$C/.dockerignore"
 check '.dockerignore' builds $'FROM bb\nCOPY . /all/'
 check 'leaves out what it names' prints 'archive.tar.gz dir link one' shown 'cd /all && echo * && test ! -e dir/secret'

@@ -52,9 +52,9 @@ for form in erofs directory; do
 	check "$form: an image of a container that changed nothing" eval 'I bundle --image bb c2 >/dev/null && tree "$SKERRY_STORE/containers/c2/merged" >"$T/same" && I commit c2 same && I unbundle c2 && I mount same "$T/mnt" && tree "$T/mnt" | diff "$T/same" -; rc=$?; I unmount "$T/mnt"; [ $rc = 0 ]'
 	check "$form: diff names what was added, changed and deleted" eval 'I diff c1 >"$T/diff"; for line in "A /plain" "C /etc/passwd" "D /data/file" "D /data/link" "A /capable" "A /data/old/again" "D /data/old/new" "A /$long"; do grep -qxF "$line" "$T/diff" || { echo "no $line"; return 1; }; done'
 	check "$form: and no more" eval '! grep -E " /(bin|etc/group|data/pipe)$" "$T/diff"'
-	check "$form: export is the whole tree" eval 'mkdir -p "$T/out" && I export c1 | tar -C "$T/out" --xattrs --xattrs-include="*" -xpf - && tree "$T/out" | diff "$T/want" -; rc=$?; rm -rf "$T/out"; [ $rc = 0 ]'
+	check "$form: export is the whole tree" eval 'mkdir -p "$T/disk/out" && I export c1 | tar -C "$T/disk/out" --xattrs --xattrs-include="*" -xpf - && tree "$T/disk/out" | diff "$T/want" -; rc=$?; rm -rf "$T/disk/out"; [ $rc = 0 ]'
 	check "$form: import of an export" eval 'I export -o "$T/export.tar" c1 && I import "$T/export.tar" back && I mount back "$T/mnt" && tree "$T/mnt" | diff "$T/want" -; rc=$?; I unmount "$T/mnt"; rm -f "$T/export.tar"; [ $rc = 0 ]'
-	check "$form: umoci unpacks the same" eval 'I save --format oci-dir -o "$T/layout2" made && umoci unpack --image "$T/layout2:latest" "$T/out" >/dev/null 2>&1 && tree "$T/out/rootfs" | diff "$T/want" -; rc=$?; rm -rf "$T/out" "$T/layout2"; [ $rc = 0 ]'
+	check "$form: umoci unpacks the same" eval 'I save --format oci-dir -o "$T/disk/layout2" made && umoci unpack --image "$T/disk/layout2:latest" "$T/disk/out" >/dev/null 2>&1 && tree "$T/disk/out/rootfs" | diff "$T/want" -; rc=$?; rm -rf "$T/disk/out" "$T/disk/layout2"; [ $rc = 0 ]'
 
 	# --- cp ----------------------------------------------------------------------------------------------
 	mkdir -p "$T/from/sub" && echo f >"$T/from/f" && chmod 604 "$T/from/f" && echo s >"$T/from/sub/s" && ln -s f "$T/from/l"

@@ -18,7 +18,7 @@ truncate -s 400M "$T/img" && mkfs.ext4 -q -E lazy_itable_init=1 "$T/img" 2>/dev/
 cp -a "$T/rootfs/." "$T/root/" && head -c 20000000 /dev/urandom >"$T/root/big"
 tar -C "$T/root" -cf "$T/root.tar" .
 mkdir "$T/second" && echo second >"$T/second/file" && printf 'FROM i\nCOPY file /second\n' >"$T/second/Dockerfile"
-I() { timeout -k 5 "${TMO:-30}" "$IMAGE" "$@"; }
+I() { timeout -k 5 "${TMO:-90}" "$IMAGE" "$@"; }
 pages() { fincore -nbo PAGES "/proc/$(pid_of "$1")/root/big" | tr -d ' '; }
 detached() { R run -d --image "$1" "$2" sleep 1000; } # IMAGE ID
 layer_mounts() { grep -c " $SKERRY_STORE/mounts/at/" /proc/self/mountinfo; }

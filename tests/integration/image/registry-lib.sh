@@ -13,13 +13,15 @@ mkdir -p "$HOME"
 REG=127.0.0.1:5000
 LAYOUT=$T/layout
 
-needs 'no docker-registry here (tests/setup installs it)' command -v docker-registry
+if grep -q registry_start "$0"; then
+	needs 'no docker-registry here (tests/setup installs it)' command -v docker-registry
+fi
 needs 'no umoci here (tests/setup installs it)' command -v umoci
 needs 'no skopeo here (tests/setup installs it)' command -v skopeo
 needs "no $IMAGE" test -x "$IMAGE"
 
 I() {
-	timeout -k 5 "${TMO:-30}" "$IMAGE" "$@"
+	timeout -k 5 "${TMO:-90}" "$IMAGE" "$@"
 }
 
 # registry_start [CONFIG LINES]: a registry of its own; more of its configuration may be given.

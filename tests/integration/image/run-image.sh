@@ -119,9 +119,6 @@ check 'history shows it' shows 'a comment' I history committed
 check 'export' eval 'I export -o "$T/export.tar" r5 && tar tf "$T/export.tar" | grep -q added'
 R delete --force r5
 check 'rmi of an image' I rmi committed
-check 'the image called host is this machine' prints "$(. /etc/os-release; echo "$ID")" \
-	R run --image host --entrypoint '' r7 sh -c '. /etc/os-release; echo $ID'
-check 'whose files stay as they are' eval 'R run --image host r7 sh -c "echo x >/etc/skerry-was-here"; [ ! -e /etc/skerry-was-here ]'
 
 # --- after a crash --------------------------------------------------------------------------------------------
 I bundle --image bb --marker "$ROOT/.images/r8" r8 >/dev/null

@@ -196,8 +196,12 @@ static int take_next(const struct search *search, struct ip *ret, struct err *er
 	}
 	if (result < 0)
 		return -1;
+	if (result > 0 && hl_store_set_last(search->store, search->index, ret, err) < 0) {
+		(void)hl_store_drop(search->store, ret, NULL); /* nobody else knows of it yet */
+		return -1;
+	}
 	if (result > 0)
-		return hl_store_set_last(search->store, search->index, ret, err);
+		return 0;
 	hl_set_format(search->set, range, sizeof(range));
 	format_holders(search, holders, sizeof(holders));
 	return cni_err(err, CNI_ERR_AGAIN, "no IP addresses available in range set: %s%s", range,

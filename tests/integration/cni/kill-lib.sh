@@ -12,9 +12,8 @@
 # KILL_STEP: every how many calls, in place of what the test takes.
 # shellcheck source=tests/integration/cni/chain-lib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/chain-lib.sh"
-# shellcheck disable=SC2153 # of lib.sh
-NTH=$TOOLS/nth
-export NTH_OUT=$T/nth.out
+# shellcheck source=tests/integration/cni/sweep-lib.sh
+. "$(dirname "${BASH_SOURCE[0]}")/sweep-lib.sh"
 TYPE=
 base=
 no_result= # the configuration as after an ADD that didn't come to its end
@@ -42,19 +41,12 @@ at() {
 	CNI_COMMAND=$3 CNI_CONTAINERID=$ID CNI_NETNS=$NETNS CNI_IFNAME=$IFNAME CNI_PATH=$PLUGINS \
 		timeout -k 5 30 "$NTH" "$n" "$action" -- "$PLUGINS/$TYPE" <<<"${4-$CONFIG}" >"$T/said" 2>"$T/plugin.err"
 }
-calls() { # calls VERB: how many it makes
-	at 1000000 count "$1"
-	sed 's/.*total=\([0-9]*\).*/\1/' "$NTH_OUT"
+verb_calls() { # verb_calls VERB: how many the plugin makes
+	at $ALL_CALLS count "$1"
+	counted
 }
 sweep() { # sweep NAME STEP TOTAL EACH
-	local name=$1 step=${KILL_STEP:-$2} total=$3 each=$4 n bad=0
-	for ((n = 1; n <= total; n += step)); do
-		"$each" "$n" >"$T/why.new" 2>&1 && continue
-		bad=$((bad + 1))
-		[ $bad -gt 1 ] || { echo "at call $n: $(cat "$NTH_OUT")" && cat "$T/why.new"; } >"$T/why"
-	done
-	check "$TYPE: $name (every ${step}. of $total calls)" eval \
-		'[ '"$total"' -gt 20 ] && [ '$bad' = 0 ] || { echo '$bad' times; cat "$T/why"; false; }'
+	sweep_by "${KILL_STEP:-$2}" "$TYPE: $1" "$3" "$4"
 }
 k1() {
 	at "$1" killtree ADD
@@ -114,7 +106,7 @@ begin() {
 kills_add() {
 	local total
 	begin
-	total=$(calls ADD)
+	total=$(verb_calls ADD)
 	plugin DEL "$TYPE" "$no_result"
 	sweep 'K1 ADD killed, then DEL' 1 "$total" k1
 	sweep 'K4 a call of ADD fails (ENOMEM)' "$1" "$total" k4
@@ -124,7 +116,7 @@ kills_del() {
 	local total
 	begin
 	plugin ADD "$TYPE"
-	total=$(calls DEL)
+	total=$(verb_calls DEL)
 	plugin DEL "$TYPE" "$no_result"
 	sweep 'K2 DEL killed, then DEL' 1 "$total" k2
 	sweep 'K5 a call of DEL fails (ENOMEM)' "$1" "$total" k5
@@ -132,7 +124,7 @@ kills_del() {
 kills_gc() { # every STEP-th call
 	local total
 	begin
-	total=$(calls ADD)
+	total=$(verb_calls ADD)
 	plugin DEL "$TYPE" "$no_result"
 	sweep 'K3 ADD killed, the namespace gone, then GC' "$1" "$total" k3
 }

@@ -10,8 +10,8 @@
 #
 # SWEEP_STEP  every how many calls (default: so that SWEEP_POINTS, 25, are taken of each)
 . "$(dirname "$0")/lib.sh"
-NTH=$TOOLS/nth
-export NTH_OUT=$T/nth.out
+# shellcheck source=tests/integration/cni/sweep-lib.sh
+. "$(dirname "$0")/sweep-lib.sh"
 bridge_list one 10.9.0.0/24 1.1.0
 PORT=(--capability 'portMappings=[{"hostPort":8080,"containerPort":80,"protocol":"tcp"}]')
 netns keep
@@ -52,22 +52,9 @@ same() {
 	eventually same_now || diff "$T/base" "$T/now"
 }
 
-# calls COMMAND...: how many system calls it makes
-calls() {
-	"$NTH" 1000000 count -- "$@" >/dev/null 2>&1
-	sed 's/.*total=\([0-9]*\).*/\1/' "$NTH_OUT"
-}
-# sweep NAME TOTAL EACH: EACH N at the points; the first failure's text in $T/why
+# sweep NAME TOTAL EACH
 sweep() {
-	local name=$1 total=$2 each=$3 n bad=0 step
-	step=${SWEEP_STEP:-$(((total + ${SWEEP_POINTS:-25} - 1) / ${SWEEP_POINTS:-25}))}
-	[ "$step" -ge 1 ] || step=1
-	for ((n = 1; n <= total; n += step)); do
-		"$each" "$n" >"$T/why.new" 2>&1 && continue
-		bad=$((bad + 1))
-		[ $bad -gt 1 ] || { echo "at call $n: $(cat "$NTH_OUT")" && cat "$T/why.new"; } >"$T/why"
-	done
-	check "$name (every ${step}. of $total calls)" eval '[ '$bad' = 0 ] || { cat "$T/why"; false; }'
+	sweep_by "${SWEEP_STEP:-$(step_of "$2" "${SWEEP_POINTS:-25}")}" "$@"
 }
 ADD=("$NET" add one c1 /run/netns/keep "${PORT[@]}")
 DEL=("$NET" del one c1)

@@ -6,8 +6,8 @@
 # SWEEP_POINTS  how many calls of each command are tried (default: 8)
 # shellcheck source=tests/integration/cni/lib.sh
 . "$(dirname "$0")/../cni/lib.sh"
-NTH=$TOOLS/nth
-export NTH_OUT=$T/nth.out
+# shellcheck source=tests/integration/cni/sweep-lib.sh
+. "$(dirname "$0")/../cni/sweep-lib.sh"
 
 ip link add up0 type veth peer name up1 && ip link set up1 up
 ip addr add 192.0.2.1/24 dev up0 && ip link set up0 up
@@ -38,20 +38,11 @@ same_now() {
 same() {
 	eventually same_now || diff "$T/base" "$T/now"
 }
-calls() { # COMMAND...: how many system calls it makes
-	"$NTH" 1000000 count -- "$@" >/dev/null 2>&1 <"$T/ticket"
-	sed 's/.*total=\([0-9]*\).*/\1/' "$NTH_OUT"
+ticketed() { # COMMAND...: how many calls it makes, with the ticket before it
+	calls "$@" <"$T/ticket"
 }
-sweep() { # NAME TOTAL EACH: EACH N at the points; the first failure's text in $T/why
-	local name=$1 total=$2 each=$3 n bad=0 step
-	step=$(((total + ${SWEEP_POINTS:-8} - 1) / ${SWEEP_POINTS:-8}))
-	[ "$step" -ge 1 ] || step=1
-	for ((n = 1; n <= total; n += step)); do
-		"$each" "$n" >"$T/why.new" 2>&1 && continue
-		bad=$((bad + 1))
-		[ $bad -gt 1 ] || { echo "at call $n: $(cat "$NTH_OUT")" && cat "$T/why.new"; } >"$T/why"
-	done
-	check "$name (every ${step}. of $total calls)" eval '[ "$total" -gt 30 ] && [ '$bad' = 0 ] || { cat "$T/why"; false; }'
+sweep() { # NAME TOTAL EACH
+	sweep_by "$(step_of "$2" "${SWEEP_POINTS:-8}")" "$@"
 }
 
 # --- the source ---------------------------------------------------------------------
@@ -94,11 +85,11 @@ for net in blue red; do
 	port=$(jq -r '.result.interfaces[1].name' "/var/lib/cni/results/$net-m-$if")
 	now >"$T/base"
 	prepare
-	total=$(calls "$NET" move prepare --to 192.0.2.2 -i $if $net m)
+	total=$(ticketed "$NET" move prepare --to 192.0.2.2 -i $if $net m)
 	cutover
 	now >"$T/cut"
-	total_cut=$(calls "$NET" move cutover -i $if $net m)
-	total_abort=$(calls "$NET" move abort -i $if $net m)
+	total_cut=$(ticketed "$NET" move cutover -i $if $net m)
+	total_abort=$(ticketed "$NET" move abort -i $if $net m)
 	check "$net: prepared, cut over, aborted: as before" same
 	sweep "$net: prepare killed, then abort" "$total" prepare_abort
 	ACTION=12 sweep "$net: prepare with a call that fails (ENOMEM), then abort" "$total" prepare_abort
@@ -107,7 +98,7 @@ for net in blue red; do
 	sweep "$net: cut-over killed, then again" "$total_cut" cutover_again
 	sweep "$net: abort killed, then again" "$total_abort" abort_again
 	prepare && cutover
-	total=$(calls "$NET" move finish -i $if $net m)
+	total=$(ticketed "$NET" move finish -i $if $net m)
 	ip link set "$port" up
 	sweep "$net: finish killed, then again" "$total" finish_again
 done
@@ -130,9 +121,9 @@ target_cutover() {
 	"$NTH" "$1" killtree -- "$NET" move cutover blue t >/dev/null 2>&1
 	N move abort blue t && N del blue t && same
 }
-total=$(calls "${TARGET[@]}")
+total=$(ticketed "${TARGET[@]}")
 N add blue t /run/netns/t >/dev/null
-total_cut=$(calls "$NET" move cutover blue t)
+total_cut=$(ticketed "$NET" move cutover blue t)
 check 'target: cut over, aborted, detached: as before' eval 'N move abort blue t && N del blue t && same'
 sweep 'target: prepare killed, then abort' "$total" target_abort
 sweep 'target: cut-over killed, then abort' "$total_cut" target_cutover

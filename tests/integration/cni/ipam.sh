@@ -36,8 +36,6 @@ check 'with its gateway and the routes' is '10.1.0.1 fd00::1 0.0.0.0/0' \
 check 'the file holds id and interface' is 'c1\r\neth0' "$(file 10.1.0.2)"
 check 'the last address is remembered' is '10.1.0.3 fd00::3' \
 	"$(cat "$DATA/net1/last_reserved_ip.0") $(cat "$DATA/net1/last_reserved_ip.1")"
-check 'where that can not be written: an error, and no address is taken' eval 'before=$(leased); mv "$DATA/net1/last_reserved_ip.1" "$T/last" && mkdir "$DATA/net1/last_reserved_ip.1" &&
-	ID=c3 refused 999 last_reserved_ip ADD host-local && is "$before" "$(leased)"; rmdir "$DATA/net1/last_reserved_ip.1" && mv "$T/last" "$DATA/net1/last_reserved_ip.1"'
 check 'the same attachment gets no second one' eval 'ID=c1 refused 7 "duplicate allocation" ADD host-local'
 check 'and keeps the first' is 'c1\r\neth0' "$(file 10.1.0.2)"
 check 'another interface of it does' eval 'is "10.1.0.4/29 fd00::4/64" "$(IFNAME=eth1 get c1)"'
@@ -253,6 +251,12 @@ check 'a failure without words' refused 999 'plugin "fake" failed (status 3)' AD
 echo 'kill -9 $$' >"$T/fake.do"
 check 'a death' refused 999 'plugin "fake" failed (signal 9)' ADD bridge
 check 'nothing is left inside' eval '! ip -n a link show eth0 2>/dev/null'
+
+ranges '[[{"subnet":"10.1.0.0/29"}],[{"subnet":"fd00::/64"}]]'
+CONFIG=${CONFIG/net1/net9}
+mkdir -p "$DATA/net9/last_reserved_ip.1"
+check 'where the last address can not be written: an error, and none is taken' eval \
+	'ID=c9 refused 999 last_reserved_ip ADD host-local && is "" "$(leased)"'
 
 plugin_end
 done_testing

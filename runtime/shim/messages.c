@@ -333,8 +333,17 @@ static const struct wire_field metric_reply_fields[] = {
 };
 const struct wire_table metric_reply_table = TABLE(metric_reply, metric_reply_fields);
 
+static const struct wire_field pod_id_map_fields[] = {
+	FIELD(pod_id_map, 1, U32, host),
+	FIELD(pod_id_map, 2, U32, container),
+	FIELD(pod_id_map, 3, U32, length),
+};
+static const struct wire_table pod_id_map_table = TABLE(pod_id_map, pod_id_map_fields);
+
 static const struct wire_field pod_user_namespace_fields[] = {
 	FIELD(pod_user_namespace, 1, U32, mode),
+	SUB(pod_user_namespace, 2, MESSAGES, uids, pod_id_map_table),
+	SUB(pod_user_namespace, 3, MESSAGES, gids, pod_id_map_table),
 };
 static const struct wire_table pod_user_namespace_table =
 	TABLE(pod_user_namespace, pod_user_namespace_fields);

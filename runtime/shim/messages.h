@@ -241,8 +241,16 @@ struct metric_reply {
 };
 /* Of CRI's PodSandboxConfig what a pause process needs. */
 enum pod_namespace { POD_SHARED, POD_CONTAINER, POD_NODE, POD_TARGET };
+struct pod_id_map {
+	uint32_t host, container, length;
+};
+struct pod_id_maps {
+	struct pod_id_map *v;
+	size_t n;
+};
 struct pod_user_namespace {
 	uint32_t mode;
+	struct pod_id_maps uids, gids;
 };
 struct pod_namespaces {
 	uint32_t network, pid, ipc; /* enum pod_namespace */

@@ -79,6 +79,11 @@ static void write_namespace(struct json_out *o, const char *type, const char *pa
 	json_end_object(o);
 }
 
+static bool has_users(const struct pod_namespaces *n)
+{
+	return n->user && n->user->mode != POD_NODE;
+}
+
 static void write_namespaces(struct json_out *o, const struct pod_namespaces *n, const char *netns)
 {
 	json_key(o, "namespaces");
@@ -92,6 +97,22 @@ static void write_namespaces(struct json_out *o, const struct pod_namespaces *n,
 		write_namespace(o, "ipc", NULL);
 	if (n->pid != POD_NODE)
 		write_namespace(o, "pid", NULL);
+	if (has_users(n))
+		write_namespace(o, "user", NULL);
+	json_end_array(o);
+}
+
+static void write_ids(struct json_out *o, const char *key, const struct pod_id_maps *maps)
+{
+	json_key(o, key);
+	json_begin_array(o);
+	for (size_t i = 0; i < maps->n; i++) {
+		json_begin_object(o);
+		json_kv_uint(o, "containerID", maps->v[i].container);
+		json_kv_uint(o, "hostID", maps->v[i].host);
+		json_kv_uint(o, "size", maps->v[i].length);
+		json_end_object(o);
+	}
 	json_end_array(o);
 }
 
@@ -152,6 +173,10 @@ static void write_config(struct buf *text, const struct container *k, const stru
 	json_key(&o, "linux");
 	json_begin_object(&o);
 	write_namespaces(&o, n, q->netns);
+	if (has_users(n)) {
+		write_ids(&o, "uidMappings", &n->user->uids);
+		write_ids(&o, "gidMappings", &n->user->gids);
+	}
 	write_cgroup(&o, k, l->cgroup_parent);
 	write_pairs(&o, "sysctl", &l->sysctls);
 	json_end_object(&o);
@@ -169,9 +194,22 @@ static int load_pod(const struct any *a, struct arena *arena, struct pod_config 
 	if (wire_decode(&pod_config_table, a->value.v, a->value.n, ret, arena, err) < 0)
 		return -1;
 	n = ret->linux_ && ret->linux_->security ? ret->linux_->security->namespaces : NULL;
-	if (n && n->user && n->user->mode != POD_NODE)
-		return err_set(err, EINVAL,
-			       "a pod with a user namespace needs the sandboxer \"podsandbox\"");
+	if (n && has_users(n) &&
+	    (n->user->mode != POD_SHARED || !n->user->uids.n || !n->user->gids.n))
+		return err_set(err, EINVAL, "a user namespace of a pod needs mode POD and its ids");
+	return 0;
+}
+
+/* With what is mounted on: the root of a user namespace could make nothing there. */
+static int make_root(const char *path, struct err *err)
+{
+	static const char *const targets[] = { "", "/proc", "/dev" };
+	char at[4096];
+
+	for (size_t i = 0; i < ARRAY_SIZE(targets); i++)
+		if (str_format(at, sizeof(at), "%s%s", path, targets[i]) < 0 ||
+		    (mkdir(at, 0711) < 0 && errno != EEXIST))
+			return err_sys(err, "make \"%s%s\"", path, targets[i]);
 	return 0;
 }
 
@@ -192,8 +230,8 @@ int sandbox_configure(const struct container *k, const struct create *how, struc
 	if (load_pod(how->sandbox->options, &arena, &pod, err) < 0)
 		return -1;
 	write_config(&text, k, &pod, how->sandbox);
-	if (mkdir(rootfs, 0711) < 0 && errno != EEXIST)
-		return err_sys(err, "make \"%s\"", rootfs);
+	if (make_root(rootfs, err) < 0)
+		return -1;
 	if (buf_failed(&text) || file_replace(AT_FDCWD, path, text.s, text.len, 0600) < 0)
 		return err_sys(err, "write \"%s\"", path);
 	return 1;

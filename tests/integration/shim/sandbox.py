@@ -15,6 +15,7 @@ from shim import (T, Client, Events, RpcError, fails, inventory, left_behind_not
 events = Events(T + "/c.sock.ttrpc")
 before = inventory()
 POD, CONTAINER, NODE = 0, 1, 2
+IDS = m.IDMapping(host_id=100000, container_id=0, length=65536)
 
 
 class Pod:
@@ -167,6 +168,40 @@ def _():
     p.end()
 
 
+@test("a pod with a user namespace: its own ids, a network namespace that is theirs, containers in it")
+def _():
+    p = Pod("users", userns_options=m.UserNamespace(mode=POD, uids=[IDS], gids=[IDS]),
+            sysctls={"net.ipv4.ip_unprivileged_port_start": "0"})
+    c = p.client
+    assert open("/proc/%d/uid_map" % p.init).read().split() == ["0", "100000", "65536"]
+    assert open("/proc/%d/gid_map" % p.init).read().split() == ["0", "100000", "65536"]
+    assert os.stat("/proc/%d" % p.init).st_uid == 100000
+    assert all(ns("self", n) != ns(p.init, n) for n in ("user", "net", "ipc", "uts", "pid"))
+    bundle = make_bundle("userapp", annotations={"io.kubernetes.cri.sandbox-id": "users"})
+
+    def join(config):
+        config["linux"]["namespaces"] = [{"type": "mount"}, {"type": "pid"}] + [
+            {"type": n, "path": "/proc/%d/ns/%s" % (p.init, short)}
+            for n, short in (("user", "user"), ("ipc", "ipc"), ("uts", "uts"), ("network", "net"))]
+        config["linux"]["uidMappings"] = config["linux"]["gidMappings"] = [
+            {"containerID": 0, "hostID": 100000, "size": 65536}]
+        config["mounts"] = [mount for mount in config["mounts"] if mount["type"] in ("proc", "tmpfs")]
+    # its root may change the network of the pod, which belongs to the same user namespace
+    set_config(bundle, ["sh", "-c", "ip link add v0 type veth peer name v1 && ip link set lo up && exec sleep 1000"], edit=join)
+    config = json.load(open(bundle + "/config.json"))
+    for kind in config["process"]["capabilities"].values():
+        kind.append("CAP_NET_ADMIN")
+    json.dump(config, open(bundle + "/config.json", "w"))
+    c.Create(id="userapp", bundle=bundle)
+    pid = c.Start(id="userapp").pid
+    assert all(ns(pid, n) == ns(p.init, n) for n in ("user", "ipc", "uts", "net"))
+    until(lambda: " v0:" in open("/proc/%d/net/dev" % pid).read())
+    c.Kill(id="userapp", signal=9)
+    c.Wait(id="userapp")
+    c.Delete(id="userapp")
+    p.end()
+
+
 @test("the runtime's options that came with start hold for the sandbox")
 def _():
     options = m.Any(type_url="containerd.runc.v1.Options",
@@ -216,9 +251,10 @@ def _():
     p.netns = ""
     p.create()
     p.end()
-    p = Pod("users", start=False, userns_options=m.UserNamespace(mode=POD))
-    fails(2, "user namespace", p.create)
-    p.end()
+    for users in (m.UserNamespace(mode=POD), m.UserNamespace(mode=CONTAINER, uids=[IDS], gids=[IDS])):
+        p = Pod("users", start=False, userns_options=users)
+        fails(2, "user namespace", p.create)
+        p.end()
 
 
 @test("with a configuration and a rootfs of containerd's it is an ordinary container")

@@ -10,6 +10,7 @@
  * not frozen: criu waits for the freezer in steps of a tenth of a second.
  */
 #include "runtime/container/checkpoint.h"
+#include "runtime/container/checkpoint_fresh.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -44,6 +45,8 @@ struct checkpoint {
 	struct buf mountinfo;
 	struct criu_relay relay;
 	int pidfd;
+	int root; /* the container's, when there are such */
+	struct fresh fresh;
 	int settings; /* a file of criu's options, or -1 */
 	bool frozen; /* by us */
 	bool refused; /* by call->dumped() or --notify-fd, not by criu */
@@ -127,6 +130,41 @@ static int external_mounts(struct checkpoint *c, struct err *err)
 		return -1;
 	c->opts.ext_mnt.v = m.v;
 	c->opts.ext_mnt.n = m.n;
+	return 0;
+}
+
+static bool has_user_namespace(const struct checkpoint *c)
+{
+	for (size_t i = 0; i < c->spec->linux_->namespaces.n; i++)
+		if (str_eq(c->spec->linux_->namespaces.v[i].type, "user"))
+			return true;
+	return false;
+}
+
+/* Who asks on --notify-fd restores with us, so that what nobody else could make again may be of outside. */
+static int fresh_mounts(struct checkpoint *c, struct err *err)
+{
+	struct criu_ext_mount *v;
+	char path[64];
+
+	if (c->o->notify_fd <= 0 || c->o->pre_dump || has_user_namespace(c))
+		return 0;
+	if (proc_path(c, "root", path, err) < 0)
+		return -1;
+	c->root = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (c->root < 0)
+		return err_sys(err, "open \"%s\"", path);
+	if (fresh_find(c->mountinfo.s, c->mountinfo.len, c->root, &c->arena, &c->fresh, err) < 0)
+		return -1;
+	v = arena_array(&c->arena, c->opts.ext_mnt.n + c->fresh.mounts.n + 1, sizeof(*v));
+	if (!v)
+		return err_set(err, ENOMEM, "out of memory");
+	for (size_t i = 0; i < c->opts.ext_mnt.n; i++)
+		v[i] = c->opts.ext_mnt.v[i];
+	for (size_t i = 0; i < c->fresh.mounts.n; i++)
+		v[c->opts.ext_mnt.n++] = (struct criu_ext_mount){ c->fresh.mounts.v[i].target,
+								  c->fresh.mounts.v[i].target };
+	c->opts.ext_mnt.v = v;
 	return 0;
 }
 
@@ -285,8 +323,8 @@ static int decide(struct checkpoint *c, struct err *err)
 	if (c->o->parent_path && c->o->parent_path[0])
 		c->opts.parent_img = arena_strdup(&c->arena, c->o->parent_path);
 	c->opts.track_mem = c->o->pre_dump || c->opts.parent_img;
-	if (external_mounts(c, err) < 0 || external_namespaces(c, err) < 0 || freezer(c, err) < 0 ||
-	    lazy_socket(c, err) < 0)
+	if (external_mounts(c, err) < 0 || fresh_mounts(c, err) < 0 ||
+	    external_namespaces(c, err) < 0 || freezer(c, err) < 0 || lazy_socket(c, err) < 0)
 		return -1;
 	if (c->o->pre_dump)
 		return 0;
@@ -304,6 +342,11 @@ static int ask_relay(struct checkpoint *c, const struct criu_notify *n, struct e
 		if (cgroup_freeze(&c->cgroup, true, err) < 0)
 			return -1;
 		c->frozen = true;
+	}
+	if (!c->relay.over && strcmp(n->script, "post-dump") == 0 &&
+	    fresh_save(&c->fresh, c->root, c->dirs.images_fd, &c->arena, err) < 0) {
+		c->refused = true;
+		return -1;
 	}
 	if (criu_relay_ask(&c->relay, n, err) == 0)
 		return 0;
@@ -381,6 +424,7 @@ int container_checkpoint_with(struct runtime *rt, const char *id,
 				.cgroup = CGROUP_INIT,
 				.dirs = { .images_fd = -1, .work_fd = -1 },
 				.pidfd = -1,
+				.root = -1,
 				.settings = -1 };
 	int rc;
 
@@ -398,6 +442,7 @@ int container_checkpoint_with(struct runtime *rt, const char *id,
 		rc = container_destroy(rt, &c.entry, err);
 	image_dirs_close(&c.dirs);
 	(void)fd_close(c.pidfd);
+	(void)fd_close(c.root);
 	(void)fd_close(c.settings);
 	buf_release(&c.mountinfo);
 	store_entry_release(&c.entry);

@@ -112,6 +112,15 @@ struct external_mounts {
 };
 int checkpoint_mounts(const char *text, size_t len, struct arena *arena,
 		      struct external_mounts *ret, struct err *err);
+/* Whole file systems in memory that are mounted once. */
+struct tmpfs_mounts {
+	struct {
+		char *target, *source, *options;
+	} * v;
+	size_t n;
+};
+int checkpoint_tmpfs(const char *text, size_t len, struct arena *arena, struct tmpfs_mounts *ret,
+		     struct err *err);
 /* Is there a mount with this id? */
 bool checkpoint_has_mount(const char *text, size_t len, uint64_t id);
 

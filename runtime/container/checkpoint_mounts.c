@@ -20,6 +20,7 @@
 struct mount {
 	uint64_t id;
 	const char *device, *root, *target, *type;
+	const char *source, *options; /* of the file system */
 	bool own; /* root of a file system that criu makes */
 };
 struct mount_list {
@@ -75,6 +76,8 @@ static bool parse_line(char *line, struct mount *ret)
 	ret->type = strtok_r(NULL, " ", &save);
 	if (!ret->type)
 		return false;
+	ret->source = strtok_r(NULL, " ", &save);
+	ret->options = strtok_r(NULL, " ", &save);
 	errno = 0;
 	ret->id = strtoull(words[0], &end, 10);
 	if (errno || *end || end == words[0])
@@ -157,6 +160,44 @@ int checkpoint_mounts(const char *text, size_t len, struct arena *arena,
 			continue;
 		if (add(ret, m, arena, err) < 0)
 			return -1;
+	}
+	return 0;
+}
+
+/* Is it the only one of its file system and at its place?  Of two that criu is to find outside it gives only
+ * the first one its flags. */
+static bool is_alone(const struct mount_list *list, const struct mount *m)
+{
+	for (size_t i = 0; i < list->n; i++)
+		if (&list->v[i] != m && (strcmp(list->v[i].device, m->device) == 0 ||
+					 strcmp(list->v[i].target, m->target) == 0))
+			return false;
+	return true;
+}
+
+int checkpoint_tmpfs(const char *text, size_t len, struct arena *arena, struct tmpfs_mounts *ret,
+		     struct err *err)
+{
+	struct mount_list list = { 0 };
+
+	*ret = (struct tmpfs_mounts){ 0 };
+	if (parse(text, len, arena, &list, err) < 0)
+		return -1;
+	ret->v = arena_array(arena, list.n + 1, sizeof(*ret->v));
+	if (!ret->v)
+		return err_set(err, ENOMEM, "out of memory");
+	for (size_t i = 0; i < list.n; i++) {
+		const struct mount *m = &list.v[i];
+
+		if (strcmp(m->type, "tmpfs") != 0 || !m->own || !m->options ||
+		    strcmp(m->target, "/") == 0 || !is_alone(&list, m))
+			continue;
+		ret->v[ret->n].target = arena_strdup(arena, m->target);
+		ret->v[ret->n].source = arena_strdup(arena, m->source);
+		ret->v[ret->n].options = arena_strdup(arena, m->options);
+		if (!ret->v[ret->n].target || !ret->v[ret->n].source || !ret->v[ret->n].options)
+			return err_set(err, ENOMEM, "out of memory");
+		ret->n++;
 	}
 	return 0;
 }

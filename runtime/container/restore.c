@@ -6,6 +6,7 @@
  *
  *   criu starts as a member of the container's group, with a mount namespace of
  *     its own in which the root file system is bound: nothing is left on the host
+ *   images             with --notify-fd: they may not be there before
  *   setup-namespaces   networks, hooks prestart and createRuntime
  *   post-restore       the record gets the process: the last point of refusal
  *   the processes go on; pid file and poststart hooks as with run
@@ -18,6 +19,7 @@
 #include <sched.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -28,12 +30,15 @@
 #include "base/proc.h"
 #include "runtime/container/attach.h"
 #include "runtime/container/checkpoint.h"
+#include "runtime/container/checkpoint_fresh.h"
 #include "runtime/container/hooks.h"
 #include "runtime/container/plan.h"
+#include "runtime/container/spawn.h"
 #include "runtime/isolate/terminal.h"
 
 #define RESTORE_LOG "restore.log"
 #define ROOT_DIR    "criu-root"
+#define FRESH_DIR   "fresh-"
 #define NOTIFY_AT   "/run/notify"
 #define KEEP_MAX    8
 
@@ -50,7 +55,9 @@ struct restore {
 	const char *rootfs;
 	int keep[KEEP_MAX]; /* descriptors that criu inherits */
 	size_t n_keep;
+	int stdio[3]; /* those of them that may become its 0, 1 and 2, or -1 */
 	pid_t pid; /* seen at setup-namespaces */
+	struct fresh fresh;
 	const struct clone_request *request;
 };
 
@@ -61,20 +68,29 @@ static int out_of_memory(struct err *err)
 
 /* --- descriptors ------------------------------------------------------------- */
 
-static int inherit(struct restore *r, const char *key, int fd, struct err *err)
+/* A copy that criu will have under the same number: from before its start.  Not 0, which couldn't be told
+ * apart from none. */
+static int keep(struct restore *r, int fd, struct err *err)
 {
-	struct criu_inherit_fd *v = arena_array(&r->arena, r->opts.inherit_fd.n + 1, sizeof(*v));
 	int copy;
 
-	if (!v)
-		return out_of_memory(err);
 	if (r->n_keep == KEEP_MAX)
 		return err_set(err, EMFILE, "too many descriptors to inherit");
-	/* Not 0, which couldn't be told apart from none. */
 	copy = fcntl(fd, F_DUPFD_CLOEXEC, 3);
 	if (copy < 0)
 		return err_sys(err, "descriptor %d", fd);
 	r->keep[r->n_keep++] = copy;
+	return copy;
+}
+
+static int inherit(struct restore *r, const char *key, int copy, struct err *err)
+{
+	struct criu_inherit_fd *v = arena_array(&r->arena, r->opts.inherit_fd.n + 1, sizeof(*v));
+
+	if (copy < 0)
+		return -1;
+	if (!v)
+		return out_of_memory(err);
 	for (size_t i = 0; i < r->opts.inherit_fd.n; i++)
 		v[i] = r->opts.inherit_fd.v[i];
 	v[r->opts.inherit_fd.n] =
@@ -83,6 +99,19 @@ static int inherit(struct restore *r, const char *key, int fd, struct err *err)
 		return out_of_memory(err);
 	r->opts.inherit_fd.v = v;
 	r->opts.inherit_fd.n++;
+	return 0;
+}
+
+static int keep_stdio(struct restore *r, struct err *err)
+{
+	for (int i = 0; i < 3; i++) {
+		r->stdio[i] = -1;
+		if (r->request->stdio[i] < 0)
+			continue;
+		r->stdio[i] = keep(r, r->request->stdio[i], err);
+		if (r->stdio[i] < 0)
+			return -1;
+	}
 	return 0;
 }
 
@@ -107,8 +136,7 @@ static int inherit_stdio(struct restore *r, struct err *err)
 			continue;
 		for (size_t k = 0; k < i; k++)
 			seen = seen || strcmp(names.v[k], names.v[i]) == 0;
-		if (!seen && r->request->stdio[i] >= 0 &&
-		    inherit(r, names.v[i], r->request->stdio[i], err) < 0)
+		if (!seen && r->stdio[i] >= 0 && inherit(r, names.v[i], r->stdio[i], err) < 0)
 			return -1;
 	}
 	return 0;
@@ -212,6 +240,77 @@ static int external_mounts(struct restore *r, struct err *err)
 	return add_mount(r, "/dev/null", "/dev/null", err);
 }
 
+/* Where it is mounted, among criu's own mounts. */
+static int fresh_place(const struct restore *r, size_t i, char at[PATH_MAX], struct err *err)
+{
+	return str_format(at, PATH_MAX, "%s/" FRESH_DIR "%zu", r->state, i) < 0
+		       ? err_sys(err, "state directory \"%.200s\"", r->state)
+		       : 0;
+}
+
+static NORETURN void make_fresh(void *arg, int sock)
+{
+	const struct restore *r = arg;
+	char path[64], at[PATH_MAX];
+	int rc = -1;
+	AUTO_FD mounts = -1;
+
+	(void)sock;
+	(void)umask(0);
+	if (str_format(path, sizeof(path), "/proc/%d/ns/mnt", (int)r->criu.pid) == 0)
+		mounts = open(path, O_RDONLY | O_CLOEXEC);
+	if (mounts >= 0)
+		rc = setns(mounts, CLONE_NEWNS);
+	for (size_t i = 0; rc == 0 && i < r->fresh.mounts.n; i++)
+		if (fresh_place(r, i, at, NULL) < 0 || fresh_make(&r->fresh.mounts.v[i], at) < 0)
+			rc = -1;
+	_exit(rc == 0 ? 0 : errno);
+}
+
+/* Small file systems in memory, which the images don't have (checkpoint_fresh.h). */
+static int fresh_mounts(struct restore *r, struct err *err)
+{
+	struct spawn s = { .cgroup = -1, .main = make_fresh, .arg = r };
+	char at[PATH_MAX];
+	AUTO_FD pidfd = -1;
+	int status = 0;
+	pid_t pid;
+
+	if (fresh_load(r->dirs.images_fd, &r->arena, &r->fresh, err) < 0)
+		return -1;
+	if (!r->fresh.mounts.n)
+		return 0;
+	for (size_t i = 0; i < r->fresh.mounts.n; i++)
+		if (fresh_place(r, i, at, err) < 0 ||
+		    add_mount(r, r->fresh.mounts.v[i].target, at, err) < 0)
+			return -1;
+		else if (mkdir(at, 0700) < 0)
+			return err_sys(err, "make \"%s\"", at);
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, s.sock) < 0)
+		return err_sys(err, "socket pair");
+	pid = spawn_process(&s, &pidfd, err);
+	(void)fd_close(s.sock[0]);
+	(void)fd_close(s.sock[1]);
+	if (pid < 0)
+		return -1;
+	while (waitpid(pid, &status, 0) < 0)
+		if (errno != EINTR)
+			return err_sys(err, "wait for process %d", (int)pid);
+	if (status == 0)
+		return 0;
+	errno = WIFEXITED(status) ? WEXITSTATUS(status) : EIO;
+	return err_sys(err, "make the file systems in memory anew");
+}
+
+static void drop_fresh(const struct restore *r)
+{
+	char at[PATH_MAX];
+
+	for (size_t i = 0; i < r->fresh.mounts.n; i++)
+		if (fresh_place(r, i, at, NULL) == 0)
+			(void)rmdir(at);
+}
+
 /* A network namespace of outside, without its path: the images want one.  It lives in the processes. */
 static int new_network(struct restore *r, struct err *err)
 {
@@ -226,7 +325,7 @@ static int new_network(struct restore *r, struct err *err)
 	fresh = open(self, O_RDONLY | O_CLOEXEC);
 	if (setns(ours, CLONE_NEWNET) < 0 || fresh < 0)
 		return err_sys(err, "network namespace");
-	return inherit(r, checkpoint_namespace_key(NS_NETWORK), fresh, err);
+	return inherit(r, checkpoint_namespace_key(NS_NETWORK), keep(r, fresh, err), err);
 }
 
 /* Name spaces to join: criu restores into them. */
@@ -247,7 +346,7 @@ static int external_namespaces(struct restore *r, struct err *err)
 		if (!name)
 			return out_of_memory(err);
 		if (key) {
-			if (inherit(r, key, p->join_fd[ns], err) < 0)
+			if (inherit(r, key, keep(r, p->join_fd[ns], err), err) < 0)
 				return -1;
 		} else if (ns == NS_IPC || ns == NS_UTS || ns == NS_TIME) {
 			r->opts.join_ns.v[n++] = (struct criu_join_ns){
@@ -385,7 +484,8 @@ static int notified(void *arg, const struct criu_notify *n, int fd, struct err *
 
 /* --- in order --------------------------------------------------------------------- */
 
-static int decide(struct restore *r, struct err *err)
+/* All that the images have no part in. */
+static int prepare(struct restore *r, struct err *err)
 {
 	static char log[] = RESTORE_LOG;
 	const struct created *made = r->with->made;
@@ -406,10 +506,26 @@ static int decide(struct restore *r, struct err *err)
 	r->opts.lsm_profile = r->o->lsm_profile ? arena_strdup(&r->arena, r->o->lsm_profile) : NULL;
 	if (r->o->lsm_mount_context)
 		r->opts.lsm_mount_context = arena_strdup(&r->arena, r->o->lsm_mount_context);
-	if (inherit_stdio(r, err) < 0 || external_mounts(r, err) < 0 ||
-	    external_namespaces(r, err) < 0)
+	if (keep_stdio(r, err) < 0 || external_namespaces(r, err) < 0)
 		return -1;
 	return group_root(r, err);
+}
+
+/* Who holds --notify-fd may start us before there are images: with what comes before them, and criu's own
+ * start, behind us when they are. */
+static int wait_for_images(struct restore *r, struct err *err)
+{
+	static char name[] = "images";
+	const struct criu_notify images = { name, 0 };
+
+	return criu_relay_ask(&r->relay, &images, err);
+}
+
+static int decide(struct restore *r, struct err *err)
+{
+	if (inherit_stdio(r, err) < 0 || external_mounts(r, err) < 0)
+		return -1;
+	return fresh_mounts(r, err);
 }
 
 static int start_criu(struct restore *r, struct err *err)
@@ -492,7 +608,8 @@ static int restore_processes(void *arg, struct restoring *with, struct err *err)
 	int rc;
 
 	r->with = with;
-	rc = decide(r, err) < 0 || open_passage(r, &passage, err) < 0 || start_criu(r, err) < 0 ||
+	rc = prepare(r, err) < 0 || start_criu(r, err) < 0 || wait_for_images(r, err) < 0 ||
+			     decide(r, err) < 0 || open_passage(r, &passage, err) < 0 ||
 			     ask(r, err) < 0
 		     ? -1
 		     : 0;
@@ -503,6 +620,7 @@ static int restore_processes(void *arg, struct restoring *with, struct err *err)
 	else if (r->request->restored)
 		r->request->restored(r->request->arg);
 	(void)unlinkat(with->made->entry.dir, ROOT_DIR, AT_REMOVEDIR);
+	drop_fresh(r);
 	while (r->n_keep)
 		(void)fd_close(r->keep[--r->n_keep]);
 	return rc;

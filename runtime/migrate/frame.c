@@ -156,6 +156,7 @@ static const struct {
 	[FRAME_VERDICT] = MESSAGE("VERDICT", outcome_table),
 	[FRAME_FETCH] = MESSAGE("FETCH", fetch_table),
 	[FRAME_FETCHED] = { .name = "FETCHED" },
+	[FRAME_PREPARE] = MESSAGE("PREPARE", restore_table),
 };
 
 const char *frame_name(enum frame_type type)

@@ -14,6 +14,7 @@
  *	S  OFFER (container, config)    T  ANSWER (what speaks against it)
  *	S  TREE ENTRY DATA ... TREE_END     the files, while the container runs
  *	S  PAGES ... ROUND              T  ACK      the memory, in rounds
+ *	S  PREPARE                          the target's restore begins, and waits
  *	   -- the container stands still --
  *	S  TREE ... REMOVE ... TREE_END     what changed in the files
  *	S  PAGES, RUN ...                   what changed in the memory, the order of all
@@ -71,6 +72,7 @@ enum frame_type {
 	FRAME_VERDICT,
 	FRAME_FETCH,
 	FRAME_FETCHED,
+	FRAME_PREPARE,
 	FRAME_TYPES,
 };
 

@@ -69,6 +69,14 @@ void progress_result(const struct source *s)
 	json_kv_string(&o, "id", s->id);
 	json_kv_string(&o, "host", s->host);
 	json_kv_int(&o, "downtime", s->thawed - s->frozen);
+	/* Where it went. */
+	json_key(&o, "stopped");
+	json_begin_object(&o);
+	json_kv_int(&o, "dump", s->dumped - s->frozen);
+	json_kv_int(&o, "send", s->sent_all - s->dumped);
+	json_kv_int(&o, "restore", s->ready - s->sent_all);
+	json_kv_int(&o, "commit", s->thawed - s->ready);
+	json_end_object(&o);
 	json_kv_int(&o, "milliseconds", clock_ms() - s->began);
 	json_kv_uint(&o, "rounds", s->rounds);
 	json_kv_uint(&o, "sent", s->channel.sent);

@@ -359,10 +359,12 @@ static int open_feed(struct source *s, struct err *err)
 
 static int freeze(struct source *s, struct err *err)
 {
+	const struct restore_order order = { .tcp_established = 1, .lazy = s->o->lazy };
 	struct child_step step = { .name = "" };
 
 	s->channel.rate = 0;
-	if (start_dump(s, err) < 0)
+	if (channel_send_message(&s->channel, FRAME_PREPARE, &order, err) < 0 ||
+	    channel_flush(&s->channel, err) < 0 || start_dump(s, err) < 0)
 		return -1;
 	while (strcmp(step.name, "post-dump") != 0) {
 		if (next_step(s, &step, err) < 0)
@@ -371,10 +373,13 @@ static int freeze(struct source *s, struct err *err)
 			progress(s, "stop", "the container stands still");
 			s->frozen = clock_ms();
 		}
+		if (s->o->json)
+			progress(s, "step", "%s", step.name);
 		fault_point(step.name);
 		if (strcmp(step.name, "post-dump") != 0 && child_answer(&s->dump, "go", err) < 0)
 			return -1;
 	}
+	s->dumped = clock_ms();
 	/* criu closes its end before it says so. */
 	if (s->pages.left || s->pages.len)
 		return err_set(err, EPIPE, "criu's pages broke off");
@@ -404,7 +409,10 @@ static int send_rest(struct source *s, struct err *err)
 	if (send_trees(s, NULL, err) < 0)
 		return -1;
 	fault_point("images");
-	return send_images(s, err);
+	if (send_images(s, err) < 0)
+		return -1;
+	s->sent_all = clock_ms();
+	return 0;
 }
 
 static int restore_there(struct source *s, struct err *err)
@@ -418,6 +426,9 @@ static int restore_there(struct source *s, struct err *err)
 	if (channel_send_message(&s->channel, FRAME_RESTORE, &order, err) < 0 ||
 	    feed_expect(&s->feed, &s->channel, &expect, err) < 0)
 		return -1;
+	s->ready = clock_ms();
+	if (ready.text)
+		progress(s, "restore", "%s", ready.text);
 	fault_point("ready");
 	return 0;
 }

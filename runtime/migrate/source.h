@@ -43,7 +43,7 @@ struct source {
 	bool prepared; /* the networks are to be given back */
 	bool committed; /* COMMIT may have been heard */
 	bool running; /* there */
-	int64_t began, frozen, thawed; /* milliseconds */
+	int64_t began, frozen, dumped, sent_all, ready, thawed; /* milliseconds */
 	unsigned int rounds;
 	uint64_t memory_bytes, last_bytes; /* of pages; of those while it stood still */
 };

@@ -93,9 +93,12 @@ static int advance(struct source *s, struct convergence *c, struct err *err)
 		c->speed = c->bytes * 1000 / (uint64_t)took;
 	c->predicted = FIXED_MS + time_for(c->bytes, c->speed);
 	c->stuck = s->rounds > 2 && c->bytes > c->before - c->before / 10 ? c->stuck + 1 : 0;
-	progress(s, "round", "%u: %llu KiB in %lld ms, %llu KiB/s, then %lld ms of standing still",
-		 s->rounds, (unsigned long long)(c->bytes >> 10), (long long)took,
-		 (unsigned long long)(c->speed >> 10), (long long)c->predicted);
+	progress(
+		s, "round",
+		"%u: %llu KiB of %llu KiB read in %lld ms, %llu KiB/s, then %lld ms of standing still",
+		s->rounds, (unsigned long long)(c->bytes >> 10),
+		(unsigned long long)(s->memory.seen >> 10), (long long)took,
+		(unsigned long long)(c->speed >> 10), (long long)c->predicted);
 	return 0;
 }
 

@@ -389,12 +389,6 @@ static int start_restore(struct target *t, const struct restore_order *order, st
 	if (!start.argv)
 		return err_set(err, ENOMEM, "out of memory");
 	t->restoring = true;
-	if (order->lazy) {
-		t->is_lazy = true;
-		if (lazy_start(&t->lazy, t->o, images, t->hello.criu, err) < 0 ||
-		    lazy_guard(&t->lazy, t->o, t->offer.id, err) < 0)
-			return -1;
-	}
 	return child_start(&t->restore, &start, err);
 }
 
@@ -527,13 +521,48 @@ static int commit(struct target *t, struct err *err)
 	return say_running(t, err);
 }
 
+/* What the restore reads before the images are there. */
+static int put_networks(struct target *t, struct err *err)
+{
+	const struct wire_bytes *n = &t->offer.networks;
+
+	if (n->n && file_replace(t->images, "network.json", n->v, n->n, 0600) < 0)
+		return err_sys(err, "write \"network.json\"");
+	return 0;
+}
+
+/* The restore starts, up to where it needs the images. */
+static int take_prepare(struct target *t, const struct frame *f, struct err *err)
+{
+	struct restore_order order;
+
+	if (t->in_tree || t->restoring || frame_decode(f, &order, &t->arena, err) < 0)
+		return err_set(err, EBADMSG, "PREPARE out of turn");
+	return put_networks(t, err) < 0 ? -1 : start_restore(t, &order, err);
+}
+
+static int start_lazy(struct target *t, struct err *err)
+{
+	const char *images = arena_printf(&t->arena, "%s/" IMAGES, t->journal.folder);
+
+	if (!images)
+		return err_set(err, ENOMEM, "out of memory");
+	t->is_lazy = true;
+	if (lazy_start(&t->lazy, t->o, images, t->hello.criu, err) < 0)
+		return -1;
+	return lazy_guard(&t->lazy, t->o, t->offer.id, err);
+}
+
 static int take_restore(struct target *t, const struct frame *f, struct err *err)
 {
+	const int64_t began = clock_ms();
 	struct child_step step = { .name = "" };
 	struct outcome ready = { 0 };
 	struct restore_order order;
+	AUTO_BUF took;
 
-	if (t->in_tree || frame_decode(f, &order, &t->arena, err) < 0)
+	buf_init(&took);
+	if (t->in_tree || !t->restoring || frame_decode(f, &order, &t->arena, err) < 0)
 		return err_set(err, EBADMSG, "RESTORE out of turn");
 	if (order.pages != t->store.pages)
 		return err_set(err, EBADMSG, "%llu pages came in place of %llu",
@@ -542,16 +571,18 @@ static int take_restore(struct target *t, const struct frame *f, struct err *err
 	if (!order.lazy && store_finish(&t->store, err) < 0)
 		return -1;
 	fault_point("t-restore");
-	if (start_restore(t, &order, err) < 0)
+	if (order.lazy && start_lazy(t, err) < 0)
 		return -1;
-	for (;;) {
+	do {
+		if (step.name[0] && child_answer(&t->restore, "go", err) < 0)
+			return -1;
 		if (next_step(t, &step, err) < 0)
 			return -1;
-		if (strcmp(step.name, "post-restore") == 0)
-			break;
-		if (child_answer(&t->restore, "go", err) < 0)
-			return -1;
-	}
+		buf_printf(&took, "%s%s at %lld ms", took.len ? ", " : "", step.name,
+			   (long long)(clock_ms() - began));
+	} while (strcmp(step.name, "post-restore") != 0);
+	if (!buf_failed(&took))
+		ready.text = took.s;
 	ready.pid = step.pid;
 	if (journal_advance(&t->journal, JOURNAL_OPEN, JOURNAL_READY, err) < 0 ||
 	    channel_send_message(t->channel, FRAME_READY, &ready, err) < 0)
@@ -661,7 +692,7 @@ static const struct {
 	{ FRAME_DATA, true, take_file },       { FRAME_REMOVE, true, take_file },
 	{ FRAME_TREE_END, true, take_file },   { FRAME_PAGES, true, take_pages },
 	{ FRAME_RUN, true, take_pages },       { FRAME_ROUND, true, take_round },
-	{ FRAME_RESTORE, true, take_restore },
+	{ FRAME_PREPARE, true, take_prepare }, { FRAME_RESTORE, true, take_restore },
 };
 
 static int take_frame(struct target *t, const struct frame *f, struct err *err)

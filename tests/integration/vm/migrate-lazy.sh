@@ -25,8 +25,8 @@ moved() {
 	migrate "$@" >"$T/moved.out" 2>&1
 	local status=$?
 	cat "$T/moved.out"
-	[ $status = 0 ] || grep -h Error "$ROOT"/*/.migrate/*/images/*.log 2>/dev/null | tail -n 20
-	return $status
+	[ "$status" = 0 ] || grep -h Error "$ROOT"/*/.migrate/*/images/*.log 2>/dev/null | tail -n 20
+	return "$status"
 }
 # what it says of its memory: "COUNTER WRONG"
 said_on() { on "$1" cat "/proc/$(pid_on "$1" c1)/root/tmp/memory"; }

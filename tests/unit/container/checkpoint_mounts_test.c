@@ -57,3 +57,25 @@ TEST(a_mount_is_found_by_its_number)
 	CHECK(!checkpoint_has_mount(table, strlen(table), 10));
 	CHECK(!checkpoint_has_mount("", 0, 1));
 }
+
+TEST(a_file_system_in_memory_is_one_that_is_mounted_once_and_whole)
+{
+	static const char more[] = "1 0 0:1 / / rw - tmpfs root rw\n"
+				   "2 1 0:2 / /dev/shm rw - tmpfs shm rw,size=64k\n"
+				   "3 1 0:3 / /twice rw - tmpfs x rw\n"
+				   "4 1 0:3 / /also rw - tmpfs x rw\n"
+				   "5 1 0:4 /part /part rw - tmpfs x rw\n"
+				   "6 1 0:5 / /over rw - tmpfs x rw\n"
+				   "7 6 0:6 / /over rw - tmpfs x rw\n"
+				   "8 1 0:7 / /mask1 ro - tmpfs x ro,size=4k\n"
+				   "9 1 0:7 / /mask2 ro - tmpfs x ro,size=4k\n";
+	CLEANUP(arena_release) struct arena a;
+	struct tmpfs_mounts m;
+
+	arena_init(&a, 1 << 20);
+	REQUIRE(checkpoint_tmpfs(more, strlen(more), &a, &m, NULL) == 0);
+	REQUIRE(m.n == 1);
+	CHECK_STR(m.v[0].target, "/dev/shm");
+	CHECK_STR(m.v[0].source, "shm");
+	CHECK_STR(m.v[0].options, "rw,size=64k");
+}

@@ -71,6 +71,16 @@ static void line_puts(struct line *l, const char *s)
 	line_add(l, s, strlen(s));
 }
 
+/* For a terminal: messages have words of strangers in them (names in archives, what a registry says). */
+static void line_plain(struct line *l, const char *s)
+{
+	for (; *s; s++) {
+		bool steers = ((unsigned char)*s < ' ' && *s != '\n' && *s != '\t') || *s == 0x7f;
+
+		line_add(l, steers ? "?" : s, 1);
+	}
+}
+
 /* The length of the UTF-8 sequence at s, 0 when there is no valid one. */
 static size_t utf8_len(const unsigned char *s)
 {
@@ -188,7 +198,7 @@ static void emit(enum log_level level, const char *msg, const struct err *err)
 
 	switch (out.sink) {
 	case SINK_STDERR:
-		line_puts(&l, msg);
+		line_plain(&l, msg);
 		break;
 	case SINK_FILE:
 		if (out.format == LOG_JSON)

@@ -286,7 +286,10 @@ void progress_say(struct progress *p, const char *text)
 		json_end_object(&o);
 		buf_putc(&b, '\n');
 	} else {
-		buf_printf(&b, "%s\n", text);
+		/* a registry's words, without what steers a terminal */
+		for (const char *c = text; *c; c++)
+			buf_putc(&b, (unsigned char)*c < ' ' || *c == 0x7f ? '?' : *c);
+		buf_putc(&b, '\n');
 	}
 	emit(&b);
 }

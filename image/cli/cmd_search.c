@@ -134,7 +134,8 @@ static const struct registry_flags tags_defaults = REGISTRY_FLAGS_DEFAULT;
 
 static int one_tag(void *arg, const char *tag)
 {
-	buf_printf(arg, "%s\n", tag);
+	if (reference_is_tag(tag)) /* others could not be asked for, whatever is in them */
+		buf_printf(arg, "%s\n", tag);
 	return 0;
 }
 

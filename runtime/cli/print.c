@@ -36,6 +36,20 @@ static void pad(struct buf *out, size_t n)
 		buf_putc(out, ' ');
 }
 
+/* Cells may be a stranger's words: what would steer the terminal is not among them. */
+static void put_cell(struct buf *out, const char *cell)
+{
+	unsigned char before = 0;
+	for (const unsigned char *c = (const unsigned char *)cell; *c; before = *c++) {
+		/* the second byte of U+0080 to U+009F */
+		bool c1 = before == 0xc2 && *c < 0xa0;
+		if (*c == '\n' || *c == '\t')
+			buf_putc(out, ' ');
+		else
+			buf_putc(out, *c < ' ' || *c == 0x7f || c1 ? '?' : (char)*c);
+	}
+}
+
 void print_table(struct buf *out, const char *const *cells, size_t rows, size_t columns)
 {
 	for (size_t r = 0; r < rows; r++) {
@@ -46,10 +60,10 @@ void print_table(struct buf *out, const char *const *cells, size_t rows, size_t 
 				width = len > width ? len : width;
 			}
 			const char *cell = cells[r * columns + c];
-			buf_puts(out, cell);
+			put_cell(out, cell);
 			pad(out, width - strlen(cell));
 		}
-		buf_puts(out, cells[r * columns + columns - 1]);
+		put_cell(out, cells[r * columns + columns - 1]);
 		buf_putc(out, '\n');
 	}
 }

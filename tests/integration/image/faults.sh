@@ -44,6 +44,17 @@ registry_start "validation: {manifests: {urls: {allow: ['^http://127']}}}"
 check 'it is not pushed to another registry, which names the URL' eval 'I push -q "$LIAR/foreign/bb:1" "$REG/foreign:1" && skopeo inspect --raw --tls-verify=false "docker://$REG/foreign:1" | jq -e ".layers | max_by(.size).urls[0] | startswith(\"http\")"'
 check 'unless that is wished' eval 'I push -q --foreign-layers "$LIAR/foreign/bb:1" "$REG/foreign:2" && skopeo copy -q --src-tls-verify=false "docker://$REG/foreign:2" "oci:$T/foreign:x"'
 registry_stop
+check 'the search of a registry that has one' eval 'I search --format json "$LIAR/found" | jq -e ".[0] | .name == \"some/found\" and .stars == 7 and .official"'
+check 'a refusal with escapes in it' eval 'I pull -q "$LIAR/escapes/bb:1" 2>&1 | grep "not you" | cat -v | grep -vF "^["'
+check 'as a table, and no escapes of theirs' eval 'I search "$LIAR/found" | tee "$T/found" | grep -q other/found && ! grep -q "$(printf "\033")" "$T/found"'
+fresh
+I pull -q "$LIAR/slow/bb:1" >"$T/one" 2>&1 &
+one=$!
+eventually grep -q blobs "$T/requests"
+I pull -q "$LIAR/slow/bb:1" >"$T/two" 2>&1
+wait $one
+check 'two pulls of one image at once' eval 'is "$id" "$(cat "$T/one")" && is "$id" "$(cat "$T/two")"'
+check 'bring each layer once' eval '[ -z "$(grep -o "/blobs/[^\"]*" "$T/requests" | grep -v "$id" | sort | uniq -d)" ]'
 check 'a rate limit is explained, without waiting for a day' spoils limit 'limit 100, left 0'
 check 'a layer with a wrong byte' spoils corrupt 'layer sha256:'
 check 'a layer that is something else' spoils other 'layer sha256:'

@@ -83,6 +83,11 @@ class Liar(http.server.BaseHTTPRequestHandler):
             return self.answer(200, b'{"token":"the-token","expires_in":300}')
         if self.path.startswith("/storage/"):
             return self.answer(200, blob(self.path[len("/storage/"):]))
+        if self.path.startswith("/v1/search"):
+            results = [{"name": "some/found", "description": "an image\u001b[31m", "star_count": 7, "is_official": True},
+                       {"name": "other/found", "description": None, "star_count": 0}]
+            return self.answer(200, json.dumps({"num_results": 2, "results": results}).encode(),
+                               Content_Type="application/json")
         parts = self.path.split("?")[0].split("/")
         if len(parts) < 6:
             return self.error(404, "NAME_UNKNOWN", "nothing here")
@@ -95,6 +100,8 @@ class Liar(http.server.BaseHTTPRequestHandler):
             return self.error(503, "UNAVAILABLE", "not now")
         if fault == "later" and count(self.path) <= 1:
             return self.error(429, "TOOMANYREQUESTS", "slow down", Retry_After="1")
+        if fault == "escapes":
+            return self.error(403, "DENIED", "not you\u001b]0;title\u0007\u001b[2J")
         if fault == "limit":
             return self.error(429, "TOOMANYREQUESTS", "pull rate limit", Retry_After="100000",
                               ratelimit_limit="100;w=21600", ratelimit_remaining="0;w=21600")

@@ -71,6 +71,7 @@ check '--label becomes an annotation' eval 'R create --image bb --label my=label
 check '--net host: no sysctl of the host is touched' eval 'before=$(cat /proc/sys/net/ipv4/ip_unprivileged_port_start); R run --net host --image bb r1 && is "$before" "$(cat /proc/sys/net/ipv4/ip_unprivileged_port_start)"'
 check 'standard input is empty' prints '' eval 'echo x | inside cat'
 check '--interactive leaves it open' prints x eval 'echo x | inside -i cat'
+check '-it: a terminal' eval 'script -qec "stty rows 33 cols 77; $SKERRY --root $ROOT run -it --image bb --entrypoint \"\" r1 sh -c \"test -t 0 && test -t 2 && cat /proc/mounts | grep -q devpts && echo on a terminal\"" /dev/null </dev/null | grep "on a terminal"'
 check 'nothing is left' gone_bundle
 
 # --- what is refused -------------------------------------------------------------------------------------

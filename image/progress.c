@@ -287,8 +287,12 @@ void progress_say(struct progress *p, const char *text)
 		buf_putc(&b, '\n');
 	} else {
 		/* a registry's words, without what steers a terminal */
-		for (const char *c = text; *c; c++)
-			buf_putc(&b, (unsigned char)*c < ' ' || *c == 0x7f ? '?' : *c);
+		for (const char *c = text; *c; c++) {
+			if ((unsigned char)*c < ' ' || *c == 0x7f)
+				buf_putc(&b, '?');
+			else
+				buf_putc(&b, *c);
+		}
 		buf_putc(&b, '\n');
 	}
 	emit(&b);

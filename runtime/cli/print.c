@@ -40,13 +40,17 @@ static void pad(struct buf *out, size_t n)
 static void put_cell(struct buf *out, const char *cell)
 {
 	unsigned char before = 0;
-	for (const unsigned char *c = (const unsigned char *)cell; *c; before = *c++) {
+	for (; *cell; cell++) {
+		unsigned char c = (unsigned char)*cell;
 		/* the second byte of U+0080 to U+009F */
-		bool c1 = before == 0xc2 && *c < 0xa0;
-		if (*c == '\n' || *c == '\t')
+		bool c1 = before == 0xc2 && c < 0xa0;
+		if (c == '\n' || c == '\t')
 			buf_putc(out, ' ');
+		else if (c < ' ' || c == 0x7f || c1)
+			buf_putc(out, '?');
 		else
-			buf_putc(out, *c < ' ' || *c == 0x7f || c1 ? '?' : (char)*c);
+			buf_putc(out, *cell);
+		before = c;
 	}
 }
 

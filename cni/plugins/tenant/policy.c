@@ -364,7 +364,7 @@ static int make_plans(struct policy *p, const struct result *result, struct err 
 	if (!inside || !inside->mac || mac_parse(inside->mac, &mac) < 0)
 		return err_set(err, EINVAL, "the result has no interface of the container");
 	make_limit(p);
-	for (size_t i = 0; i < p->n_families; i++)
+	for (size_t i = 0; i < FAMILIES && i < p->n_families; i++)
 		if (make_plan(p, i, result, &mac, err) < 0)
 			return -1;
 	return 0;

@@ -3,11 +3,11 @@
  *
  * mounts/at/HEX is where the layer is mounted, in the mount namespace of whoever
  * made the first container; containers get copies of that mount (open_tree(2)),
- * which live as long as their overlay.  mounts/at is a mount itself, a
- * private one, so that nothing of it spreads, and all goes at once when nobody is left.  mounts/HEX.users is an empty file; every
- * container's folder holds a link to it, so that its link count says how many
- * containers there are, whatever crashed, and removing a folder is all it takes
- * to count down.
+ * which live as long as their overlay.  mounts/at is a mount itself, a private
+ * one, so that nothing of it spreads, and all goes at once when nobody is left.
+ * mounts/HEX.users is an empty file; every container's folder holds a link to
+ * it, so that its link count says how many containers there are, whatever
+ * crashed, and removing a folder is all it takes to count down.
  * Invariants: 1. counting up is done under the shared lock, unmounting under the
  * exclusive one after another look at the count.  2. To be wrong costs memory
  * and nothing else: copies don't need the mount that they are copies of.

@@ -32,14 +32,6 @@ bool ipam_has(const struct cni_call *call)
 	return call->conf->ipam_type != NULL;
 }
 
-bool ipam_needs_link(const struct cni_call *call)
-{
-	const struct cni_plugin *plugin =
-		ipam_has(call) && call->find ? call->find(call->conf->ipam_type) : NULL;
-
-	return ipam_has(call) && (!plugin || !plugin->is_ipam || plugin->needs_link);
-}
-
 /* The first regular file of that name in the folders of CNI_PATH. */
 static bool find_file(const char *path, const char *type, char *dst, size_t size)
 {
@@ -54,6 +46,18 @@ static bool find_file(const char *path, const char *type, char *dst, size_t size
 		path += n + (path[n] == ':');
 	}
 	return false;
+}
+
+bool ipam_needs_link(const struct cni_call *call)
+{
+	const char *type = call->conf->ipam_type;
+	const struct cni_plugin *plugin = type && call->find ? call->find(type) : NULL;
+	char file[PATH_MAX];
+
+	if (plugin && plugin->is_ipam)
+		return plugin->needs_link;
+	/* one that is not there is told of before anything is made */
+	return type && find_file(call->args->path, type, file, sizeof(file));
 }
 
 static bool same_file(const char *a, const char *b)

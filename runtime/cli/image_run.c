@@ -23,14 +23,10 @@
 #include "base/proc.h"
 
 #define HELPER	    "skerry-image"
+#define WHO	    "images need"
 #define MARKERS	    ".images"
 #define STATE_ROOT  "/run/skerry"
 #define WORDS_FIXED 7
-
-static int find_helper(char path[PATH_MAX], struct err *err)
-{
-	return libexec_need("images need", HELPER, path, err);
-}
 
 int image_exec(struct cli *cli, char *const *words, int n, struct err *err)
 {
@@ -39,7 +35,7 @@ int image_exec(struct cli *cli, char *const *words, int n, struct err *err)
 
 	if (!argv)
 		return err_set(err, ENOMEM, "out of memory");
-	if (find_helper(path, err) < 0)
+	if (libexec_need(WHO, HELPER, path, err) < 0)
 		return -1;
 	argv[0] = path;
 	for (int i = 0; i < n; i++)
@@ -127,7 +123,8 @@ static int make_bundle(struct cli *cli, const struct create_words *words,
 	AUTO_BUF out;
 	buf_init(&out);
 
-	if (find_helper(path, err) < 0 || marker_path(cli, run->id, marker, err) < 0 ||
+	if (libexec_need(WHO, HELPER, path, err) < 0 ||
+	    marker_path(cli, run->id, marker, err) < 0 ||
 	    image_options_words(words, &cli->arena, &options, err) < 0)
 		return -1;
 	size_t n = WORDS_FIXED + options.n + (size_t)args->n, at = 0;
@@ -171,7 +168,7 @@ static void unbundle(struct cli *cli, const char *id, const char *marker, const 
 
 	if (!argv[2] || !argv[4] || !argv[5])
 		return;
-	if (find_helper(path, &err) < 0 || run_helper(argv, &out, &err) < 0)
+	if (libexec_need(WHO, HELPER, path, &err) < 0 || run_helper(argv, &out, &err) < 0)
 		log_warning("remove the bundle of \"%s\": %s", id, err.msg);
 }
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* apply.c - a result's addresses and routes on an interface in the container
  *
- * The order: IPv4 addresses, the interface up (the kernel announces what it has
- * then, arp_notify), IPv6 addresses (added to an interface that is down they
+ * The order: arp_notify, IPv4 addresses, the interface up (the kernel announces
+ * what it has then), IPv6 addresses (added to an interface that is down they
  * would lose their routes when it comes up), routes.  IPv6 addresses are ours
  * by decision, so nobody waits two seconds for their detection (RFC 4862
  * section 5.4) unless that is asked for.
@@ -31,30 +31,27 @@ static bool has_family(const struct result *result, int family)
 	return false;
 }
 
-static int write_settings(const struct apply *apply, const struct result *result, struct err *err)
+/* Those of IPv6: rtnetlink has no way to set them. */
+static int write_settings(const struct apply *apply, struct err *err)
 {
 	static const struct {
 		const char *name, *value;
-		int family;
 		bool unlike, without_detection;
 	} settings[] = {
-		/* what a new interface has is the other one, but for the second */
-		{ "arp_notify", "1", AF_INET, true, false },
-		{ "disable_ipv6", "0", AF_INET6, false, false },
-		{ "keep_addr_on_down", "1", AF_INET6, true, false },
-		{ "ndisc_notify", "1", AF_INET6, true, false },
-		{ "accept_dad", "0", AF_INET6, true, true },
+		/* what a new interface has is the other one, but for the first */
+		{ "disable_ipv6", "0", false, false },
+		{ "keep_addr_on_down", "1", true, false },
+		{ "ndisc_notify", "1", true, false },
+		{ "accept_dad", "0", true, true },
 	};
 	struct netns_setting v[ARRAY_SIZE(settings)];
 	char names[ARRAY_SIZE(settings)][SETTING_MAX];
 	size_t n = 0;
 
 	for (size_t i = 0; i < ARRAY_SIZE(settings); i++) {
-		if (!has_family(result, settings[i].family) ||
-		    (settings[i].without_detection && apply->detect))
+		if (settings[i].without_detection && apply->detect)
 			continue;
-		if (str_format(names[n], SETTING_MAX, "%s/conf/%s/%s",
-			       settings[i].family == AF_INET ? "ipv4" : "ipv6", apply->name,
+		if (str_format(names[n], SETTING_MAX, "ipv6/conf/%s/%s", apply->name,
 			       settings[i].name) < 0)
 			return err_sys(err, "settings of \"%s\"", apply->name);
 		v[n] = (struct netns_setting){ .name = names[n],
@@ -63,7 +60,7 @@ static int write_settings(const struct apply *apply, const struct result *result
 					       .unlike = settings[i].unlike };
 		n++;
 	}
-	return n > 0 ? netns_sysctls(apply->netns, v, n, err) : 0;
+	return netns_sysctls(apply->netns, v, n, err);
 }
 
 /* Is it one of this interface? */
@@ -163,8 +160,10 @@ static bool is_gateway(const struct result *result, const struct ip *ip)
 int apply_result(struct rtnl *r, const struct apply *apply, const struct result *result,
 		 struct err *err)
 {
-	if (apply->netns >= 0 && write_settings(apply, result, err) < 0)
+	if (apply->netns >= 0 && has_family(result, AF_INET6) && write_settings(apply, err) < 0)
 		return -1;
+	if (apply->netns >= 0 && has_family(result, AF_INET))
+		link_set_arp_notify(r, apply->index);
 	add_addresses(r, apply, result, AF_INET);
 	link_up(r, apply->index);
 	add_addresses(r, apply, result, AF_INET6);

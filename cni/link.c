@@ -11,6 +11,7 @@
 #include <linux/if_bridge.h>
 #include <linux/if_ether.h>
 #include <linux/if_link.h>
+#include <linux/ip.h>
 #include <linux/veth.h>
 #include <poll.h>
 #include <string.h>
@@ -296,6 +297,20 @@ void link_set_alias(struct rtnl *r, int index, const char *alias)
 {
 	link_change(r, index, "set the alias of an interface");
 	rtnl_put(r, IFLA_IFALIAS, alias, strlen(alias));
+	rtnl_end(r);
+}
+
+/* linux net/ipv4/devinet.c, inet_set_link_af() */
+void link_set_arp_notify(struct rtnl *r, int index)
+{
+	link_change(r, index, "have the addresses of an interface announced");
+	rtnl_nest(r, IFLA_AF_SPEC);
+	rtnl_nest(r, AF_INET);
+	rtnl_nest(r, IFLA_INET_CONF);
+	rtnl_put_u32(r, IPV4_DEVCONF_ARP_NOTIFY, 1);
+	rtnl_nest_end(r);
+	rtnl_nest_end(r);
+	rtnl_nest_end(r);
 	rtnl_end(r);
 }
 

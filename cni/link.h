@@ -80,6 +80,9 @@ void link_set_mtu(struct rtnl *r, int index, uint32_t mtu);
 void link_set_mac(struct rtnl *r, int index, const struct mac *mac);
 void link_set_master(struct rtnl *r, int index, int master); /* 0: none */
 void link_set_alias(struct rtnl *r, int index, const char *alias);
+/* Its IPv4 addresses are announced when it comes up: conf/IFNAME/arp_notify, without the way through
+ * /proc of its namespace. */
+void link_set_arp_notify(struct rtnl *r, int index);
 /* Settings of a bridge's port; those without `has` are left alone. */
 struct link_port {
 	struct opt_bool hairpin, isolated, learning, flood;

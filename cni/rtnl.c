@@ -42,7 +42,8 @@ int rtnl_open(struct rtnl *r, int netns, struct err *err)
 	(void)setsockopt(fd, SOL_NETLINK, NETLINK_CAP_ACK, &on, sizeof(on));
 	(void)setsockopt(fd, SOL_NETLINK, NETLINK_EXT_ACK, &on, sizeof(on));
 	(void)setsockopt(fd, SOL_NETLINK, NETLINK_GET_STRICT_CHK, &on, sizeof(on));
-	pending = calloc(RTNL_BATCH_MAX, sizeof(*pending));
+	/* not cleared: what is never used costs no memory */
+	pending = reallocarray(NULL, RTNL_BATCH_MAX, sizeof(*pending));
 	if (!pending)
 		return err_sys(err, "rtnetlink");
 	*r = (struct rtnl){ .fd = fd_take(&fd), .pending = pending };

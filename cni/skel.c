@@ -17,7 +17,7 @@
 #include "base/fd.h"
 #include "cni/netns.h"
 
-#define READ_CHUNK    16384
+#define READ_CHUNK    4096
 #define MISSING_MAX   96
 #define SUPPORTED_MAX ERR_FIELD_MAX
 

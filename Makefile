@@ -110,10 +110,6 @@ $(BUILD)/config.mk: Makefile
 	try '-ftrivial-auto-var-init=zero' && cflags="$$cflags -ftrivial-auto-var-init=zero"; \
 	if try '-fPIE -static-pie' '$(LIBS_STATIC)'; then static=pie; \
 	elif try '-static' '$(LIBS_STATIC)'; then static=yes; else static=no; fi; \
-	relr=; flag=-Wl,-z,pack-relative-relocs; \
-	echo 'static int x; static int *volatile at = &x; int main(void) { return at != &x; }' | \
-		$(CC) -x c -fPIE -static-pie $$flag -o $(BUILD)/config.try - >/dev/null 2>&1 && \
-		$(BUILD)/config.try 2>/dev/null && relr=$$flag; \
 	entry=; entry_cflags=; \
 	case $$($(CC) -dumpmachine) in x86_64*) entry=-Wl,-e,entry_start ;; esac; \
 	for flag in -ftrivial-auto-var-init=uninitialized -fno-tree-loop-distribute-patterns; do \
@@ -121,13 +117,10 @@ $(BUILD)/config.mk: Makefile
 	rm -f $(BUILD)/config.try; \
 	echo "CONFIG_ENTRY := $$entry"; echo "CONFIG_ENTRY_CFLAGS := $$entry_cflags"; \
 	echo "CONFIG_CFLAGS := $$cflags"; echo "CONFIG_STATIC := $$static"; \
-	echo "CONFIG_RELR := $$relr"; \
 	} >$@
 
 LINK_MODE = $(if $(filter auto,$(STATIC)),$(CONFIG_STATIC),$(STATIC))
-# A static program relocates itself at each start: packed, its list is a hundredth as long.  The C
-# library must know how (glibc since 2.36), so what is found out above is whether it runs.
-LINK_PROGRAM = $(if $(filter pie,$(LINK_MODE)),-static-pie $(CONFIG_RELR),$(if $(filter yes,$(LINK_MODE)),-static,-pie))
+LINK_PROGRAM = $(if $(filter pie,$(LINK_MODE)),-static-pie,$(if $(filter yes,$(LINK_MODE)),-static,-pie))
 LIBS_PROGRAM = $(if $(filter no,$(LINK_MODE)),$(LIBS_DYNAMIC),$(LIBS_STATIC))
 
 # --- targets -------------------------------------------------------------------

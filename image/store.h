@@ -114,6 +114,11 @@ int store_list_images(const struct store *s, struct images *ret, struct arena *a
 int store_find_image(const struct store *s, const char *what, struct image *ret,
 		     struct arena *arena, struct err *err);
 
+/* A record as JSON, as it is kept and as another store's is told, and out of it (arena). */
+void image_write(const struct image *image, struct json_out *o);
+int image_parse(const char *text, size_t size, struct image *ret, struct arena *arena,
+		struct err *err);
+
 /* Points name at the image of this manifest, durably; an old holder of the name stays, untagged. */
 int store_tag(struct store *s, const char *name, const struct digest *manifest, struct err *err);
 /* Takes the name away; err->code ENOENT when there is none. */

@@ -122,17 +122,25 @@ static int take_image(const struct raw_image *raw, struct image *ret, struct are
 	return 0;
 }
 
+int image_parse(const char *text, size_t size, struct image *ret, struct arena *arena,
+		struct err *err)
+{
+	struct raw_image raw;
+
+	if (json_decode("image record", text, size, &image_table, &raw, arena, err) < 0)
+		return -1;
+	return take_image(&raw, ret, arena, err);
+}
+
 int store_load_image(const struct store *s, const char *hex, struct image *ret, struct arena *arena,
 		     struct err *err)
 {
-	struct raw_image raw;
 	AUTO_BUF text;
 
 	buf_init(&text);
 	if (file_read(s->folder[STORE_IMAGES], hex, &text, STORE_RECORD_MAX, true) < 0)
 		return err_sys(err, "image \"%s\"", hex);
-	if (json_decode("image record", text.s, text.len, &image_table, &raw, arena, err) < 0 ||
-	    take_image(&raw, ret, arena, err) < 0)
+	if (image_parse(text.s, text.len, ret, arena, err) < 0)
 		return err_wrap(err, "image \"%s\"", hex);
 	if (strcmp(digest_hex(&ret->manifest), hex) != 0)
 		return err_set(err, EBADMSG, "image \"%s\": its record is of \"%s\"", hex,
@@ -160,6 +168,34 @@ static void write_optional(struct json_out *o, const char *key, const char *valu
 		json_kv_string(o, key, value);
 }
 
+void image_write(const struct image *image, struct json_out *o)
+{
+	json_begin_object(o);
+	json_kv_string(o, "manifest", image->manifest.text);
+	write_optional(o, "manifestType", image->manifest_type);
+	json_kv_uint(o, "manifestSize", image->manifest_size);
+	write_optional(o, "index", digest_is_set(&image->index) ? image->index.text : NULL);
+	json_kv_string(o, "config", image->config.text);
+	json_kv_uint(o, "configSize", image->config_size);
+	json_key(o, "layers");
+	json_begin_array(o);
+	for (size_t i = 0; i < image->layers.n; i++)
+		write_layer(o, &image->layers.v[i]);
+	json_end_array(o);
+	json_key(o, "blobs");
+	json_begin_array(o);
+	for (size_t i = 0; i < image->blobs.n; i++)
+		json_string(o, image->blobs.v[i].text);
+	json_end_array(o);
+	write_optional(o, "os", image->os);
+	write_optional(o, "architecture", image->architecture);
+	write_optional(o, "variant", image->variant);
+	write_optional(o, "source", image->source);
+	json_kv_int(o, "created", image->created);
+	json_kv_int(o, "stored", image->stored ? image->stored : (int64_t)time(NULL));
+	json_end_object(o);
+}
+
 int store_save_image(const struct store *s, const struct image *image, struct err *err)
 {
 	struct json_out o;
@@ -167,30 +203,7 @@ int store_save_image(const struct store *s, const struct image *image, struct er
 
 	buf_init(&text);
 	json_out_init(&o, &text, JSON_TABS);
-	json_begin_object(&o);
-	json_kv_string(&o, "manifest", image->manifest.text);
-	write_optional(&o, "manifestType", image->manifest_type);
-	json_kv_uint(&o, "manifestSize", image->manifest_size);
-	write_optional(&o, "index", digest_is_set(&image->index) ? image->index.text : NULL);
-	json_kv_string(&o, "config", image->config.text);
-	json_kv_uint(&o, "configSize", image->config_size);
-	json_key(&o, "layers");
-	json_begin_array(&o);
-	for (size_t i = 0; i < image->layers.n; i++)
-		write_layer(&o, &image->layers.v[i]);
-	json_end_array(&o);
-	json_key(&o, "blobs");
-	json_begin_array(&o);
-	for (size_t i = 0; i < image->blobs.n; i++)
-		json_string(&o, image->blobs.v[i].text);
-	json_end_array(&o);
-	write_optional(&o, "os", image->os);
-	write_optional(&o, "architecture", image->architecture);
-	write_optional(&o, "variant", image->variant);
-	write_optional(&o, "source", image->source);
-	json_kv_int(&o, "created", image->created);
-	json_kv_int(&o, "stored", image->stored ? image->stored : (int64_t)time(NULL));
-	json_end_object(&o);
+	image_write(image, &o);
 	if (buf_failed(&text))
 		return err_set(err, ENOMEM, "image record");
 	return store_put(s, STORE_IMAGES, digest_hex(&image->manifest), text.s, text.len, err);

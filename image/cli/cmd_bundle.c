@@ -19,11 +19,7 @@
 #include "image/cli/bundle.h"
 #include "image/cli/common.h"
 #include "image/rootfs.h"
-#include "image/squash.h"
 #include "runtime/cli/cmd.h"
-
-/* So many are never too many for overlay: there is no need to ask. */
-#define LAYERS_MANY 50
 
 struct bundle_flags {
 	struct create_words words; /* first: the rows of `skerry run` store here */
@@ -132,44 +128,15 @@ static int make_rootfs(struct made *m, const struct image_options *o, const char
 		       struct err *err)
 {
 	char path[PATH_MAX];
-	struct txn *t = NULL;
-	size_t n = m->image.layers.n;
-	int rc = n > LAYERS_MANY ? txn_begin(m->store, &t, err) : 0;
-	if (rc == 0 && t)
-		rc = squash_layers(t, m->layers, &n, err);
 	const struct rootfs_options r = {
 		.id = id,
 		.image = m->image.manifest,
 		.layers = m->layers,
-		.n_layers = n,
+		.n_layers = m->image.layers.n,
 		.host = is_host(o),
 		.ephemeral = o->rm,
 	};
-	if (rc == 0)
-		rc = rootfs_create(m->store, &r, err);
-	txn_end(t);
-	if (rc < 0)
-		return -1;
-	if (rootfs_attach(m->store, id, path, sizeof(path), err) == 0)
-		return 0;
-	(void)rootfs_remove(m->store, id, NULL);
-	return -1;
-}
-
-static int write_marker(const struct made *m, const char *marker, struct err *err)
-{
-	char dir[PATH_MAX];
-	char *slash;
-	if (!marker)
-		return 0;
-	if (str_copy(dir, sizeof(dir), marker) < 0 || !(slash = strrchr(dir, '/')))
-		return err_set(err, EINVAL, "--marker: no path");
-	*slash = 0;
-	const char *store = store_path(m->store);
-	if (file_make_dirs(dir, 0700) < 0 ||
-	    file_replace(AT_FDCWD, marker, store, strlen(store), 0600) < 0)
-		return err_sys(err, "write \"%s\"", marker);
-	return 0;
+	return common_rootfs(m->store, &r, path, sizeof(path), err);
 }
 
 /* Working directories that the image lacks are made, as docker and podman do. */
@@ -242,7 +209,7 @@ static int make(struct made *m, const struct bundle_flags *f, const struct optio
 	m->self[n] = 0;
 	if (!f->words.image.image)
 		return err_set(err, EINVAL, "--image is missing");
-	if (load_image(m, &f->words.image, err) < 0 || write_marker(m, f->marker, err) < 0)
+	if (load_image(m, &f->words.image, err) < 0 || common_marker(m->store, f->marker, err) < 0)
 		return -1;
 	if (str_format(m->dir, sizeof(m->dir), "%s/containers/%s", store_path(m->store), id) < 0)
 		return err_set(err, ENAMETOOLONG, "the store's path is too long");

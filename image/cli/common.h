@@ -7,6 +7,7 @@
 
 #include "image/pull.h"
 #include "image/registry.h"
+#include "image/rootfs.h"
 #include "image/store.h"
 #include "runtime/cli/cli.h"
 #include "runtime/cli/print.h"
@@ -20,10 +21,10 @@ extern struct image_globals image_globals;
 
 /* The commands, one table row each. */
 extern const struct command verb_build, verb_bundle, verb_commit, verb_cp, verb_df, verb_diff,
-	verb_export, verb_fsck, verb_history, verb_images, verb_import, verb_inspect, verb_load,
-	verb_login, verb_logout, verb_logs, verb_mount, verb_prune, verb_pull, verb_push, verb_rmi,
-	verb_save, verb_search, verb_tag, verb_tags, verb_unbundle, verb_unmount, verb_untag,
-	verb_within;
+	verb_export, verb_fsck, verb_history, verb_images, verb_import, verb_inspect, verb_layer,
+	verb_load, verb_login, verb_logout, verb_logs, verb_mount, verb_offer, verb_prune,
+	verb_pull, verb_push, verb_receive, verb_rmi, verb_save, verb_search, verb_tag, verb_tags,
+	verb_unbundle, verb_unmount, verb_untag, verb_within;
 
 /* Opens the user's store; `create` makes it where missing. */
 int common_store(bool create, struct store **ret, struct err *err);
@@ -37,6 +38,12 @@ int common_find(const struct store *s, const char *typed, struct image *ret, str
 /* The same for a platform (NULL: whatever it is): that image, or another of the index it came with. */
 int common_find_for(const struct store *s, const char *typed, const char *platform,
 		    struct image *ret, struct arena *arena, struct err *err);
+
+/* A container's root file system of these layers, made and put in its place; its path. */
+int common_rootfs(struct store *s, const struct rootfs_options *options, char *path, size_t size,
+		  struct err *err);
+/* The file that names the store as long as a container's bundle exists; NULL: none is wanted. */
+int common_marker(const struct store *s, const char *marker, struct err *err);
 
 /* Which of the image's names is meant by what was typed; NULL when it was found by its digest. */
 const char *common_name(const struct image *image, const char *typed);

@@ -14,11 +14,12 @@
 #include "image/cli/common.h"
 
 const struct command *const commands[] = {
-	&verb_pull,  &verb_push,    &verb_images,   &verb_rmi,	  &verb_tag,	&verb_untag,
-	&verb_tags,  &verb_inspect, &verb_history,  &verb_commit, &verb_diff,	&verb_cp,
-	&verb_save,  &verb_load,    &verb_import,   &verb_export, &verb_mount,	&verb_unmount,
-	&verb_prune, &verb_fsck,    &verb_df,	    &verb_login,  &verb_logout, &verb_search,
-	&verb_build, &verb_bundle,  &verb_unbundle, &verb_within, NULL,
+	&verb_pull,    &verb_push,    &verb_images,   &verb_rmi,    &verb_tag,	  &verb_untag,
+	&verb_tags,    &verb_inspect, &verb_history,  &verb_commit, &verb_diff,	  &verb_cp,
+	&verb_save,    &verb_load,    &verb_import,   &verb_export, &verb_mount,  &verb_unmount,
+	&verb_prune,   &verb_fsck,    &verb_df,	      &verb_login,  &verb_logout, &verb_search,
+	&verb_build,   &verb_bundle,  &verb_unbundle, &verb_within, &verb_offer,  &verb_layer,
+	&verb_receive, NULL,
 };
 
 #define GLOBAL(name_, letter_, kind_, member, value_, help_) \

@@ -170,17 +170,27 @@ int config_parse(const char *text, size_t len, struct arena *arena, struct confi
 
 /* --- the target's ------------------------------------------------------------------------ */
 
-static void put_hook(struct json_out *o, const struct config_change *change)
+/* The first of the words, up to NULL, is the program. */
+static void put_hook(struct json_out *o, const char *const *words)
 {
 	json_begin_object(o);
-	json_kv_string(o, "path", change->hook);
+	json_kv_string(o, "path", words[0]);
 	json_key(o, "args");
 	json_begin_array(o);
-	json_string(o, "skerry-migrate");
-	json_string(o, CONFIG_HOOK);
-	json_string(o, change->bundle);
+	for (; *words; words++)
+		json_string(o, *words);
 	json_end_array(o);
 	json_end_object(o);
+}
+
+static void put_hooks(struct json_out *o, const struct config_change *change)
+{
+	const char *const words[] = { change->hook, CONFIG_HOOK, change->bundle, NULL };
+
+	if (change->unbundle)
+		put_hook(o, change->unbundle);
+	if (change->hook)
+		put_hook(o, words);
 }
 
 /* What takes a bundle away, of an image (skerry-image) or an earlier move: the source's is not here. */
@@ -211,8 +221,7 @@ static int put_poststop(struct json_out *o, const struct config *c,
 		if (!is_of_a_bundle(&h))
 			json_raw(o, list.v[i]);
 	}
-	if (change->hook)
-		put_hook(o, change);
+	put_hooks(o, change);
 	json_end_array(o);
 	json_end_object(o);
 	return 0;

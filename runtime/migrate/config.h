@@ -32,6 +32,8 @@ struct config_change {
 	const char
 		*hook; /* program that takes `bundle` away when the container is deleted, or NULL */
 	const char *bundle;
+	const char *const
+		*unbundle; /* program and words that take its root file system away, or NULL */
 };
 /* The target's config.json; hooks of an earlier move aren't taken over. */
 int config_change(const char *text, size_t len, const struct config_change *change, struct buf *out,

@@ -60,9 +60,13 @@ static const struct wire_field offer_fields[] = {
 static const struct wire_table offer_table = WIRE_TABLE(struct offer, offer_fields);
 static const struct wire_field answer_fields[] = {
 	WIRE_FIELD(1, struct answer, problems, WIRE_STRINGS),
-	WIRE_FIELD(2, struct answer, has_image, WIRE_U32),
+	WIRE_FIELD(3, struct answer, needs, WIRE_U64S),
 };
 static const struct wire_table answer_table = WIRE_TABLE(struct answer, answer_fields);
+static const struct wire_field layer_fields[] = {
+	WIRE_FIELD(1, struct layer_head, index, WIRE_U32),
+};
+static const struct wire_table layer_table = WIRE_TABLE(struct layer_head, layer_fields);
 
 static const struct wire_field tree_fields[] = {
 	WIRE_FIELD(1, struct tree_head, kind, WIRE_U32),
@@ -157,6 +161,8 @@ static const struct {
 	[FRAME_FETCH] = MESSAGE("FETCH", fetch_table),
 	[FRAME_FETCHED] = { .name = "FETCHED" },
 	[FRAME_PREPARE] = MESSAGE("PREPARE", restore_table),
+	[FRAME_LAYER] = MESSAGE("LAYER", layer_table),
+	[FRAME_LAYER_END] = { .name = "LAYER_END" },
 };
 
 const char *frame_name(enum frame_type type)

@@ -12,6 +12,7 @@
  *
  *	S  HELLO                        T  HELLO
  *	S  OFFER (container, config)    T  ANSWER (what speaks against it)
+ *	S  LAYER DATA ... LAYER_END     T  ACK      of its image, what ANSWER said is missing
  *	S  TREE ENTRY DATA ... TREE_END     the files, while the container runs
  *	S  PAGES ... ROUND              T  ACK      the memory, in rounds
  *	S  PREPARE                          the target's restore begins, and waits
@@ -40,7 +41,7 @@
 #include "base/err.h"
 #include "base/wire.h"
 
-#define FRAME_VERSION	2
+#define FRAME_VERSION	3
 #define FRAME_HEAD	8
 #define FRAME_BODY_MAX	((size_t)1 << 20) /* of a message */
 #define FRAME_BULK	((size_t)256 << 10) /* bytes of files or pages in one frame */
@@ -73,6 +74,8 @@ enum frame_type {
 	FRAME_FETCH,
 	FRAME_FETCHED,
 	FRAME_PREPARE,
+	FRAME_LAYER,
+	FRAME_LAYER_END,
 	FRAME_TYPES,
 };
 
@@ -118,7 +121,7 @@ struct offer {
 	uint64_t disk, memory; /* bytes that it will take */
 	uint32_t dry_run;
 	char *netns; /* network namespace on the target in place of the one in config.json */
-	char *image; /* reference of the image, where there is one */
+	char *image; /* what skerry-image tells of it: the root file system is what changed since; or NULL */
 	uint32_t lazy; /* memory follows once it runs there */
 	struct wire_u64s stdio; /* st_mode of the init's 0, 1 and 2: criu wants them as they were */
 };
@@ -127,7 +130,12 @@ struct answer {
 		char **v;
 		size_t n;
 	} problems;
-	uint32_t has_image;
+	struct wire_u64s needs; /* layers of the image that aren't there, by their place in it */
+};
+
+/* The one whose tar the DATA frames up to LAYER_END are. */
+struct layer_head {
+	uint32_t index;
 };
 
 /* Which folder the frames up to TREE_END are about. */
@@ -179,6 +187,7 @@ struct outcome {
 };
 
 /* DATA: u64 offset, then bytes of the last ENTRY.
+ * (of a layer the offset is the count of those before)
  * PAGES: u64 task, u64 address, then whole pages.
  * RUN: u64 task, u64 address, u64 count | flags: the next pages in criu's order; with data behind, these
  * are their contents, else they are as they were sent last. */

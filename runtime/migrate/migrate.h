@@ -31,7 +31,7 @@ struct options {
 	const char *listen, *bundle, *bundles, *netns, *address, *target_address, *bandwidth,
 		*downtime, *max_downtime, *mode, *remove_bundle, *fault;
 	unsigned int max_rounds, timeout;
-	bool receive, resolve, dry_run, json, quiet, once, lazy;
+	bool receive, resolve, dry_run, json, quiet, once, lazy, flat;
 	struct option_list shared;
 };
 

@@ -85,16 +85,24 @@ static bool is_shared(const struct options *o, const char *path)
 	return false;
 }
 
-static int add_tree(struct source *s, enum tree_kind kind, uint32_t index, const char *path,
+/* A folder, or a file by the folder that it is in. */
+static int add_tree(struct source *s, struct tree_head head, const char *path, bool is_file,
 		    struct err *err)
 {
 	struct source_tree *t = &s->trees[s->n_trees];
+	const char *slash = strrchr(path, '/');
+	char dir[PATH_MAX];
 
-	*t = (struct source_tree){ .head = { kind, index }, .path = path, .top = -1 };
+	*t = (struct source_tree){ .head = head, .path = path, .top = -1 };
 	tree_memory_init(&t->memory);
 	s->n_trees++;
-	t->top = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	return t->top < 0 ? err_sys(err, "open \"%s\"", path) : 0;
+	if (is_file && slash)
+		t->only = slash + 1;
+	if (str_format(dir, sizeof(dir), "%.*s", t->only ? (int)(slash - path) : PATH_MAX - 1,
+		       path) < 0)
+		return err_sys(err, "\"%.200s\"", path);
+	t->top = open(dir[0] ? dir : "/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	return t->top < 0 ? err_sys(err, "open \"%s\"", dir) : 0;
 }
 
 /* Files of the runtime's own in the state directory are made anew. */
@@ -111,7 +119,9 @@ static int find_trees(struct source *s, struct err *err)
 		return err_set(err, ENOMEM, "out of memory");
 	if (s->config.volumes.n > VOLUMES_MAX)
 		return err_set(err, E2BIG, "more than %d volumes", VOLUMES_MAX);
-	if (add_tree(s, TREE_ROOTFS, 0, s->state.rootfs, err) < 0)
+	if (source_image_find(s, err) < 0 ||
+	    add_tree(s, (struct tree_head){ TREE_ROOTFS, 0 },
+		     s->offer.image ? s->image.upper : s->state.rootfs, false, err) < 0)
 		return -1;
 	s->offer.volumes.v = v;
 	for (size_t i = 0; i < s->config.volumes.n; i++) {
@@ -127,12 +137,13 @@ static int find_trees(struct source *s, struct err *err)
 					 .shared = is_shared(s->o, path),
 					 .is_file = !S_ISDIR(st.st_mode) };
 		s->offer.volumes.n++;
-		if (!v[at].shared && v[at].is_file)
-			return err_set(
-				err, ENOTSUP,
-				"volume \"%s\" is a file: --shared=%s says that the target has it",
-				path, path);
-		if (!v[at].shared && add_tree(s, TREE_VOLUME, (uint32_t)at, path, err) < 0)
+		if (v[at].is_file && !v[at].shared && !S_ISREG(st.st_mode))
+			return err_set(err, ENOTSUP,
+				       "volume \"%s\" is neither a directory nor a plain file: "
+				       "--shared=%s says that the target has it",
+				       path, path);
+		if (!v[at].shared && add_tree(s, (struct tree_head){ TREE_VOLUME, (uint32_t)at },
+					      path, v[at].is_file, err) < 0)
 			return -1;
 	}
 	return 0;
@@ -216,7 +227,8 @@ static int make_offer(struct source *s, struct err *err)
 	o->dry_run = s->o->dry_run;
 	o->lazy = s->o->lazy;
 	for (size_t i = 0; i < s->n_trees; i++)
-		o->disk += tree_size(s->trees[i].top);
+		if (!s->trees[i].only)
+			o->disk += tree_size(s->trees[i].top);
 	if (find_stdio(s, err) < 0)
 		return -1;
 	return o->id ? 0 : err_set(err, ENOMEM, "out of memory");
@@ -224,17 +236,17 @@ static int make_offer(struct source *s, struct err *err)
 
 static int agree(struct source *s, struct err *err)
 {
-	struct answer a;
+	struct answer *a = &s->answer;
 	AUTO_BUF text;
 
 	buf_init(&text);
 	if (make_offer(s, err) < 0 || (!s->o->dry_run && networks_prepare(s, err) < 0) ||
 	    channel_send_message(&s->channel, FRAME_OFFER, &s->offer, err) < 0 ||
-	    channel_expect(&s->channel, FRAME_ANSWER, &a, &s->arena, err) < 0)
+	    channel_expect(&s->channel, FRAME_ANSWER, a, &s->arena, err) < 0)
 		return -1;
-	for (size_t i = 0; i < a.problems.n; i++)
-		buf_printf(&text, "%s%s", i ? "; " : "", a.problems.v[i]);
-	if (a.problems.n)
+	for (size_t i = 0; i < a->problems.n; i++)
+		buf_printf(&text, "%s%s", i ? "; " : "", a->problems.v[i]);
+	if (a->problems.n)
 		return err_set(err, EINVAL, "%s can't take it: %.400s", s->host, text.s);
 	progress(s, "agree", "the target can take %llu MiB of files and %llu MiB of memory",
 		 (unsigned long long)(s->offer.disk >> 20),
@@ -258,7 +270,7 @@ static int send_trees(struct source *s, const struct inodes *changed, struct err
 {
 	for (size_t i = 0; i < s->n_trees; i++) {
 		struct source_tree *t = &s->trees[i];
-		const struct tree_order order = { t->head, t->top, &t->memory, changed };
+		const struct tree_order order = { t->head, t->top, &t->memory, changed, t->only };
 
 		if (tree_send(&s->channel, &order, &s->sent, err) < 0)
 			return err_wrap(err, "\"%s\"", t->path);
@@ -277,7 +289,7 @@ static int send_files(struct source *s, struct err *err)
 		s->channel.rate = (uint64_t)rate;
 	}
 	fault_point("files");
-	if (send_trees(s, NULL, err) < 0)
+	if (source_image_send(s, err) < 0 || send_trees(s, NULL, err) < 0)
 		return -1;
 	progress(s, "files", "%llu files, %llu MiB", (unsigned long long)s->sent.files,
 		 (unsigned long long)(s->sent.bytes >> 20));
@@ -396,7 +408,7 @@ static int freeze(struct source *s, struct err *err)
 static int send_images(struct source *s, struct err *err)
 {
 	AUTO_FD images = openat(s->journal.work, IMAGES, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	const struct tree_order order = { { TREE_IMAGES, 0 }, images, NULL, NULL };
+	const struct tree_order order = { { TREE_IMAGES, 0 }, images, NULL, NULL, NULL };
 	struct tree_sent sent = { 0 };
 
 	if (images < 0)

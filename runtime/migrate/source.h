@@ -3,6 +3,8 @@
 #ifndef SKERRY_MIGRATE_SOURCE_H
 #define SKERRY_MIGRATE_SOURCE_H
 
+#include <limits.h>
+
 #include "runtime/include/skerry/skerry.h"
 #include "runtime/migrate/config.h"
 #include "runtime/migrate/lazy.h"
@@ -17,7 +19,14 @@ struct source_tree {
 	struct tree_head head;
 	struct tree_memory memory;
 	const char *path;
+	const char *only; /* the file, when top is the folder that it is in */
 	int top;
+};
+
+/* The container's image, in this host's store. */
+struct source_image {
+	char store[PATH_MAX], upper[PATH_MAX];
+	struct strings layers; /* digests, base first */
 };
 
 struct source {
@@ -33,6 +42,8 @@ struct source {
 	struct child ssh, dump;
 	struct hello ours, theirs;
 	struct offer offer;
+	struct answer answer;
+	struct source_image image;
 	struct journal journal;
 	struct source_tree trees[1 + VOLUMES_MAX];
 	size_t n_trees;
@@ -50,6 +61,10 @@ struct source {
 
 /* source_memory.c */
 int memory_rounds(struct source *s, struct err *err);
+
+/* source_image.c: offer.image, when it is of an image; the layers that the target lacks. */
+int source_image_find(struct source *s, struct err *err);
+int source_image_send(struct source *s, struct err *err);
 
 /* progress.c */
 void progress(const struct source *s, const char *phase, const char *format, ...) PRINTF(3, 4);

@@ -7,15 +7,12 @@
  */
 #include "runtime/migrate/target.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
-#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "base/fd.h"
@@ -25,117 +22,8 @@
 #define IMAGES	     "images"
 #define LOG_FILE     "log"
 #define ERRORS	     "errors"
-#define PROBLEMS_MAX 64
 #define DONE_WAIT_MS 60000
 #define VERDICT_MS   20000
-#define SPARE	     ((uint64_t)64 << 20)
-
-/* --- can it be taken ------------------------------------------------------------------------------ */
-
-void complain(struct target *t, const char *format, ...)
-{
-	va_list ap;
-	char text[ERR_MSG_MAX];
-	AUTO_BUF b;
-
-	buf_init_max(&b, sizeof(text) - 1);
-	va_start(ap, format);
-	buf_vprintf(&b, format, ap);
-	va_end(ap);
-	if (t->answer.problems.n < PROBLEMS_MAX)
-		t->answer.problems.v[t->answer.problems.n++] = arena_strdup(&t->arena, b.s);
-}
-
-/* 1: there is nothing, or an empty folder (*ret_was then); 0: it is in use. */
-static int is_free(const char *path, bool *ret_was)
-{
-	DIR *list = opendir(path);
-	int n = 0;
-
-	*ret_was = list;
-	if (!list)
-		return errno == ENOENT;
-	/* NOLINTNEXTLINE(concurrency-mt-unsafe): the stream is ours alone */
-	while (n < 3 && readdir(list))
-		n++;
-	(void)closedir(list);
-	return n == 2;
-}
-
-static void check_volumes(struct target *t)
-{
-	for (size_t i = 0; i < t->offer.volumes.n; i++) {
-		const struct volume *v = &t->offer.volumes.v[i];
-
-		if (v->shared) {
-			if (access(v->path, F_OK) < 0)
-				complain(t, "shared volume \"%s\" is not there", v->path);
-		} else if (!is_free(v->path, &t->volumes[i].was)) {
-			complain(t, "volume \"%s\" is there already (--shared=%s uses it as it is)",
-				 v->path, v->path);
-		}
-	}
-}
-
-/* The nearest folder above that exists. */
-static int space_at(const char *path, struct statvfs *ret)
-{
-	char at[PATH_MAX], *slash;
-
-	if (str_copy(at, sizeof(at), path) < 0)
-		return -1;
-	while (statvfs(at, ret) < 0) {
-		slash = strrchr(at, '/');
-		if (!slash)
-			return -1;
-		slash[slash == at ? 1 : 0] = '\0';
-	}
-	return 0;
-}
-
-static void check_resources(struct target *t)
-{
-	const struct offer *o = &t->offer;
-	struct statvfs fs;
-
-	if (space_at(t->bundle, &fs) == 0 &&
-	    (uint64_t)fs.f_bavail * fs.f_frsize < o->disk + o->disk / 16)
-		complain(t, "its files take %llu MiB, of which \"%s\" has %llu free",
-			 (unsigned long long)(o->disk >> 20), t->bundle,
-			 (unsigned long long)((uint64_t)fs.f_bavail * fs.f_frsize >> 20));
-	/* The images are in memory until the processes are. */
-	if (t->hello.memory && t->hello.memory < 2 * o->memory + SPARE)
-		complain(
-			t,
-			"its memory of %llu MiB takes twice as much while it is restored, and %llu MiB are free",
-			(unsigned long long)(o->memory >> 20),
-			(unsigned long long)(t->hello.memory >> 20));
-}
-
-static int check_offer(struct target *t, struct err *err)
-{
-	struct config c;
-	struct skerry_state state;
-	struct skerry_error failed = { 0 };
-	bool was;
-
-	if (config_parse(t->offer.config.v, t->offer.config.n, &t->arena, &c, err) < 0)
-		return -1;
-	if (skerry_state(t->skerry, t->offer.id, &state, &failed) == 0) {
-		skerry_state_release(&state);
-		complain(t, "a container \"%s\" is there already", t->offer.id);
-	}
-	if (!is_free(t->bundle, &was) || was)
-		complain(t, "the bundle \"%s\" is there already", t->bundle);
-	if (c.netns && !t->offer.netns && access(c.netns, F_OK) < 0)
-		complain(t, "network namespace \"%s\" is not there (--netns)", c.netns);
-	if (t->offer.lazy && lazy_obstacle())
-		complain(t, "%s, which --lazy needs", lazy_obstacle());
-	check_volumes(t);
-	check_resources(t);
-	target_networks_check(t);
-	return 0;
-}
 
 /* --- what is made --------------------------------------------------------------------------------- */
 
@@ -151,10 +39,14 @@ static int make_dir_at(const char *path, struct err *err)
 
 static int write_config(struct target *t, struct err *err)
 {
-	char self[PATH_MAX], rootfs[PATH_MAX];
-	struct config_change change = {
-		.rootfs = rootfs, .netns = t->offer.netns, .hook = self, .bundle = t->bundle
-	};
+	char self[PATH_MAX];
+	const char *const unbundle[] = { t->image.program, "--store",	t->image.store,	 "unbundle",
+					 "--hook",	   t->offer.id, t->image.marker, NULL };
+	struct config_change change = { .rootfs = t->rootfs_path,
+					.netns = t->offer.netns,
+					.hook = self,
+					.bundle = t->bundle,
+					.unbundle = t->offer.image ? unbundle : NULL };
 	AUTO_BUF out;
 	ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
 
@@ -162,13 +54,48 @@ static int write_config(struct target *t, struct err *err)
 	if (n < 0)
 		return err_sys(err, "this program's own path");
 	self[n] = '\0';
-	if (str_format(rootfs, sizeof(rootfs), "%s/rootfs", t->bundle) < 0)
-		return err_sys(err, "bundle \"%.200s\"", t->bundle);
 	if (config_change(t->offer.config.v, t->offer.config.n, &change, &out, err) < 0)
 		return -1;
 	if (file_replace(t->bundle_fd, "config.json", out.s, out.len, 0600) < 0)
 		return err_sys(err, "write \"%s/config.json\"", t->bundle);
 	return 0;
+}
+
+/* The folder that it is, or that a file is in. */
+static int make_volume(struct target *t, size_t i, struct err *err)
+{
+	const struct volume *v = &t->offer.volumes.v[i];
+	const char *slash = strrchr(v->path, '/');
+	char dir[PATH_MAX];
+
+	if (v->shared)
+		return 0;
+	t->volumes[i].made = true;
+	t->volumes[i].only = v->is_file ? slash + 1 : NULL;
+	if (str_format(dir, sizeof(dir), "%.*s", v->is_file ? (int)(slash - v->path) : PATH_MAX - 1,
+		       v->path) < 0)
+		return err_sys(err, "volume \"%.200s\"", v->path);
+	t->volumes[i].fd = make_dir_at(dir[0] ? dir : "/", err);
+	return t->volumes[i].fd < 0 ? -1 : 0;
+}
+
+static int make_rootfs(struct target *t, struct err *err)
+{
+	if (t->offer.image)
+		return target_image_is_whole(t) ? target_image_finish(t, err) : 1;
+	if (str_format(t->rootfs_path, sizeof(t->rootfs_path), "%s/rootfs", t->bundle) < 0 ||
+	    mkdirat(t->bundle_fd, "rootfs", 0755) < 0)
+		return err_sys(err, "make a folder in \"%s\"", t->bundle);
+	t->rootfs = openat(t->bundle_fd, "rootfs", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	return t->rootfs < 0 ? err_sys(err, "open a folder of \"%s\"", t->bundle) : 0;
+}
+
+/* What is to be there once the root file system is: of an image when its layers came. */
+static int make_config(struct target *t, struct err *err)
+{
+	const int rc = make_rootfs(t, err);
+
+	return rc == 0 ? write_config(t, err) : rc < 0 ? -1 : 0;
 }
 
 static int make_places(struct target *t, struct err *err)
@@ -177,24 +104,16 @@ static int make_places(struct target *t, struct err *err)
 	t->bundle_fd = make_dir_at(t->bundle, err);
 	if (t->bundle_fd < 0)
 		return -1;
-	if (mkdirat(t->bundle_fd, "rootfs", 0755) < 0 || mkdirat(t->journal.work, IMAGES, 0700) < 0)
-		return err_sys(err, "make a folder in \"%s\"", t->bundle);
-	t->rootfs = openat(t->bundle_fd, "rootfs", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (mkdirat(t->journal.work, IMAGES, 0700) < 0)
+		return err_sys(err, "make a folder in \"%s\"", t->journal.folder);
 	t->images = openat(t->journal.work, IMAGES, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (t->rootfs < 0 || t->images < 0)
-		return err_sys(err, "open a folder of \"%s\"", t->bundle);
+	if (t->images < 0)
+		return err_sys(err, "open a folder of \"%s\"", t->journal.folder);
 	store_init(&t->store, t->images);
-	for (size_t i = 0; i < t->offer.volumes.n; i++) {
-		const struct volume *v = &t->offer.volumes.v[i];
-
-		if (v->shared)
-			continue;
-		t->volumes[i].made = true;
-		t->volumes[i].fd = make_dir_at(v->path, err);
-		if (t->volumes[i].fd < 0)
+	for (size_t i = 0; i < t->offer.volumes.n; i++)
+		if (make_volume(t, i, err) < 0)
 			return -1;
-	}
-	return write_config(t, err) < 0 ? -1 : target_networks_prepare(t, err);
+	return make_config(t, err) < 0 ? -1 : target_networks_prepare(t, err);
 }
 
 /* Where the container was, nothing is left. */
@@ -206,6 +125,9 @@ static void undo(struct target *t)
 	if (t->restoring)
 		(void)run_skerry(t->o, words, NULL, NULL);
 	target_networks(t, "abort");
+	target_image_end(t);
+	t->rootfs = fd_close(t->rootfs);
+	t->upper = fd_close(t->upper);
 	for (size_t i = 0; i < t->offer.volumes.n && i < TARGET_VOLUMES_MAX; i++) {
 		t->volumes[i].fd = fd_close(t->volumes[i].fd);
 		if (!t->volumes[i].made)
@@ -214,8 +136,10 @@ static void undo(struct target *t)
 		if (t->volumes[i].was)
 			(void)mkdir(t->offer.volumes.v[i].path, 0755);
 	}
-	if (t->bundle_made)
+	if (t->bundle_made) {
+		target_image_undo(t, t->bundle, t->offer.id);
 		(void)file_remove_tree(AT_FDCWD, t->bundle);
+	}
 }
 
 /* Of one that was killed before its copy counted. */
@@ -235,6 +159,7 @@ static void undo_dead(const struct journal *j, void *arg)
 			return;
 		(void)run_skerry(t->o, words, NULL, NULL);
 	}
+	target_image_undo(t, j->bundle, j->id);
 	(void)file_remove_tree(AT_FDCWD, j->bundle);
 }
 
@@ -259,10 +184,10 @@ static int take_offer(struct target *t, const struct frame *f, struct err *err)
 	if (rc < 0)
 		return err_sys(err, "bundle");
 	journal_sweep(t->root, undo_dead, t);
-	t->answer.problems.v = arena_array(&t->arena, PROBLEMS_MAX, sizeof(char *));
+	t->answer.problems.v = arena_array(&t->arena, TARGET_PROBLEMS_MAX, sizeof(char *));
 	if (!t->answer.problems.v)
 		return err_set(err, ENOMEM, "out of memory");
-	if (check_offer(t, err) < 0)
+	if (target_check(t, err) < 0)
 		return -1;
 	if (!t->answer.problems.n && !t->offer.dry_run) {
 		if (str_copy(t->journal.uuid, sizeof(t->journal.uuid), t->offer.uuid) < 0 ||
@@ -293,12 +218,36 @@ static int begin_tree(struct target *t, const struct frame *f, struct err *err)
 	if (top < 0)
 		return err_set(err, EBADMSG, "a tree that was not offered");
 	tree_receive_begin(&t->tree, top);
+	if (head.kind == TREE_ROOTFS && t->upper >= 0)
+		tree_receive_over(&t->tree, t->upper);
+	if (head.kind == TREE_VOLUME)
+		t->tree.only = t->volumes[head.index].only;
 	t->in_tree = true;
 	return 0;
 }
 
+static int acknowledge(struct target *t, struct err *err)
+{
+	const struct ack ack = { .bytes = t->channel->received };
+
+	return channel_send_message(t->channel, FRAME_ACK, &ack, err);
+}
+
+static int take_layer(struct target *t, const struct frame *f, struct err *err)
+{
+	if (!t->image.store[0] || t->upper >= 0)
+		return err_set(err, EBADMSG, "frame %s out of turn", frame_name(f->type));
+	if (target_image_take(t, f, err) < 0)
+		return -1;
+	if (f->type != FRAME_LAYER_END || !target_image_is_whole(t))
+		return 0;
+	return make_config(t, err) < 0 ? -1 : acknowledge(t, err);
+}
+
 static int take_file(struct target *t, const struct frame *f, struct err *err)
 {
+	if (t->image.in_layer)
+		return take_layer(t, f, err);
 	int rc = t->in_tree ? tree_receive(&t->tree, f, err)
 			    : err_set(err, EBADMSG, "frame %s without a tree", frame_name(f->type));
 
@@ -324,12 +273,9 @@ static int take_pages(struct target *t, const struct frame *f, struct err *err)
 /* The source learns how fast it goes, and that there was room. */
 static int take_round(struct target *t, const struct frame *f, struct err *err)
 {
-	const struct ack ack = { .bytes = t->channel->received };
 	struct round_end r;
 
-	if (frame_decode(f, &r, &t->arena, err) < 0)
-		return -1;
-	return channel_send_message(t->channel, FRAME_ACK, &ack, err);
+	return frame_decode(f, &r, &t->arena, err) < 0 ? -1 : acknowledge(t, err);
 }
 
 /* --- the processes -------------------------------------------------------------------------------------- */
@@ -536,7 +482,8 @@ static int take_prepare(struct target *t, const struct frame *f, struct err *err
 {
 	struct restore_order order;
 
-	if (t->in_tree || t->restoring || frame_decode(f, &order, &t->arena, err) < 0)
+	if (t->in_tree || t->restoring || t->rootfs < 0 ||
+	    frame_decode(f, &order, &t->arena, err) < 0)
 		return err_set(err, EBADMSG, "PREPARE out of turn");
 	return put_networks(t, err) < 0 ? -1 : start_restore(t, &order, err);
 }
@@ -692,6 +639,7 @@ static const struct {
 	{ FRAME_DATA, true, take_file },       { FRAME_REMOVE, true, take_file },
 	{ FRAME_TREE_END, true, take_file },   { FRAME_PAGES, true, take_pages },
 	{ FRAME_RUN, true, take_pages },       { FRAME_ROUND, true, take_round },
+	{ FRAME_LAYER, true, take_layer },     { FRAME_LAYER_END, true, take_layer },
 	{ FRAME_PREPARE, true, take_prepare }, { FRAME_RESTORE, true, take_restore },
 };
 
@@ -748,11 +696,14 @@ int target_run(const struct options *o, struct channel *channel, struct err *err
 			    .journal = JOURNAL_INIT,
 			    .bundle_fd = -1,
 			    .rootfs = -1,
+			    .upper = -1,
+			    .image = { .child = CHILD_INIT, .in = -1, .out = -1 },
 			    .images = -1 };
 	struct frame f;
 	int rc;
 
 	arena_init(&t.arena, ARENA_MAX_DEFAULT);
+	buf_init_max(&t.image.said, TARGET_SAID_MAX);
 	t.root = state_root(o, &t.arena);
 	channel->silence_ms = (int)o->timeout * 1000;
 	rc = greet(&t, err);
@@ -777,7 +728,10 @@ int target_run(const struct options *o, struct channel *channel, struct err *err
 	child_end(&t.restore);
 	for (size_t i = 0; i < t.offer.volumes.n && i < TARGET_VOLUMES_MAX; i++)
 		(void)fd_close(t.volumes[i].fd);
+	target_image_end(&t);
+	buf_release(&t.image.said);
 	(void)fd_close(t.rootfs);
+	(void)fd_close(t.upper);
 	(void)fd_close(t.images);
 	(void)fd_close(t.bundle_fd);
 	journal_close(&t.journal);

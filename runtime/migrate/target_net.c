@@ -23,6 +23,27 @@ void target_networks_check(struct target *t)
 		complain(t, "network namespace \"%s\" is not there", t->offer.netns);
 }
 
+#define OF_CONTAINER "container:"
+
+int target_netns(struct target *t, struct err *err)
+{
+	const char *name = t->offer.netns;
+	struct skerry_state state;
+
+	if (!name || !str_starts(name, OF_CONTAINER))
+		return 0;
+	name += strlen(OF_CONTAINER);
+	if (skerry_state(t->skerry, name, &state, NULL) < 0) {
+		complain(t, "container \"%s\", whose network namespace it is to have, is not there",
+			 name);
+		t->offer.netns = NULL;
+		return 0;
+	}
+	t->offer.netns = arena_printf(&t->arena, "/proc/%d/ns/net", (int)state.pid);
+	skerry_state_release(&state);
+	return t->offer.netns ? 0 : err_set(err, ENOMEM, "out of memory");
+}
+
 /* A ticket names the source as the tunnel's other end. */
 struct ticket_text {
 	char *source;

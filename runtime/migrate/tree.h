@@ -41,6 +41,7 @@ struct tree_order {
 	int top;
 	struct tree_memory *memory;
 	const struct inodes *changed; /* or NULL */
+	const char *only; /* just this file of it, or NULL */
 };
 int tree_send(struct channel *c, const struct tree_order *o, struct tree_sent *sent,
 	      struct err *err);
@@ -51,6 +52,8 @@ uint64_t tree_size(int top);
 struct tree_dir;
 struct tree_receiver {
 	int top; /* borrowed */
+	int upper; /* the upper directory of the overlay that top is and of which the entries tell; or -1 */
+	const char *only; /* the one name that may come, or NULL */
 	int file; /* of the last ENTRY, or -1 */
 	struct entry entry; /* whose */
 	struct arena arena; /* of the entry */
@@ -59,6 +62,8 @@ struct tree_receiver {
 	uint64_t bytes;
 };
 void tree_receive_begin(struct tree_receiver *r, int top);
+/* What comes is an overlay's upper directory: it is made by changing top, the overlay. */
+void tree_receive_over(struct tree_receiver *r, int upper);
 /* TREE_END: 1; ENTRY, DATA, REMOVE: 0; -1 (EBADMSG: it doesn't belong here). */
 int tree_receive(struct tree_receiver *r, const struct frame *f, struct err *err);
 void tree_receive_end(struct tree_receiver *r);

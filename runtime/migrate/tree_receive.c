@@ -4,6 +4,13 @@
  * Nothing that is sent leads out of the folder: names have no "..", and no link
  * is followed on the way to one (openat2(2) RESOLVE_NO_SYMLINKS).  A file that
  * comes again replaces the old one, whose inode another name may still have.
+ *
+ * An overlay's upper directory is not written to, which the kernel leaves
+ * undefined while the overlay is mounted: what it tells is done to the overlay.  A
+ * character device 0:0 says that a name is gone, the attribute "opaque" that a
+ * directory shows nothing of those below; overlay sets its own.
+ *
+ * Documentation/filesystems/overlayfs.rst "whiteouts and opaque directories".
  */
 #include "runtime/migrate/tree.h"
 
@@ -32,10 +39,65 @@ struct tree_dir {
 
 void tree_receive_begin(struct tree_receiver *r, int top)
 {
-	*r = (struct tree_receiver){ .top = top, .file = -1 };
+	*r = (struct tree_receiver){ .top = top, .upper = -1, .file = -1 };
 	arena_init(&r->arena, FRAME_BODY_MAX * 4);
 	arena_init(&r->dirs_arena, DIRS_MAX);
 }
+
+void tree_receive_over(struct tree_receiver *r, int upper)
+{
+	r->upper = upper;
+}
+
+/* --- what an upper directory has to say ---------------------------------------------------- */
+
+static bool is_overlays(const char *attribute)
+{
+	return str_starts(attribute, "trusted.overlay.") || str_starts(attribute, "user.overlay.");
+}
+
+static bool is_whiteout(const struct entry *e)
+{
+	return S_ISCHR(e->mode) && e->rdev == 0;
+}
+
+static bool is_opaque(const struct entry *e)
+{
+	for (size_t i = 0; i < e->xattrs.n; i++) {
+		const struct xattr *x = &e->xattrs.v[i];
+
+		if (is_overlays(x->name) && str_eq(strrchr(x->name, '.'), ".opaque") &&
+		    x->value.n == 1 && *(const char *)x->value.v == 'y')
+			return true;
+	}
+	return false;
+}
+
+#define OPAQUE "trusted.overlay.opaque"
+
+/* Is it so already? */
+static bool is_opaque_here(const struct tree_receiver *r, const char *path)
+{
+	AUTO_FD fd = beneath_open(r->upper, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0,
+				  RESOLVE_NO_SYMLINKS);
+	char value[2];
+
+	return fd >= 0 && fgetxattr(fd, OPAQUE, value, sizeof(value)) == 1;
+}
+
+/* A directory that has nothing below it needs no mark, and not every kernel makes one; but when it comes
+ * again it has to be known from one that shows what is below. */
+static int mark_opaque(const struct tree_receiver *r, const char *path, struct err *err)
+{
+	AUTO_FD fd = beneath_open(r->upper, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0,
+				  RESOLVE_NO_SYMLINKS);
+
+	if (fd < 0 || fsetxattr(fd, OPAQUE, "y", 1, 0) < 0)
+		return err_sys(err, "hide what is below \"%s\"", path);
+	return 0;
+}
+
+/* --- entries --------------------------------------------------------------------------------- */
 
 void tree_receive_end(struct tree_receiver *r)
 {
@@ -67,7 +129,7 @@ static int set_time(const struct entry *e, int fd, const char *name)
 }
 
 /* Owner, mode, attributes of what fd (O_PATH will do) is; the owner first, which takes bits of the mode away. */
-static int set_inode(const struct entry *e, int fd, struct err *err)
+static int set_inode(const struct entry *e, int fd, bool is_over, struct err *err)
 {
 	char self[64];
 
@@ -82,6 +144,8 @@ static int set_inode(const struct entry *e, int fd, struct err *err)
 	for (size_t i = 0; i < e->xattrs.n; i++) {
 		const struct xattr *x = &e->xattrs.v[i];
 
+		if (is_over && is_overlays(x->name))
+			continue;
 		if (setxattr(self, x->name, x->value.v, x->value.n, 0) < 0)
 			return err_sys(err, "attribute \"%s\" of \"%s\"", x->name, e->path);
 	}
@@ -99,7 +163,7 @@ static int finish_file(struct tree_receiver *r, struct err *err)
 		return 0;
 	if (ftruncate(r->file, (off_t)r->entry.size) < 0)
 		return err_sys(err, "size of \"%s\"", r->entry.path);
-	if (set_inode(&r->entry, r->file, err) < 0)
+	if (set_inode(&r->entry, r->file, r->upper >= 0, err) < 0)
 		return -1;
 	if (futimens(r->file, times) < 0)
 		return err_sys(err, "time of \"%s\"", r->entry.path);
@@ -124,8 +188,13 @@ static int remember_dir(struct tree_receiver *r, const struct entry *e, struct e
 static int make_dir(struct tree_receiver *r, const struct entry *e, int parent, const char *name,
 		    struct err *err)
 {
+	const bool hides =
+		r->upper >= 0 && e->path[0] && is_opaque(e) && !is_opaque_here(r, e->path);
 	AUTO_FD fd = -1;
 
+	/* What was removed and made again doesn't show what is below; what was in it comes again too. */
+	if (hides && file_remove_tree(parent, name) < 0)
+		return err_sys(err, "remove the old \"%s\"", e->path);
 	if (e->path[0] && mkdirat(parent, name, 0700) < 0) {
 		if (errno != EEXIST)
 			return err_sys(err, "make \"%s\"", e->path);
@@ -139,7 +208,10 @@ static int make_dir(struct tree_receiver *r, const struct entry *e, int parent, 
 			    O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (fd < 0)
 		return err_sys(err, "open \"%s\"", e->path);
-	return set_inode(e, fd, err) < 0 ? -1 : remember_dir(r, e, err);
+	if (set_inode(e, fd, r->upper >= 0, err) < 0 ||
+	    (hides && !is_opaque_here(r, e->path) && mark_opaque(r, e->path, err) < 0))
+		return -1;
+	return remember_dir(r, e, err);
 }
 
 static int make_link(const struct tree_receiver *r, const struct entry *e, int parent,
@@ -153,7 +225,8 @@ static int make_link(const struct tree_receiver *r, const struct entry *e, int p
 	return 0;
 }
 
-static int make_other(const struct entry *e, int parent, const char *name, struct err *err)
+static int make_other(const struct entry *e, int parent, const char *name, bool is_over,
+		      struct err *err)
 {
 	AUTO_FD fd = -1;
 	int rc = S_ISLNK(e->mode) ? symlinkat(e->link, parent, name)
@@ -164,7 +237,7 @@ static int make_other(const struct entry *e, int parent, const char *name, struc
 	fd = openat(parent, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
 	if (fd < 0)
 		return err_sys(err, "open \"%s\"", e->path);
-	if (set_inode(e, fd, err) < 0)
+	if (set_inode(e, fd, is_over, err) < 0)
 		return -1;
 	return set_time(e, parent, name) < 0 ? err_sys(err, "time of \"%s\"", e->path) : 0;
 }
@@ -189,6 +262,8 @@ static int take_entry(struct tree_receiver *r, const struct frame *f, struct err
 		if (!v->v)
 			return err_set(err, ENOMEM, "out of memory");
 	}
+	if (r->only && (S_ISDIR(e->mode) || strcmp(e->path, r->only) != 0))
+		return err_set(err, EBADMSG, "\"%s\" in place of \"%s\"", e->path, r->only);
 	parent = open_parent(r->top, e->path, &name);
 	if (parent < 0)
 		return err_sys(err, "folder of \"%s\"", e->path);
@@ -196,10 +271,12 @@ static int take_entry(struct tree_receiver *r, const struct frame *f, struct err
 		return make_dir(r, e, parent, name, err);
 	if (file_remove_tree(parent, name) < 0)
 		return err_sys(err, "remove the old \"%s\"", e->path);
+	if (r->upper >= 0 && is_whiteout(e))
+		return 0;
 	if (e->is_hard)
 		return make_link(r, e, parent, name, err);
 	if (!S_ISREG(e->mode))
-		return make_other(e, parent, name, err);
+		return make_other(e, parent, name, r->upper >= 0, err);
 	r->file = openat(parent, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 	return r->file < 0 ? err_sys(err, "make \"%s\"", e->path) : 0;
 }
@@ -237,6 +314,8 @@ static int take_removal(struct tree_receiver *r, const struct frame *f, struct e
 	arena_init(&r->arena, FRAME_BODY_MAX * 4);
 	if (frame_decode(f, &removal, &r->arena, err) < 0)
 		return -1;
+	if (r->only && strcmp(removal.path, r->only) != 0)
+		return err_set(err, EBADMSG, "a removal of \"%s\"", removal.path);
 	parent = open_parent(r->top, removal.path, &name);
 	if (parent < 0)
 		return errno == ENOENT || errno == ENOTDIR || errno == ELOOP

@@ -453,9 +453,11 @@ int tree_send(struct channel *c, const struct tree_order *o, struct tree_sent *s
 	if (o->memory)
 		o->memory->pass++;
 	rc = channel_send_message(c, FRAME_TREE, &o->head, err);
-	if (rc == 0)
+	if (rc == 0 && o->only)
+		rc = visit_name(&s, o->top, o->only, 0, err);
+	if (rc == 0 && !o->only)
 		rc = visit(&s, o->top, &st, err);
-	if (rc == 0)
+	if (rc == 0 && !o->only)
 		rc = walk(&s, o->top, 0, err);
 	if (rc == 0)
 		rc = send_removals(&s, err);

@@ -33,6 +33,28 @@ unset STANDIN_FAIL
 check 'is taken away again' fails on b ls $VOLUME
 check 'and is where it was' on a test -e $VOLUME/deep/file
 
+# --- a volume that is one file ---------------------------------------------------------------------
+FILE=/var/lib/skerry/config/app.conf
+on a sh -c "mkdir -p ${FILE%/*} && echo one >$FILE && chmod 640 $FILE && echo other >${FILE%/*}/other"
+start_file() { start_with "echo up >/tmp/up; while :; do cat /etc/app.conf >/tmp/seen; sleep 0.05; done" ".mounts += [{\"destination\": \"/etc/app.conf\", \"type\": \"bind\", \"source\": \"$FILE\", \"options\": [\"bind\"]}]"; }
+check 'a container with a file for a volume' start_file
+check 'moves' move
+check 'the file came along' prints one on b cat $FILE
+check 'with its mode' prints 640 on b stat -c %a $FILE
+check 'without the one beside it' fails on b ls ${FILE%/*}/other
+check 'and is in it' prints one on b "$SKERRY" --root "$ROOT/b" exec c1 cat /etc/app.conf
+start_file
+check 'a file that is there already is refused' refuses 'is there already (--shared=' move
+on b rm $FILE
+export STANDIN_FAIL=restore
+check 'a file of a move that fails' fails move
+unset STANDIN_FAIL
+check 'is taken away again' fails on b ls $FILE
+on b mkdir $FILE
+check 'a directory in its place is told' refuses 'is a directory there' move
+on b rmdir $FILE
+check 'what is neither is not sent' eval 'on a sh -c "rm $FILE && mkfifo $FILE"; refuses "neither a directory nor a plain file" move'
+
 # --- places ---------------------------------------------------------------------------------------
 start_one
 check '--bundle says where' move --bundle /var/lib/skerry/there
@@ -48,21 +70,6 @@ chmod 755 "$T/remote"
 start_one
 check '--bundles says where all go' eval 'on a "$STANDIN" --root "$ROOT/a" migrate --ssh "$T/ssh" --remote "$T/remote" c1 b </dev/null 2>&1 &&
 	on b test -f /var/lib/skerry/all/c1/config.json'
-
-# --- a container of an image: its files go, not its store ------------------------------------------------
-if tar -C "$T/rootfs" -cf "$T/root.tar" . && on a env SKERRY_STORE="$T/store" "$SKERRY" import "$T/root.tar" img >"$T/import.out" 2>&1; then
-	on a "$SKERRY" --root "$ROOT/a" delete --force c1 >/dev/null 2>&1
-	on b "$SKERRY" --root "$ROOT/b" delete --force c1 >/dev/null 2>&1
-	check 'a container of an image' eval 'on a env SKERRY_STORE="$T/store" "$SKERRY" --root "$ROOT/a" run -d --image img --net none c1 \
-		sh -c "echo mine >/tmp/up; while :; do sleep 0.1; done" </dev/null >"$T/image.out" 2>&1; runs_on a c1'
-	check 'moves too' move
-	check 'with what it has written' prints mine on b "$SKERRY" --root "$ROOT/b" exec c1 cat /tmp/up
-	check 'the source has let go of its root' fails on a grep -q "$T/store" /proc/self/mountinfo
-	check 'and is deleted there like any other' on b "$SKERRY" --root "$ROOT/b" delete --force c1
-	check 'without a trace' fails on b ls /var/lib/skerry/migrated/c1
-else
-	skip 'a container of an image' "no image can be made: $(head -n 1 "$T/import.out")"
-fi
 
 # --- limits and words --------------------------------------------------------------------------------
 start_one

@@ -32,9 +32,12 @@ TEST(volumes_are_binds_of_folders_of_the_host)
 
 TEST(the_target_has_another_root_and_hook)
 {
-	const struct config_change change = {
-		.rootfs = "/t/rootfs", .netns = "/run/netns/b", .hook = "/lib/m", .bundle = "/t"
-	};
+	static const char *const unbundle[] = { "/lib/i", "unbundle", "c1", NULL };
+	const struct config_change change = { .rootfs = "/t/rootfs",
+					      .netns = "/run/netns/b",
+					      .hook = "/lib/m",
+					      .bundle = "/t",
+					      .unbundle = unbundle };
 	struct arena arena;
 	struct config c;
 	struct err err = { 0 };
@@ -52,6 +55,7 @@ TEST(the_target_has_another_root_and_hook)
 	CHECK(strstr(out.s, "/bin/a"));
 	CHECK(!strstr(out.s, "/old"));
 	CHECK(strstr(out.s, "--remove-bundle\",\"/t\""));
+	CHECK(strstr(out.s, "\"path\":\"/lib/i\",\"args\":[\"/lib/i\",\"unbundle\",\"c1\"]"));
 	arena_release(&arena);
 }
 

@@ -16,6 +16,7 @@ struct pair {
 	int from, to;
 	struct channel out, in;
 	struct tree_memory memory;
+	const char *only, *wanted; /* of the sender, of the receiver */
 };
 
 static bool pair_open(struct pair *p)
@@ -52,7 +53,9 @@ static void pair_close(struct pair *p)
 /* Sends it all; how many entries came, or -1. */
 static int pass(struct pair *p)
 {
-	const struct tree_order order = { { TREE_ROOTFS, 0 }, p->from, &p->memory, NULL };
+	const struct tree_order order = {
+		.head = { TREE_ROOTFS, 0 }, .top = p->from, .memory = &p->memory, .only = p->only
+	};
 	struct tree_sent sent = { 0 };
 	struct tree_receiver r;
 	struct frame f;
@@ -63,6 +66,7 @@ static int pass(struct pair *p)
 	    channel_receive(&p->in, &f, &err) < 0 || f.type != FRAME_TREE)
 		return -1;
 	tree_receive_begin(&r, p->to);
+	r.only = p->wanted;
 	while (rc == 0) {
 		if (channel_receive(&p->in, &f, &err) < 0)
 			return -1;
@@ -115,6 +119,37 @@ TEST(a_folder_arrives_with_its_links_modes_and_times)
 	CHECK_INT(a.st_mtim.tv_sec, 2000);
 	REQUIRE(fstatat(p.to, "link", &a, AT_SYMLINK_NOFOLLOW) == 0);
 	CHECK(S_ISLNK(a.st_mode));
+	pair_close(&p);
+}
+
+TEST(one_file_goes_without_those_beside_it)
+{
+	struct pair p = { .from = -1, .only = "one", .wanted = "one" };
+	struct stat st;
+
+	REQUIRE(pair_open(&p));
+	REQUIRE(put(p.from, "one", "1") && put(p.from, "other", "2"));
+	(void)usleep(80000); /* so that a later write shows */
+	CHECK_INT(pass(&p), 1);
+	CHECK(holds(p.to, "one", "1"));
+	CHECK(fstatat(p.to, "other", &st, 0) < 0);
+	CHECK_INT(pass(&p), 0);
+	(void)usleep(20000);
+	REQUIRE(put(p.from, "one", "11"));
+	CHECK_INT(pass(&p), 1);
+	CHECK(holds(p.to, "one", "11"));
+	pair_close(&p);
+}
+
+TEST(another_file_than_that_is_refused)
+{
+	struct pair p = { .from = -1, .only = "passwd", .wanted = "one" };
+	struct stat st;
+
+	REQUIRE(pair_open(&p));
+	REQUIRE(put(p.from, "passwd", "1"));
+	CHECK_INT(pass(&p), -1);
+	CHECK(fstatat(p.to, "passwd", &st, 0) < 0);
 	pair_close(&p);
 }
 

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* common_rootfs.c - what makes a container's root file system: `bundle`, and `receive` */
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <string.h>
+
+#include "base/arena.h"
+#include "base/file.h"
+#include "image/cli/common.h"
+#include "image/squash.h"
+
+/* So many are never too many for overlay: there is no need to ask. */
+#define LAYERS_MANY 50
+
+int common_rootfs(struct store *s, const struct rootfs_options *options, char *path, size_t size,
+		  struct err *err)
+{
+	CLEANUP(arena_release) struct arena arena;
+	struct rootfs_options r = *options;
+	struct txn *t = NULL;
+	struct digest *layers;
+	int rc = 0;
+
+	arena_init(&arena, ARENA_MAX_DEFAULT);
+	layers = arena_array(&arena, r.n_layers + 1, sizeof(*layers));
+	if (!layers)
+		return err_set(err, ENOMEM, "out of memory");
+	for (size_t i = 0; i < r.n_layers; i++)
+		layers[i] = r.layers[i];
+	r.layers = layers;
+	if (r.n_layers > LAYERS_MANY) {
+		rc = txn_begin(s, &t, err);
+		if (rc == 0)
+			rc = squash_layers(t, layers, &r.n_layers, err);
+	}
+	if (rc == 0)
+		rc = rootfs_create(s, &r, err);
+	txn_end(t);
+	if (rc < 0)
+		return -1;
+	if (rootfs_attach(s, r.id, path, size, err) == 0)
+		return 0;
+	(void)rootfs_remove(s, r.id, NULL);
+	return -1;
+}
+
+int common_marker(const struct store *s, const char *marker, struct err *err)
+{
+	char dir[PATH_MAX];
+	const char *store = store_path(s);
+	char *slash;
+
+	if (!marker)
+		return 0;
+	if (str_copy(dir, sizeof(dir), marker) < 0 || !(slash = strrchr(dir, '/')))
+		return err_set(err, EINVAL, "--marker: no path");
+	*slash = '\0';
+	if (file_make_dirs(dir, 0700) < 0 ||
+	    file_replace(AT_FDCWD, marker, store, strlen(store), 0600) < 0)
+		return err_sys(err, "write \"%s\"", marker);
+	return 0;
+}

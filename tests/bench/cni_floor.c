@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* cni_floor.c - the least a program can do for ADD and DEL of a bridge port
  *
- * usage: cni_floor add BRIDGE NETNS ADDRESS/BITS GATEWAY
+ * usage: cni_floor add BRIDGE NETNS ADDRESS/BITS GATEWAY [NUMBER]
  *        cni_floor del NETNS
  *        cni_floor lo NETNS up|down
  *        cni_floor none
@@ -9,7 +9,8 @@
  * The same state in the kernel as ADD of bridge + host-local leaves: a veth pair with one end in the
  * bridge and one, eth0, in the namespace, up, with an address and a default route.  Raw rtnetlink
  * messages in two sends, no configuration, no lease, no result.  DEL removes the interface and waits
- * for the kernel, as every program has to that does it itself.
+ * for the kernel, as every program has to that does it itself.  NUMBER tells those apart that run
+ * side by side.
  * rtnetlink(7), veth(4).
  */
 #include <arpa/inet.h>
@@ -121,17 +122,19 @@ static int socket_in(const char *netns, int *ret_fd)
 	return sock;
 }
 
-static void put_pair(struct batch *b, const char *bridge, int netns)
+static void put_pair(struct batch *b, const char *bridge, int netns, int number)
 {
-	const struct ifinfomsg host = { .ifi_index = INDEX + 1,
+	const struct ifinfomsg host = { .ifi_index = INDEX + number,
 					.ifi_flags = IFF_UP,
 					.ifi_change = IFF_UP },
 			       inside = { .ifi_index = INDEX };
 	int master = (int)if_nametoindex(bridge);
 	struct rtattr *info, *data, *peer;
+	char name[IFNAMSIZ];
 
 	begin(b, RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL | NLM_F_ACK, &host, sizeof(host));
-	(void)attr(b, IFLA_IFNAME, "floor0", 7);
+	(void)snprintf(name, sizeof(name), "floor%d", number);
+	(void)attr(b, IFLA_IFNAME, name, strlen(name) + 1);
 	(void)attr(b, IFLA_MASTER, &master, sizeof(master));
 	info = attr(b, IFLA_LINKINFO, NULL, 0);
 	(void)attr(b, IFLA_INFO_KIND, "veth", 5);
@@ -207,11 +210,11 @@ int main(int argc, char **argv)
 		flush(inside, &b);
 		return 0;
 	}
-	if (argc != 6 || strcmp(argv[1], "add") != 0)
+	if (argc < 6 || argc > 7 || strcmp(argv[1], "add") != 0)
 		return 2;
 	inside = socket_in(argv[3], &netns);
 	host = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
-	put_pair(&b, argv[2], netns);
+	put_pair(&b, argv[2], netns, argc == 7 ? (int)strtol(argv[6], NULL, 10) : 1);
 	flush(host, &b);
 	put_inside(&b, argv[4], argv[5]);
 	flush(inside, &b);

@@ -5,10 +5,14 @@
  *
  * In every round each command runs once, so that a machine whose speed drifts
  * is unfair to none.  A command is words and ";" between its parts; a part
- * that begins with "@" is not timed (set-up and clean-up).  Standard input
- * and output are /dev/null.  For each: median and minimum of the wall time in
- * microseconds, the largest resident set of a timed part in KiB, and the
- * ratio of the first one's median to its own.  A part that fails ends it all.
+ * that begins with "@" is not timed (set-up and clean-up).  A part is one
+ * program, or several with "&" between them that run side by side: its time
+ * is from the start of the first to the end of the last.  Before a program's
+ * name may stand variables (NAME=VALUE) and its standard input (<FILE); else
+ * that is /dev/null, as standard output is.  For each: median and minimum of
+ * the wall time in microseconds, the largest resident set of a timed part in
+ * KiB, and the ratio of the first one's median to its own.  A timed part that
+ * fails ends it all.
  */
 #include <fcntl.h>
 #include <spawn.h>
@@ -20,9 +24,11 @@
 #include <time.h>
 #include <unistd.h>
 
-#define WORDS_MAX    64
+#define WORDS_MAX    512
 #define COMMANDS_MAX 8
 #define ROUNDS_MAX   10000
+#define ENV_MAX	     256
+#define GROUP_MAX    32
 
 extern char **environ;
 
@@ -42,30 +48,79 @@ static double now_us(void)
 	return (double)t.tv_sec * 1e6 + (double)t.tv_nsec / 1e3;
 }
 
+/* What stands before the program's name; returns where that is. */
+static char **take_prefix(char **argv, char **env, const char **input)
+{
+	size_t n = 0;
+
+	for (; *argv && (**argv == '<' || strchr(*argv, '=')) && n < ENV_MAX / 2; argv++)
+		if (**argv == '<')
+			*input = *argv + 1;
+		else
+			env[n++] = *argv;
+	for (char **e = environ; *e && n < ENV_MAX; e++)
+		env[n++] = *e;
+	env[n] = NULL;
+	return argv;
+}
+
+static pid_t start(char **argv)
+{
+	char *env[ENV_MAX + 1];
+	const char *input = NULL;
+	posix_spawn_file_actions_t actions;
+	pid_t pid = -1;
+
+	argv = take_prefix(argv, env, &input);
+	if (!*argv || posix_spawn_file_actions_init(&actions) != 0)
+		exit(2);
+	if ((input && posix_spawn_file_actions_addopen(&actions, 0, input, O_RDONLY, 0) != 0) ||
+	    posix_spawnp(&pid, *argv, &actions, NULL, argv, env) != 0) {
+		perror(*argv);
+		exit(1);
+	}
+	(void)posix_spawn_file_actions_destroy(&actions);
+	return pid;
+}
+
+/* The words of one part, ended by NULL: programs with "&" between them. */
 static void run_part(struct command *c, char **argv, double *total)
 {
-	int timed = argv[0][0] != '@', status;
+	int timed = argv[0][0] != '@', status, failed = 0;
 	struct rusage usage;
-	double began = now_us();
-	pid_t pid;
+	pid_t pids[GROUP_MAX];
+	size_t n = 0;
+	double began;
 
 	if (!timed)
 		argv[0]++;
-	if (posix_spawnp(&pid, argv[0], NULL, NULL, argv, environ) != 0) {
-		perror(argv[0]);
-		exit(1);
+	began = now_us();
+	for (char **at = argv, **end; *at && n < GROUP_MAX; at = end) {
+		char *last;
+
+		for (end = at; *end && strcmp(*end, "&") != 0; end++)
+			;
+		last = *end;
+		*end = NULL;
+		pids[n++] = start(at);
+		*end = last;
+		end += last != NULL;
 	}
-	(void)wait4(pid, &status, 0, &usage);
+	for (size_t i = 0; i < n; i++) {
+		(void)wait4(pids[i], &status, 0, &usage);
+		if (status != 0)
+			failed = status;
+		if (timed && usage.ru_maxrss > c->max_rss)
+			c->max_rss = usage.ru_maxrss;
+	}
 	if (!timed) {
 		argv[0]--;
 		return;
 	}
 	*total += now_us() - began;
-	if (usage.ru_maxrss > c->max_rss)
-		c->max_rss = usage.ru_maxrss;
-	if (status != 0) {
-		(void)fprintf(stderr, "pairs: %s: %s failed with status %d\n", c->name, argv[0],
-			      status);
+	if (failed) {
+		(void)fprintf(stderr, "pairs: %s: %s ... failed with status %d\n", c->name, argv[0],
+			      failed);
 		exit(1);
 	}
 }

@@ -48,6 +48,7 @@ struct checkpoint {
 	int root; /* the container's, when there are such */
 	struct fresh fresh;
 	int settings; /* a file of criu's options, or -1 */
+	int netns; /* that outlives the container, or -1 */
 	bool frozen; /* by us */
 	bool refused; /* by call->dumped() or --notify-fd, not by criu */
 };
@@ -141,13 +142,13 @@ static bool has_user_namespace(const struct checkpoint *c)
 	return false;
 }
 
-/* Who asks on --notify-fd restores with us, so that what nobody else could make again may be of outside. */
+/* Who asks on --notify-fd, or clones, restores with us, so that what nobody else could make again may be of outside. */
 static int fresh_mounts(struct checkpoint *c, struct err *err)
 {
 	struct criu_ext_mount *v;
 	char path[64];
 
-	if (c->o->notify_fd <= 0 || c->o->pre_dump || has_user_namespace(c))
+	if ((c->o->notify_fd <= 0 && !c->call->for_us) || c->o->pre_dump || has_user_namespace(c))
 		return 0;
 	if (proc_path(c, "root", path, err) < 0)
 		return -1;
@@ -184,6 +185,8 @@ static int external_namespaces(struct checkpoint *c, struct err *err)
 			       ns_names[type].proc_name) < 0 ||
 		    stat(path, &st) < 0)
 			return err_sys(err, "namespace \"%s\"", ns->path);
+		if (type == NS_NETWORK)
+			c->netns = open(path, O_RDONLY | O_CLOEXEC);
 		if (checkpoint_add_external(&c->opts, &c->arena,
 					    arena_printf(&c->arena, "%s[%llu]:%s",
 							 ns_names[type].proc_name,
@@ -310,6 +313,15 @@ static int lazy_socket(struct checkpoint *c, struct err *err)
 	return c->opts.config_file ? 0 : err_set(err, ENOMEM, "out of memory");
 }
 
+/* The lock waits for connections to come back; without any it would hold back others in the namespace. */
+static void unlock_network(struct checkpoint *c)
+{
+	struct err left = { 0 };
+
+	if (c->netns >= 0 && !c->o->tcp_established && network_lock_drop(c->netns, &left) < 0)
+		runtime_warn(c->rt, "%s", left.msg);
+}
+
 static int decide(struct checkpoint *c, struct err *err)
 {
 	static char log[] = DUMP_LOG;
@@ -322,6 +334,8 @@ static int decide(struct checkpoint *c, struct err *err)
 	c->opts.leave_running = c->o->leave_running;
 	if (c->o->parent_path && c->o->parent_path[0])
 		c->opts.parent_img = arena_strdup(&c->arena, c->o->parent_path);
+	if (!c->opts.network_lock && network_lock_has_nftables(c->criu.program))
+		c->opts.network_lock = CRIU_LOCK_NFTABLES;
 	c->opts.track_mem = c->o->pre_dump || c->opts.parent_img;
 	if (external_mounts(c, err) < 0 || fresh_mounts(c, err) < 0 ||
 	    external_namespaces(c, err) < 0 || freezer(c, err) < 0 || lazy_socket(c, err) < 0)
@@ -343,7 +357,7 @@ static int ask_relay(struct checkpoint *c, const struct criu_notify *n, struct e
 			return -1;
 		c->frozen = true;
 	}
-	if (!c->relay.over && strcmp(n->script, "post-dump") == 0 &&
+	if (strcmp(n->script, "post-dump") == 0 &&
 	    fresh_save(&c->fresh, c->root, c->dirs.images_fd, &c->arena, err) < 0) {
 		c->refused = true;
 		return -1;
@@ -425,7 +439,8 @@ int container_checkpoint_with(struct runtime *rt, const char *id,
 				.dirs = { .images_fd = -1, .work_fd = -1 },
 				.pidfd = -1,
 				.root = -1,
-				.settings = -1 };
+				.settings = -1,
+				.netns = -1 };
 	int rc;
 
 	arena_init(&c.arena, ARENA_MAX);
@@ -438,12 +453,15 @@ int container_checkpoint_with(struct runtime *rt, const char *id,
 	}
 	criu_close(&c.criu);
 	cgroup_close(&c.cgroup);
-	if (rc == 0 && !c.o->leave_running && !c.o->pre_dump)
+	if (rc == 0 && !c.o->leave_running && !c.o->pre_dump) {
+		unlock_network(&c);
 		rc = container_destroy(rt, &c.entry, err);
+	}
 	image_dirs_close(&c.dirs);
 	(void)fd_close(c.pidfd);
 	(void)fd_close(c.root);
 	(void)fd_close(c.settings);
+	(void)fd_close(c.netns);
 	buf_release(&c.mountinfo);
 	store_entry_release(&c.entry);
 	arena_release(&c.arena);

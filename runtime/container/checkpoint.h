@@ -32,6 +32,7 @@ struct checkpoint_call {
 	const struct skerry_checkpoint_options *o;
 	int (*dumped)(void *arg, struct err *err); /* or NULL */
 	void *arg;
+	bool for_us; /* nobody else restores these images */
 	int *ret_criu; /* CRIU_VERSION() of the one that did it; or NULL */
 };
 int container_checkpoint_with(struct runtime *rt, const char *id,
@@ -112,15 +113,22 @@ struct external_mounts {
 };
 int checkpoint_mounts(const char *text, size_t len, struct arena *arena,
 		      struct external_mounts *ret, struct err *err);
-/* Whole file systems in memory that are mounted once. */
+/* Whole file systems in memory that are mounted once, or at several places and read-only as a whole: what
+ * masks directories. */
 struct tmpfs_mounts {
 	struct {
-		char *target, *source, *options;
+		char *target, *source, *options, *device, *flags;
+		bool shared; /* at several places, all of which are here */
 	} * v;
 	size_t n;
 };
 int checkpoint_tmpfs(const char *text, size_t len, struct arena *arena, struct tmpfs_mounts *ret,
 		     struct err *err);
+/* network_lock.c: can this criu, on this kernel, hold packets back by nftables? */
+bool network_lock_has_nftables(const char *criu);
+/* Takes back what criu has left in a network namespace, or is about to take back. */
+int network_lock_drop(int netns, struct err *err);
+
 /* Is there a mount with this id? */
 bool checkpoint_has_mount(const char *text, size_t len, uint64_t id);
 

@@ -20,6 +20,7 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "runtime/container/checkpoint.h"
+#include "runtime/spec/names.h"
 
 #define NODES_MAX 512
 #define DEPTH_MAX 8
@@ -38,6 +39,7 @@ static const struct json_field mount_fields[] = {
 	JSON_FIELD(struct fresh_mount, target, JSON_STRING, .required = true),
 	JSON_FIELD(struct fresh_mount, source, JSON_STRING, .required = true),
 	JSON_FIELD(struct fresh_mount, options, JSON_STRING, .required = true),
+	JSON_FIELD(struct fresh_mount, flags, JSON_STRING),
 	JSON_FIELD(struct fresh_mount, nodes, JSON_OBJECTS, .sub = &node_table),
 };
 static const struct json_table mount_table = JSON_TABLE(struct fresh_mount, mount_fields);
@@ -158,6 +160,16 @@ static int look(struct fresh_mount *m, int root, struct arena *arena, struct err
 	return add_node(&w, top, "", "", err) < 0 ? -1 : walk_dir(&w, top, "", err);
 }
 
+/* One file system at several places is taken at all of them or at none, and has to be empty. */
+static void leave_out(struct tmpfs_mounts *list, size_t failed)
+{
+	const char *device = list->v[failed].device;
+
+	for (size_t i = 0; i < list->n; i++)
+		if (list->v[i].device && strcmp(list->v[i].device, device) == 0)
+			list->v[i].device = NULL;
+}
+
 int fresh_find(const char *text, size_t len, int root, struct arena *arena, struct fresh *ret,
 	       struct err *err)
 {
@@ -170,14 +182,19 @@ int fresh_find(const char *text, size_t len, int root, struct arena *arena, stru
 	if (!ret->mounts.v)
 		return err_set(err, ENOMEM, "out of memory");
 	for (size_t i = 0; i < list.n; i++) {
-		struct fresh_mount *m = &ret->mounts.v[ret->mounts.n];
+		struct fresh_mount *m = &ret->mounts.v[i];
 
 		*m = (struct fresh_mount){ .target = list.v[i].target,
 					   .source = list.v[i].source,
-					   .options = list.v[i].options };
-		if (look(m, root, arena, NULL) == 0)
-			ret->mounts.n++;
+					   .options = list.v[i].options,
+					   .flags = list.v[i].flags };
+		if (list.v[i].device &&
+		    (look(m, root, arena, NULL) < 0 || (list.v[i].shared && m->nodes.n != 1)))
+			leave_out(&list, i);
 	}
+	for (size_t i = 0; i < list.n; i++)
+		if (list.v[i].device)
+			ret->mounts.v[ret->mounts.n++] = ret->mounts.v[i];
 	return 0;
 }
 
@@ -207,6 +224,7 @@ static int put_mount(struct json_out *o, const struct fresh_mount *from, int roo
 	json_kv_string(o, "target", m.target);
 	json_kv_string(o, "source", m.source);
 	json_kv_string(o, "options", m.options);
+	json_kv_string(o, "flags", m.flags);
 	json_key(o, "nodes");
 	json_begin_array(o);
 	for (size_t i = 0; i < m.nodes.n; i++)
@@ -305,6 +323,26 @@ static int make_node(int top, const struct fresh_node *n)
 	return dir < 0 ? -1 : make_at(dir, name, n);
 }
 
+/* "ro,nosuid,relatime" */
+static unsigned long flags_of(const char *text)
+{
+	unsigned long flags = 0;
+	char name[32];
+
+	for (; *text; text += text[0] == ',') {
+		const size_t n = strcspn(text, ",");
+		const struct mount_opt *o;
+
+		if (str_format(name, sizeof(name), "%.*s", (int)n, text) == 0) {
+			o = mount_opt_find(name);
+			if (o && o->kind == MOUNT_OPT_FLAG && !o->clear)
+				flags |= o->value;
+		}
+		text += n;
+	}
+	return flags;
+}
+
 int fresh_make(const struct fresh_mount *m, const char *at)
 {
 	char options[512];
@@ -319,7 +357,10 @@ int fresh_make(const struct fresh_mount *m, const char *at)
 	for (size_t i = 0; i < m->nodes.n; i++)
 		if (make_node(top, &m->nodes.v[i]) < 0)
 			return -1;
-	if (strcmp(m->options, "ro") != 0 && !str_starts(m->options, "ro,"))
-		return 0;
-	return mount(NULL, at, NULL, MS_REMOUNT | MS_RDONLY, options);
+	if ((strcmp(m->options, "ro") == 0 || str_starts(m->options, "ro,")) &&
+	    mount(NULL, at, NULL, MS_REMOUNT | MS_RDONLY, options) < 0)
+		return -1;
+	/* criu copies this mount; of several of one file system it gives but the first one its flags. */
+	return m->flags ? mount(NULL, at, NULL, MS_REMOUNT | MS_BIND | flags_of(m->flags), NULL)
+			: 0;
 }

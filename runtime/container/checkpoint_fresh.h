@@ -3,8 +3,8 @@
  *
  * criu runs tar for each tmpfs, once in the dump and once in the restore, while
  * nothing moves.  Those of a container are mostly as good as empty: /dev with its
- * nodes and links, /dev/shm, what masks a directory.  For who asks on --notify-fd
- * and so restores with us, they are called mounts of outside, written down here
+ * nodes and links, /dev/shm, what masks directories.  For who asks on --notify-fd
+ * or clones, and so restores with us, they are called mounts of outside, written down here
  * once the processes stand still (fresh.json, among the images) and made anew.
  */
 #ifndef SKERRY_CONTAINER_CHECKPOINT_FRESH_H
@@ -25,6 +25,7 @@ struct fresh_node {
 };
 struct fresh_mount {
 	char *target, *source, *options; /* as mountinfo has them of the file system */
+	char *flags; /* and of the mount */
 	struct {
 		struct fresh_node *v;
 		size_t n;

@@ -19,7 +19,7 @@
 
 struct mount {
 	uint64_t id;
-	const char *device, *root, *target, *type;
+	const char *device, *root, *target, *flags, *type;
 	const char *source, *options; /* of the file system */
 	bool own; /* root of a file system that criu makes */
 };
@@ -61,7 +61,7 @@ static bool is_made_by_criu(const char *type)
 /* "36 35 98:0 /mnt1 /mnt2 rw,noatime master:1 - ext3 /dev/root rw,errors=continue" */
 static bool parse_line(char *line, struct mount *ret)
 {
-	char *words[5], *save = NULL, *word, *end;
+	char *words[6], *save = NULL, *word, *end;
 	size_t n = 0;
 
 	*ret = (struct mount){ 0 };
@@ -87,6 +87,7 @@ static bool parse_line(char *line, struct mount *ret)
 	ret->device = words[2];
 	ret->root = words[3];
 	ret->target = words[4];
+	ret->flags = words[5];
 	/* A control group's root is where its name space begins. */
 	ret->own = is_made_by_criu(ret->type) && strcmp(ret->type, "devtmpfs") != 0 &&
 		   (strcmp(ret->root, "/") == 0 || str_starts(ret->type, "cgroup"));
@@ -164,14 +165,29 @@ int checkpoint_mounts(const char *text, size_t len, struct arena *arena,
 	return 0;
 }
 
-/* Is it the only one of its file system and at its place?  Of two that criu is to find outside it gives only
- * the first one its flags. */
-static bool is_alone(const struct mount_list *list, const struct mount *m)
+static bool is_read_only(const char *options)
 {
-	for (size_t i = 0; i < list->n; i++)
-		if (&list->v[i] != m && (strcmp(list->v[i].device, m->device) == 0 ||
-					 strcmp(list->v[i].target, m->target) == 0))
+	return strcmp(options, "ro") == 0 || str_starts(options, "ro,");
+}
+
+/* Is it the only one at its place, and of its file system?  Several are taken
+ * where the file system itself is read-only (and empty, as fresh_find() sees to): what masks directories. */
+static bool is_plain(const struct mount_list *list, const struct mount *m, bool *ret_shared)
+{
+	*ret_shared = false;
+	for (size_t i = 0; i < list->n; i++) {
+		const struct mount *other = &list->v[i];
+
+		if (other == m)
+			continue;
+		if (strcmp(other->target, m->target) == 0)
 			return false;
+		if (strcmp(other->device, m->device) != 0)
+			continue;
+		if (!other->own || !is_read_only(m->options))
+			return false;
+		*ret_shared = true;
+	}
 	return true;
 }
 
@@ -188,14 +204,19 @@ int checkpoint_tmpfs(const char *text, size_t len, struct arena *arena, struct t
 		return err_set(err, ENOMEM, "out of memory");
 	for (size_t i = 0; i < list.n; i++) {
 		const struct mount *m = &list.v[i];
+		bool shared;
 
 		if (strcmp(m->type, "tmpfs") != 0 || !m->own || !m->options ||
-		    strcmp(m->target, "/") == 0 || !is_alone(&list, m))
+		    strcmp(m->target, "/") == 0 || !is_plain(&list, m, &shared))
 			continue;
 		ret->v[ret->n].target = arena_strdup(arena, m->target);
 		ret->v[ret->n].source = arena_strdup(arena, m->source);
 		ret->v[ret->n].options = arena_strdup(arena, m->options);
-		if (!ret->v[ret->n].target || !ret->v[ret->n].source || !ret->v[ret->n].options)
+		ret->v[ret->n].device = arena_strdup(arena, m->device);
+		ret->v[ret->n].flags = arena_strdup(arena, m->flags);
+		ret->v[ret->n].shared = shared;
+		if (!ret->v[ret->n].target || !ret->v[ret->n].source || !ret->v[ret->n].options ||
+		    !ret->v[ret->n].device || !ret->v[ret->n].flags)
 			return err_set(err, ENOMEM, "out of memory");
 		ret->n++;
 	}

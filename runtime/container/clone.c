@@ -139,7 +139,9 @@ static int clone_by(struct runtime *rt, const struct clone_request *c, const cha
 {
 	struct skerry_checkpoint_options o = *c->o;
 	struct cloning with = { rt, c, images, dir };
-	const struct checkpoint_call call = { .o = &o, .dumped = dumped, .arg = &with };
+	const struct checkpoint_call call = {
+		.o = &o, .dumped = dumped, .arg = &with, .for_us = true
+	};
 
 	o.image_path = images;
 	o.work_path = NULL;

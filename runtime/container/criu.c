@@ -89,6 +89,14 @@ static int bind_root(const struct criu_start *s)
 	return mount(NULL, s->root_at, NULL, MS_SHARED, NULL);
 }
 
+/* Ours are the container's in the end, which has nothing to read there of iptables, nftables or tar. */
+static int be_quiet(void)
+{
+	AUTO_FD null = open("/dev/null", O_RDWR | O_CLOEXEC);
+
+	return null < 0 || dup2(null, STDOUT_FILENO) < 0 || dup2(null, STDERR_FILENO) < 0 ? -1 : 0;
+}
+
 /* The pair is made here, so that criu finds the directories in its own table. */
 static int make_own(const struct criu_start *s, int sock)
 {
@@ -125,7 +133,7 @@ static void child_main(void *arg, int sock)
 		(void)setsid();
 	if (c->start->own_mounts) {
 		sock = make_own(c->start, sock);
-		if (sock < 0)
+		if (sock < 0 || (!c->start->same_session && be_quiet() < 0))
 			_exit(126);
 	}
 	for (size_t i = 0; i < c->start->n_keep; i++)

@@ -467,6 +467,17 @@ static int take_terminal(struct restore *r, int fd, struct err *err)
 	return r->with->made->master < 0 ? err_sys(err, "terminal") : 0;
 }
 
+/* In a namespace that is older than the restore a checkpoint may have left its lock. */
+static void unlock_network(const struct restore *r)
+{
+	const struct plan *p = r->with->plan;
+	struct err left = { 0 };
+
+	if (p->join[NS_NETWORK] && p->join_fd[NS_NETWORK] >= 0 &&
+	    network_lock_drop(p->join_fd[NS_NETWORK], &left) < 0)
+		runtime_warn(r->rt, "%s", left.msg);
+}
+
 static int notified(void *arg, const struct criu_notify *n, int fd, struct err *err)
 {
 	struct restore *r = arg;
@@ -478,6 +489,8 @@ static int notified(void *arg, const struct criu_notify *n, int fd, struct err *
 		return -1;
 	if (strcmp(n->script, "post-restore") == 0 && r->with->record(r->with, n->pid, err) < 0)
 		return -1;
+	if (strcmp(n->script, "network-unlock") == 0)
+		unlock_network(r);
 	/* Behind all of ours: after its "go" nothing is left here that can fail. */
 	return criu_relay_ask(&r->relay, n, err);
 }
@@ -541,9 +554,14 @@ static int start_criu(struct restore *r, struct err *err)
 					  .n_keep = r->n_keep,
 					  .same_session = r->o->shell_job };
 
-	if (criu_open(&r->criu, &start, err) < 0)
+	struct criu_features features;
+
+	if (criu_open(&r->criu, &start, err) < 0 ||
+	    criu_check(&r->criu, CHECKPOINT_CRIU_LEAST, err) < 0)
 		return -1;
-	return criu_check(&r->criu, CHECKPOINT_CRIU_LEAST, err);
+	/* The first criu since the boot asks the kernel for all that it can do, and remembers the answers in /run:
+	 * not once everything stands still. */
+	return r->relay.over ? 0 : criu_features(&r->criu, &features, err);
 }
 
 /* It is our child, and keeps its number until someone asks for it. */
@@ -617,7 +635,9 @@ static int restore_processes(void *arg, struct restoring *with, struct err *err)
 	close_passage(r, &passage);
 	if (rc < 0)
 		reap(r);
-	else if (r->request->restored)
+	if (rc < 0 && !r->o->tcp_established)
+		unlock_network(r);
+	if (rc == 0 && r->request->restored)
 		r->request->restored(r->request->arg);
 	(void)unlinkat(with->made->entry.dir, ROOT_DIR, AT_REMOVEDIR);
 	drop_fresh(r);

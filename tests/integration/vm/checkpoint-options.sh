@@ -84,7 +84,7 @@ up_in_netns() {
 	in_netns ip link set lo up
 }
 up_in_netns
-# An engine restores into a namespace of its own making.  In the old one Debian's criu leaves its lock.
+# An engine restores into a namespace of its own making.
 new_netns() {
 	touch "$T/netns.new"
 	unshare --net="$T/netns.new" true
@@ -132,6 +132,15 @@ answers_go_on() {
 }
 check 'and the client served' answers_go_on
 rm -rf "$I"
+locks() { in_netns nft list tables | grep -c CRIU; in_netns iptables-save | grep -c CRIU; }
+for lock in nftables iptables; do
+	check "a connection goes into images, held back by $lock" detached checkpoint --tcp-established --network-lock $lock --image-path "$I" t1
+	check 'which stays, lest the client hears that nobody is there' fails is "0 0" "$(echo $(locks))"
+	check 'back in the same namespace' detached restore -d --tcp-established --image-path "$I" t1
+	check 'the client is served' answers_go_on
+	check 'and nothing is left of the lock' is "0 0" "$(echo $(locks))"
+	rm -rf "$I"
+done
 check '--tcp-established' detached checkpoint --tcp-established --image-path "$I" t1
 new_netns
 check 'restores the connection' detached restore -d --tcp-established --image-path "$I" t1

@@ -14,6 +14,11 @@
 /* Two folders stand for mounts. */
 static const char table[] = "2 1 0:2 / /plain rw - tmpfs a rw,mode=700\n"
 			    "3 1 0:3 / /full rw - tmpfs b rw\n";
+/* What masks directories is one file system at several places. */
+static const char masks[] = "2 1 0:2 / /plain/pts ro - tmpfs a ro\n"
+			    "3 1 0:2 / /mask ro - tmpfs a ro\n"
+			    "4 1 0:3 / /mask2 ro - tmpfs b ro\n"
+			    "5 1 0:3 / /full ro - tmpfs b ro\n";
 
 struct place {
 	char dir[32];
@@ -100,5 +105,20 @@ TEST(images_without_them_have_none)
 	begin(&p);
 	CHECK_INT(fresh_load(p.root, &p.arena, &f, &err), 0);
 	CHECK_INT(f.mounts.n, 0);
+	end(&p);
+}
+
+TEST(a_file_system_at_several_places_is_taken_at_all_of_them_if_it_is_empty)
+{
+	struct place p;
+	struct fresh f;
+
+	begin(&p);
+	REQUIRE(mkdirat(p.root, "mask", 0755) == 0 && mkdirat(p.root, "mask2", 0755) == 0);
+	REQUIRE(fresh_find(masks, sizeof(masks) - 1, p.root, &p.arena, &f, NULL) == 0);
+	REQUIRE(f.mounts.n == 2);
+	CHECK_STR(f.mounts.v[0].target, "/plain/pts");
+	CHECK_STR(f.mounts.v[1].target, "/mask");
+	CHECK_INT(f.mounts.v[1].nodes.n, 1);
 	end(&p);
 }

@@ -58,7 +58,7 @@ TEST(a_mount_is_found_by_its_number)
 	CHECK(!checkpoint_has_mount("", 0, 1));
 }
 
-TEST(a_file_system_in_memory_is_one_that_is_mounted_once_and_whole)
+TEST(a_file_system_in_memory_is_whole_and_mounted_once_or_read_only)
 {
 	static const char more[] = "1 0 0:1 / / rw - tmpfs root rw\n"
 				   "2 1 0:2 / /dev/shm rw - tmpfs shm rw,size=64k\n"
@@ -68,14 +68,21 @@ TEST(a_file_system_in_memory_is_one_that_is_mounted_once_and_whole)
 				   "6 1 0:5 / /over rw - tmpfs x rw\n"
 				   "7 6 0:6 / /over rw - tmpfs x rw\n"
 				   "8 1 0:7 / /mask1 ro - tmpfs x ro,size=4k\n"
-				   "9 1 0:7 / /mask2 ro - tmpfs x ro,size=4k\n";
+				   "9 1 0:7 / /mask2 ro - tmpfs x ro,size=4k\n"
+				   "10 1 0:8 / /bad1 ro - tmpfs x ro\n"
+				   "11 1 0:8 /part /bad2 ro - tmpfs x ro\n";
 	CLEANUP(arena_release) struct arena a;
 	struct tmpfs_mounts m;
 
 	arena_init(&a, 1 << 20);
 	REQUIRE(checkpoint_tmpfs(more, strlen(more), &a, &m, NULL) == 0);
-	REQUIRE(m.n == 1);
+	REQUIRE(m.n == 3);
 	CHECK_STR(m.v[0].target, "/dev/shm");
 	CHECK_STR(m.v[0].source, "shm");
 	CHECK_STR(m.v[0].options, "rw,size=64k");
+	CHECK(!m.v[0].shared);
+	CHECK_STR(m.v[1].target, "/mask1");
+	CHECK_STR(m.v[2].target, "/mask2");
+	CHECK_STR(m.v[2].device, "0:7");
+	CHECK(m.v[1].shared && m.v[2].shared);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* memory.c - rounds over the memory of processes that run
  *
- * proc(5) /proc/PID/maps, pagemap, clear_refs; process_vm_readv(2).
+ * proc(5) /proc/PID/maps; process_vm_readv(2).
  */
 #include "runtime/migrate/memory.h"
 
@@ -16,14 +16,8 @@
 #include "base/fd.h"
 #include "base/file.h"
 
-#define MAPS_MAX	 ((size_t)256 << 20)
-#define RUN_MAX		 (FRAME_BULK / FRAME_PAGE)
-#define MAP_CHUNK	 4096 /* entries of pagemap at a time */
-#define PM_PRESENT	 ((uint64_t)1 << 63)
-#define PM_SWAP		 ((uint64_t)1 << 62)
-#define PM_FILE		 ((uint64_t)1 << 61)
-#define PM_SOFT_DIRTY	 ((uint64_t)1 << 55)
-#define CLEAR_SOFT_DIRTY "4"
+#define MAPS_MAX ((size_t)256 << 20)
+#define RUN_MAX	 (FRAME_BULK / FRAME_PAGE)
 
 /* A process that has ended has none. */
 static int read_regions(struct memory_regions *list, pid_t pid, struct err *err)
@@ -68,8 +62,6 @@ struct reader {
 	struct memory *m;
 	struct page_task *task;
 	pid_t pid;
-	int pagemap;
-	bool first; /* of this process: there is nothing to compare with */
 };
 
 static int send_pages(struct reader *r, uint64_t address, size_t from, size_t count,
@@ -121,56 +113,6 @@ static int read_run(struct reader *r, uint64_t start, size_t count, struct err *
 	return send_pages(r, start + begin * FRAME_PAGE, begin, changed, err);
 }
 
-static bool is_wanted(const struct reader *r, uint64_t entry)
-{
-	/* Of files and shared memory: unchanged, or criu's under another number. */
-	if (!(entry & (PM_PRESENT | PM_SWAP)) || entry & PM_FILE)
-		return false;
-	return r->first || !r->m->tracks || entry & PM_SOFT_DIRTY;
-}
-
-static int want_page(struct memory *m, uint64_t address, struct err *err)
-{
-	const struct memory_region one = { .start = address, .end = address + FRAME_PAGE };
-
-	if (m->wanted.n && m->wanted.v[m->wanted.n - 1].end == address) {
-		m->wanted.v[m->wanted.n - 1].end += FRAME_PAGE;
-		return 0;
-	}
-	return memory_regions_add(&m->wanted, &one, err);
-}
-
-static int look_at_region(struct reader *r, const struct memory_region *region, struct err *err)
-{
-	uint64_t entries[MAP_CHUNK];
-
-	for (uint64_t at = region->start; at < region->end;) {
-		uint64_t want = (region->end - at) / FRAME_PAGE;
-		ssize_t n;
-
-		if (want > MAP_CHUNK)
-			want = MAP_CHUNK;
-		n = pread(r->pagemap, entries, want * sizeof(*entries),
-			  (off_t)(at / FRAME_PAGE * sizeof(*entries)));
-		if (n <= 0)
-			return 0; /* it has ended */
-		for (size_t i = 0; i < (size_t)n / sizeof(*entries); i++, at += FRAME_PAGE)
-			if (is_wanted(r, entries[i]) && want_page(r->m, at, err) < 0)
-				return -1;
-	}
-	return 0;
-}
-
-/* From here on writes count as new.  One between the look at pagemap and this is found by the contents in the end,
- * as everything is. */
-static void forget_writes(const struct memory *m, pid_t pid)
-{
-	char path[64];
-
-	if (m->tracks && str_format(path, sizeof(path), "/proc/%d/clear_refs", (int)pid) == 0)
-		(void)file_write_text(AT_FDCWD, path, CLEAR_SOFT_DIRTY);
-}
-
 static int read_wanted(struct reader *r, struct err *err)
 {
 	for (size_t i = 0; i < r->m->wanted.n; i++) {
@@ -188,47 +130,67 @@ static int read_wanted(struct reader *r, struct err *err)
 	return 0;
 }
 
+/* It may have the number of one that has ended: then that one's memory is gone, and it is looked at whole. */
+static struct memory_process *process_of(struct memory *m, pid_t pid)
+{
+	for (size_t i = 0; i < m->processes.n; i++)
+		if (m->processes.v[i].track.pid == pid)
+			return &m->processes.v[i];
+	if (m->processes.n == m->processes.cap) {
+		const size_t cap = m->processes.cap ? m->processes.cap * 2 : 16;
+		struct memory_process *v = realloc(m->processes.v, cap * sizeof(*v));
+
+		if (!v)
+			return NULL;
+		m->processes.v = v;
+		m->processes.cap = cap;
+	}
+	track_begin(&m->processes.v[m->processes.n].track, pid, m->best);
+	return &m->processes.v[m->processes.n++];
+}
+
+/* Those that weren't there in this round have ended. */
+static void forget_ended(struct memory *m)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < m->processes.n; i++) {
+		if (!m->processes.v[i].seen) {
+			track_end(&m->processes.v[i].track);
+			continue;
+		}
+		m->processes.v[n] = m->processes.v[i];
+		m->processes.v[n++].seen = false;
+	}
+	m->processes.n = n;
+}
+
 static int read_process(struct memory *m, pid_t pid, struct err *err)
 {
 	const uint64_t number = memory_number_of(pid);
 	struct reader r = { .m = m, .pid = pid };
-	char path[64];
-	AUTO_FD pagemap = -1;
+	struct memory_process *p;
+	int rc;
 
 	if (!number)
 		return 0;
 	r.task = page_tasks_get(&m->tasks, PAGE_TASK(PAGE_TASK_PROCESS, number));
-	if (!r.task)
+	p = process_of(m, pid);
+	if (!r.task || !p)
 		return err_set(err, ENOMEM, "out of memory");
-	r.first = r.task->map.n == 0;
+	p->seen = true;
 	m->wanted.n = 0;
-	if (read_regions(&m->regions, pid, err) < 0 ||
-	    str_format(path, sizeof(path), "/proc/%d/pagemap", (int)pid) < 0)
+	if (read_regions(&m->regions, pid, err) < 0)
 		return -1;
-	pagemap = open(path, O_RDONLY | O_CLOEXEC);
-	if (pagemap < 0)
-		return errno == ENOENT || errno == ESRCH ? 0 : err_sys(err, "open \"%s\"", path);
-	r.pagemap = pagemap;
+	rc = track_look(&p->track, err);
+	if (rc <= 0)
+		return rc;
 	for (size_t i = 0; i < m->regions.n; i++)
-		if (!m->regions.v[i].shared && look_at_region(&r, &m->regions.v[i], err) < 0)
+		if (!m->regions.v[i].shared &&
+		    track_region(&p->track, &m->regions.v[i], &m->wanted, err) < 0)
 			return -1;
-	forget_writes(m, pid);
+	track_looked(&p->track);
 	return read_wanted(&r, err);
-}
-
-/* Does this kernel track writes?  A page that was just written to says so. */
-static bool can_track(void)
-{
-	static unsigned char page[2 * FRAME_PAGE];
-	volatile unsigned char *at = page;
-	uint64_t entry = 0;
-	AUTO_FD pagemap = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
-
-	*at = 1;
-	return pagemap >= 0 &&
-	       pread(pagemap, &entry, sizeof(entry),
-		     (off_t)((uintptr_t)page / FRAME_PAGE * sizeof(entry))) == sizeof(entry) &&
-	       entry & PM_SOFT_DIRTY;
 }
 
 int memory_init(struct memory *m, struct channel *c, struct err *err)
@@ -238,12 +200,32 @@ int memory_init(struct memory *m, struct channel *c, struct err *err)
 	m->buffer = malloc(FRAME_BULK);
 	if (!m->buffer)
 		return err_set(err, ENOMEM, "out of memory");
-	m->tracks = can_track();
+	m->best = track_best();
 	return 0;
+}
+
+void memory_rounds_end(struct memory *m)
+{
+	for (size_t i = 0; i < m->processes.n; i++)
+		track_end(&m->processes.v[i].track);
+	free(m->processes.v);
+	m->processes.v = NULL;
+	m->processes.n = m->processes.cap = 0;
+}
+
+const char *memory_tracker(const struct memory *m)
+{
+	enum track_how least = m->best;
+
+	for (size_t i = 0; i < m->processes.n; i++)
+		if (m->processes.v[i].track.how < least)
+			least = m->processes.v[i].track.how;
+	return track_name(least);
 }
 
 void memory_release(struct memory *m)
 {
+	memory_rounds_end(m);
 	page_tasks_release(&m->tasks);
 	free(m->regions.v);
 	free(m->wanted.v);
@@ -259,6 +241,7 @@ int memory_round(struct memory *m, const pid_t *pids, size_t n, uint64_t *ret, s
 	for (size_t i = 0; i < n; i++)
 		if (read_process(m, pids[i], err) < 0)
 			return -1;
+	forget_ended(m);
 	*ret = m->sent - before;
 	return 0;
 }

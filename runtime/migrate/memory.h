@@ -2,8 +2,8 @@
 /* memory.h - the source's memory: rounds while it runs, the rest as criu dumps it
  *
  * A round reads the pages of the running processes and sends those whose
- * contents the target lacks.  Where the kernel tracks writes (soft-dirty), only
- * pages written since the last round are read.  In the end criu, told that we
+ * contents the target lacks; where writes are tracked (track.h), only pages
+ * written since the last round are read.  In the end criu, told that we
  * are its page server, hands over all pages in its own order; of those that are
  * as they were sent only the place is passed on.
  */
@@ -14,26 +14,24 @@
 
 #include "runtime/migrate/channel.h"
 #include "runtime/migrate/pages.h"
+#include "runtime/migrate/regions.h"
+#include "runtime/migrate/track.h"
 
-struct memory_region {
-	uint64_t start, end;
-	bool shared, writable;
-	uint64_t inode;
+/* A process whose pages were sent. */
+struct memory_process {
+	struct track track;
+	bool seen; /* in this round */
 };
-struct memory_regions {
-	struct memory_region *v;
-	size_t n, cap;
-};
-/* One more at the end. */
-int memory_regions_add(struct memory_regions *list, const struct memory_region *r, struct err *err);
-/* One line of /proc/PID/maps: 1, 0 it is none (or nothing to send), pure. */
-int memory_parse_line(const char *line, struct memory_region *ret);
 
 struct memory {
 	struct channel *channel;
 	struct page_key key;
 	struct page_tasks tasks;
-	bool tracks; /* the kernel tracks writes */
+	enum track_how best; /* way to find out what was written to */
+	struct {
+		struct memory_process *v;
+		size_t n, cap;
+	} processes;
 	uint64_t sent; /* bytes of pages */
 	uint64_t seen; /* bytes of pages that were looked at in this round */
 	unsigned char *buffer; /* a run of pages */
@@ -43,6 +41,11 @@ int memory_init(struct memory *m, struct channel *c, struct err *err);
 void memory_release(struct memory *m);
 /* One round over these processes. *ret: bytes sent. */
 int memory_round(struct memory *m, const pid_t *pids, size_t n, uint64_t *ret, struct err *err);
+
+/* The rounds are over: nothing is left in the processes. */
+void memory_rounds_end(struct memory *m);
+/* How the rounds find out what was written to: the least of all processes. */
+const char *memory_tracker(const struct memory *m);
 
 /* A process's number in its container, which is criu's; 0: it has ended. */
 uint64_t memory_number_of(pid_t pid);

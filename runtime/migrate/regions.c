@@ -8,7 +8,8 @@
 #include <string.h>
 
 #include "base/buf.h"
-#include "runtime/migrate/memory.h"
+#include "runtime/migrate/frame.h"
+#include "runtime/migrate/regions.h"
 
 /* "55d0-55e0 rw-p 00000000 08:01 123   /bin/x" */
 int memory_parse_line(const char *line, struct memory_region *ret)
@@ -55,5 +56,16 @@ int memory_regions_add(struct memory_regions *list, const struct memory_region *
 		list->cap = cap;
 	}
 	list->v[list->n++] = *r;
+	return 0;
+}
+
+int memory_regions_extend(struct memory_regions *list, uint64_t start, uint64_t end,
+			  struct err *err)
+{
+	const struct memory_region one = { .start = start, .end = end };
+
+	if (!list->n || list->v[list->n - 1].end != start)
+		return memory_regions_add(list, &one, err);
+	list->v[list->n - 1].end = end;
 	return 0;
 }

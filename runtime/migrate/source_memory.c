@@ -95,10 +95,10 @@ static int advance(struct source *s, struct convergence *c, struct err *err)
 	c->stuck = s->rounds > 2 && c->bytes > c->before - c->before / 10 ? c->stuck + 1 : 0;
 	progress(
 		s, "round",
-		"%u: %llu KiB of %llu KiB read in %lld ms, %llu KiB/s, then %lld ms of standing still",
+		"%u: %llu KiB of %llu KiB read (%s) in %lld ms, %llu KiB/s, then %lld ms of standing still",
 		s->rounds, (unsigned long long)(c->bytes >> 10),
-		(unsigned long long)(s->memory.seen >> 10), (long long)took,
-		(unsigned long long)(c->speed >> 10), (long long)c->predicted);
+		(unsigned long long)(s->memory.seen >> 10), memory_tracker(&s->memory),
+		(long long)took, (unsigned long long)(c->speed >> 10), (long long)c->predicted);
 	return 0;
 }
 
@@ -119,5 +119,6 @@ int memory_rounds(struct source *s, struct err *err)
 		if (s->rounds > 1 && c.predicted <= c.wanted)
 			break;
 	}
+	memory_rounds_end(&s->memory);
 	return c.most && c.predicted > c.most ? too_long(s, c.predicted, c.most, err) : 0;
 }

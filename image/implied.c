@@ -218,15 +218,28 @@ static int make_path(struct stack *s, int top, const char *path, struct err *err
 	}
 }
 
+/* A layer between the base and this one has the same path in its list. */
+static bool was_seen(const struct stack *s, size_t layer, const char *path)
+{
+	for (size_t i = 1; i < layer; i++)
+		if (has_path(&s->implied[i], path))
+			return true;
+	return false;
+}
+
 static int make_all(struct stack *s, int top, struct err *err)
 {
-	for (size_t i = 0; i < s->layers->n; i++) {
+	/* nothing is below the base that could say otherwise */
+	for (size_t i = 1; i < s->layers->n; i++) {
 		for (size_t k = 0; k < s->implied[i].n; k++) {
 			const char *path = s->implied[i].v[k];
 			struct err why = { 0 };
 			bool shown;
-			AUTO_FD found = resolve(s, path, &shown, &why);
+			AUTO_FD found = -1;
 
+			if (was_seen(s, i, path))
+				continue;
+			found = resolve(s, path, &shown, &why);
 			if (found < 0 && why.code != 0)
 				return err_set(err, why.code, "%s", why.msg);
 			if (found >= 0 && !shown && make_path(s, top, path, err) < 0)
@@ -291,7 +304,6 @@ int implied_make(const struct implied_layers *layers, int dir, const char *name,
 	s.implied = arena_array(&s.arena, layers->n + 1, sizeof(*s.implied));
 	if (!s.implied)
 		ret = err_sys(err, "directories without an entry");
-	/* nothing is below the base that could say otherwise */
 	for (size_t i = 0; ret == 0 && i < layers->n; i++) {
 		ret = read_list(&s, i, err);
 		total += i > 0 ? s.implied[i].n : 0;

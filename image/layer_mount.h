@@ -18,11 +18,18 @@
  * is gone.  A layer that can't be counted any more is left out, and mounted for itself. */
 int layer_mount_count(const struct store *s, int dir, const struct digest *layers, size_t n,
 		      struct err *err);
-/* The layer's tree as a detached mount.  keep: the mount it is a copy of stays for the next ones;
- * only for a container that was counted. */
-int layer_mount_open(const struct store *s, const struct digest *diff_id, bool keep,
-		     struct err *err);
-/* Takes away what no container has any more. */
+/* For whom a layer is opened. */
+enum layer_mount_for {
+	LAYER_MOUNT_ALONE, /* for no container */
+	LAYER_MOUNT_COUNTED, /* for one that was counted */
+	LAYER_MOUNT_KEPT, /* and what has to be mounted stays for the next ones */
+};
+/* The layer's tree; *ret_detached: as a mount without a place. */
+int layer_mount_open(const struct store *s, const struct digest *diff_id, enum layer_mount_for what,
+		     bool *ret_detached, struct err *err);
+/* A container that had these layers is gone: takes away what nobody else has. */
+void layer_mount_release(const struct store *s, const struct digest *layers, size_t n);
+/* Takes away what no container has any more, of all layers. */
 void layer_mount_sweep(const struct store *s);
 /* The layer's file (a name in layers/) is leaving the store: later ones get a new mount. */
 void layer_mount_forget(const struct store *s, const char *name);

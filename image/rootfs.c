@@ -159,6 +159,85 @@ int rootfs_list(const struct store *s, struct rootfs_list *ret, struct arena *ar
 	return 0;
 }
 
+/* --- layers opened ------------------------------------------------------------------- */
+
+/* *ret_detached: the descriptor is a mount without a place. */
+static int open_layer(const struct store *s, const struct digest *diff_id,
+		      enum layer_mount_for what, bool *ret_detached, struct err *err)
+{
+	char name[STORE_LAYER_NAME_MAX], path[STORE_LAYER_NAME_MAX + 8];
+	enum store_form form;
+	int fd;
+
+	if (store_layer_form(s, diff_id, &form) < 0)
+		return err_sys(err, "layer \"%s\"", diff_id->text);
+	*ret_detached = false;
+	if (form == STORE_FORM_EROFS)
+		return layer_mount_open(s, diff_id, what, ret_detached, err);
+	store_layer_name(diff_id, form, name);
+	(void)snprintf(path, sizeof(path), "%s/tree", name);
+	fd = openat(s->folder[STORE_LAYERS], path, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	return fd < 0 ? err_sys(err, "layer \"%s\"", diff_id->text) : fd;
+}
+
+/* Lower directories, topmost first. */
+struct lowers {
+	int fd[OVERLAY_LOWERS_MAX];
+	size_t n;
+	int mounts[OVERLAY_LOWERS_MAX]; /* those of them that are mounts without a place */
+	size_t n_mounts;
+	enum layer_mount_for what;
+};
+
+static void close_lowers(struct lowers *l)
+{
+	for (size_t i = 0, k = 0; i < l->n; i++) {
+		if (k < l->n_mounts && l->mounts[k] == l->fd[i])
+			k++;
+		else
+			(void)fd_close(l->fd[i]);
+	}
+	overlay_drop(l->mounts, l->n_mounts);
+	l->n = l->n_mounts = 0;
+}
+
+static int add_lower(struct lowers *l, int fd, bool detached, int userns, struct err *err)
+{
+	int mapped;
+
+	if (fd < 0)
+		return -1;
+	if (l->n >= OVERLAY_LOWERS_MAX) {
+		(void)fd_close(fd);
+		return err_set(err, E2BIG, "more than %d layers", OVERLAY_LOWERS_MAX);
+	}
+	if (userns >= 0) {
+		mapped = overlay_clone_mapped(fd, userns, err);
+		(void)fd_close(fd);
+		if (mapped < 0)
+			return err_wrap(err, "map the ids of a layer");
+		fd = mapped;
+		detached = true;
+	}
+	l->fd[l->n++] = fd;
+	if (detached)
+		l->mounts[l->n_mounts++] = fd;
+	return 0;
+}
+
+static int open_lowers(const struct store *s, const struct digest *layers, size_t n, int userns,
+		       struct lowers *l, struct err *err)
+{
+	for (size_t i = n; i-- > 0;) {
+		bool detached = false;
+		int fd = open_layer(s, &layers[i], l->what, &detached, err);
+
+		if (add_lower(l, fd, detached, userns, err) < 0)
+			return -1;
+	}
+	return 0;
+}
+
 /* --- create ------------------------------------------------------------------------- */
 
 static int write_record(int dir, const struct rootfs_options *o, struct err *err)
@@ -220,46 +299,6 @@ static int root_attributes(const struct store *s, const struct rootfs_options *o
 	return 0;
 }
 
-/* Layers, base first, opened for looking into. */
-struct opened {
-	int fd[OVERLAY_LOWERS_MAX];
-	size_t n;
-};
-
-/* keep: the mount of a layer stays for the containers that come after. */
-static int open_layer(const struct store *s, const struct digest *diff_id, bool keep,
-		      bool *ret_is_mount, struct err *err)
-{
-	char name[STORE_LAYER_NAME_MAX], path[STORE_LAYER_NAME_MAX + 8];
-	enum store_form form;
-	int fd;
-
-	if (store_layer_form(s, diff_id, &form) < 0)
-		return err_sys(err, "layer \"%s\"", diff_id->text);
-	*ret_is_mount = form == STORE_FORM_EROFS;
-	if (form == STORE_FORM_EROFS)
-		return layer_mount_open(s, diff_id, keep, err);
-	store_layer_name(diff_id, form, name);
-	(void)snprintf(path, sizeof(path), "%s/tree", name);
-	fd = openat(s->folder[STORE_LAYERS], path, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	return fd < 0 ? err_sys(err, "layer \"%s\"", diff_id->text) : fd;
-}
-
-static int open_all(const struct store *s, const struct rootfs_options *o, struct opened *l,
-		    struct err *err)
-{
-	bool is_mount;
-
-	for (; l->n < o->n_layers; l->n++) {
-		if (l->n >= OVERLAY_LOWERS_MAX)
-			return err_set(err, E2BIG, "more than %d layers", OVERLAY_LOWERS_MAX);
-		l->fd[l->n] = open_layer(s, &o->layers[l->n], false, &is_mount, err);
-		if (l->fd[l->n] < 0)
-			return -1;
-	}
-	return 0;
-}
-
 static bool has_implied(const struct store *s, const struct rootfs_options *o)
 {
 	for (size_t i = 1; i < o->n_layers; i++) {
@@ -275,19 +314,20 @@ static bool has_implied(const struct store *s, const struct rootfs_options *o)
 static int make_implied(const struct store *s, int dir, const struct rootfs_options *o,
 			const struct layer_info *root, struct err *err)
 {
-	struct opened l = { .n = 0 };
-	int ret;
+	struct lowers l = { .what = LAYER_MOUNT_KEPT };
+	int ret, base_first[OVERLAY_LOWERS_MAX];
 
 	if (!has_implied(s, o))
 		return 0;
-	ret = open_all(s, o, &l, err);
+	ret = open_lowers(s, o->layers, o->n_layers, -1, &l, err);
 	if (ret == 0) {
-		const struct implied_layers layers = { s, o->layers, l.fd, l.n };
+		const struct implied_layers layers = { s, o->layers, base_first, l.n };
 
+		for (size_t i = 0; i < l.n; i++)
+			base_first[i] = l.fd[l.n - 1 - i];
 		ret = implied_make(&layers, dir, IMPLIED, root, err);
 	}
-	while (l.n > 0)
-		(void)fd_close(l.fd[--l.n]);
+	close_lowers(&l);
 	return ret < 0 ? -1 : 0;
 }
 
@@ -317,12 +357,12 @@ static int fill_folder(const struct store *s, int dir, const struct rootfs_optio
 		return -1;
 	if (!o->read_only && make_upper(dir, o, &root, err) < 0)
 		return -1;
-	if (!o->host && make_implied(s, dir, o, &root, err) < 0)
+	if (layer_mount_count(s, dir, o->layers, o->n_layers, err) < 0)
+		return -1;
+	if (!o->host && make_implied(s, dir, o, &root, err) < 0) /* as one that is counted */
 		return -1;
 	if (mkdirat(dir, "merged", 0755) < 0)
 		return err_sys(err, "make the folder of container \"%s\"", o->id);
-	if (layer_mount_count(s, dir, o->layers, o->n_layers, err) < 0)
-		return -1;
 	return write_record(dir, o, err);
 }
 
@@ -360,58 +400,13 @@ int rootfs_create(struct store *s, const struct rootfs_options *o, struct err *e
 	(void)snprintf(tmp, sizeof(tmp), "root-%s", random);
 	if (create(s, o, tmp, err) < 0) {
 		(void)store_discard(s, STORE_TMP, tmp, NULL);
+		layer_mount_release(s, o->layers, o->n_layers);
 		return -1;
 	}
 	return 0;
 }
 
 /* --- open --------------------------------------------------------------------------- */
-
-/* Lower directories, topmost first. */
-struct lowers {
-	int fd[OVERLAY_LOWERS_MAX];
-	size_t n;
-	int mounts[OVERLAY_LOWERS_MAX]; /* those of them that are detached mounts */
-	size_t n_mounts;
-	bool keep_mounts; /* of layers, for the containers that come after */
-};
-
-static void close_lowers(struct lowers *l)
-{
-	for (size_t i = 0, k = 0; i < l->n; i++) {
-		if (k < l->n_mounts && l->mounts[k] == l->fd[i])
-			k++;
-		else
-			(void)fd_close(l->fd[i]);
-	}
-	overlay_drop(l->mounts, l->n_mounts);
-	l->n = l->n_mounts = 0;
-}
-
-/* is_mount: the descriptor is of a detached mount. */
-static int add_lower(struct lowers *l, int fd, bool is_mount, int userns, struct err *err)
-{
-	int mapped;
-
-	if (fd < 0)
-		return -1;
-	if (l->n >= OVERLAY_LOWERS_MAX) {
-		(void)fd_close(fd);
-		return err_set(err, E2BIG, "more than %d layers", OVERLAY_LOWERS_MAX);
-	}
-	if (userns >= 0) {
-		mapped = overlay_clone_mapped(fd, userns, err);
-		(void)fd_close(fd);
-		if (mapped < 0)
-			return err_wrap(err, "map the ids of a layer");
-		fd = mapped;
-		is_mount = true;
-	}
-	l->fd[l->n++] = fd;
-	if (is_mount)
-		l->mounts[l->n_mounts++] = fd;
-	return 0;
-}
 
 static int open_host(int userns, struct lowers *l, struct err *err)
 {
@@ -422,19 +417,6 @@ static int open_host(int userns, struct lowers *l, struct err *err)
 	/* as it is, not a copy: before Linux 6.15 overlay takes no detached mount; it never writes
 	 * below, and sees this one mount only */
 	return add_lower(l, fd_take(&root), false, userns, err);
-}
-
-static int open_lowers(const struct store *s, const struct digest *layers, size_t n, int userns,
-		       struct lowers *l, struct err *err)
-{
-	for (size_t i = n; i-- > 0;) {
-		bool is_mount = false;
-		int fd = open_layer(s, &layers[i], l->keep_mounts, &is_mount, err);
-
-		if (add_lower(l, fd, is_mount, userns, err) < 0)
-			return -1;
-	}
-	return 0;
 }
 
 /* overlay takes one lower with an upper, or two. */
@@ -524,11 +506,12 @@ static int open_root(const struct store *s, const struct raw_record *raw,
 	return mount_lowers(l, info->read_only ? -1 : dir, info->ephemeral, err);
 }
 
-static int open_container(const struct store *s, const char *id, bool keep_mounts, struct err *err)
+static int open_container(const struct store *s, const char *id, enum layer_mount_for what,
+			  struct err *err)
 {
 	struct rootfs_info info;
 	struct raw_record raw;
-	struct lowers lowers = { .keep_mounts = keep_mounts };
+	struct lowers lowers = { .what = what };
 	struct arena arena;
 	int mount = -1;
 
@@ -546,13 +529,13 @@ static int open_container(const struct store *s, const char *id, bool keep_mount
 
 int rootfs_open(struct store *s, const char *id, struct err *err)
 {
-	return open_container(s, id, false, err);
+	return open_container(s, id, LAYER_MOUNT_COUNTED, err);
 }
 
 int rootfs_open_layers(struct store *s, const struct digest *layers, size_t n_layers,
 		       struct err *err)
 {
-	struct lowers lowers = { .n = 0 };
+	struct lowers lowers = { .what = LAYER_MOUNT_ALONE };
 	int mount = -1;
 
 	/* overlay wants two different directories: of no layers the empty one is the tree */
@@ -586,7 +569,7 @@ int rootfs_attach(struct store *s, const char *id, char *path, size_t size, stru
 
 	if (merged_path(s, id, path, size, err) < 0)
 		return -1;
-	mount = open_container(s, id, true, err);
+	mount = open_container(s, id, LAYER_MOUNT_KEPT, err);
 	if (mount < 0)
 		return -1;
 	return overlay_attach(mount, AT_FDCWD, path, err);
@@ -610,10 +593,18 @@ int rootfs_detach(struct store *s, const char *id, struct err *err)
 
 int rootfs_remove(struct store *s, const char *id, struct err *err)
 {
-	if (rootfs_detach(s, id, err) < 0)
-		return -1;
-	if (store_discard(s, STORE_CONTAINERS, id, err) < 0)
-		return -1;
-	layer_mount_sweep(s);
-	return 0;
+	struct rootfs_info info = { .host = false };
+	struct arena arena;
+	int ret = -1;
+
+	arena_init(&arena, ARENA_MAX_DEFAULT);
+	/* without a record that can be read gc will find what it had */
+	if (rootfs_info(s, id, &info, &arena, NULL) < 0)
+		info.layers = (struct digests){ .n = 0 };
+	if (rootfs_detach(s, id, err) == 0 && store_discard(s, STORE_CONTAINERS, id, err) == 0) {
+		layer_mount_release(s, info.layers.v, info.layers.n);
+		ret = 0;
+	}
+	arena_release(&arena);
+	return ret;
 }

@@ -1,16 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* masq.c - ipMasq: what leaves a network has the host's address
  *
- * In postrouting the source address is looked up once; for an address of a
- * container the map leads to its subnet's chain:
+ * In postrouting the first packet of a flow whose source is an address of a
+ * container goes to the subnet's chain:
  *
- *	map masq { addr : verdict }        10.88.0.5 : goto net_10.88.0.0/16
- *	chain post { type nat hook postrouting priority 100; ip saddr vmap @masq }
+ *	set net_10.88.0.0/16 { addr }      10.88.0.5
+ *	chain post { type nat hook postrouting priority 100
+ *	             ip saddr @net_10.88.0.0/16 goto net_10.88.0.0/16 }
  *	chain net_10.88.0.0/16 { ip daddr 10.88.0.0/16 accept
  *	                         ip daddr != 224.0.0.0/4 masquerade }
  *
- * A chain is the same for every network that has the subnet and is left in
- * place: without elements nothing leads to it.
+ * Set and chain are the same for every network that has the subnet and are left
+ * in place: without elements nothing leads there.
  * nft(8); CNI plugins "bridge", "ptp": ipMasq.
  */
 #include "cni/masq.h"
@@ -24,19 +25,17 @@
 #include "cni/nft.h"
 
 #define TABLE "skerry_masq"
-#define SET   "masq"
+#define NETS  "net"
 
-static const struct nft_set_def base_sets[] = { { SET, "addr", "verdict" } };
 static const struct nft_chain_def base_chains[] = {
 	{ "post", "nat", "postrouting", NFT_PRIORITY_SNAT },
 };
-static const struct nft_rule_def base_rules[] = { { .chain = "post",
-						    .text = "ip saddr vmap @" SET } };
-static const struct nft_part base_part = NFT_PART(base_sets, base_chains, base_rules);
+static const struct nft_part base_part = { .chains = base_chains,
+					   .n_chains = ARRAY_SIZE(base_chains) };
 
 static const struct nft_place places[] = {
-	{ NFT_IP, TABLE, SET },
-	{ NFT_IP6, TABLE, SET },
+	{ NFT_IP, TABLE, NETS "_*" },
+	{ NFT_IP6, TABLE, NETS "_*" },
 };
 
 /* An attachment's elements and chains, a plan per family that has any. */
@@ -63,7 +62,7 @@ static const struct nft_chain_part *subnet_part(struct wanted *w, const struct n
 
 	if (!p)
 		return NULL;
-	nft_chain_part_init(p, "net", net);
+	nft_chain_part_init(p, NETS, net);
 	for (size_t i = 1; i < *n_parts; i++) /* the first is base_part */
 		if (strcmp(parts[i]->chains[0].name, p->name) == 0)
 			return p;
@@ -73,6 +72,7 @@ static const struct nft_chain_part *subnet_part(struct wanted *w, const struct n
 	nft_chain_part_rule(p, inside);
 	nft_chain_part_rule(p, net->ip.family == AF_INET6 ? "ip daddr != ff00::/8 masquerade"
 							  : "ip daddr != 224.0.0.0/4 masquerade");
+	nft_chain_part_set(p, "addr", "post", "ip saddr");
 	parts[(*n_parts)++] = &p->part;
 	return p;
 }
@@ -98,10 +98,8 @@ static int make_plan(struct wanted *w, int af, const struct ip_net *ips, size_t 
 		chain = subnet_part(w, parts, &plan->n_parts, &ips[i]);
 		if (!chain)
 			return err_set(err, ENOMEM, "masquerade: no memory");
-		e->set = SET;
+		e->set = chain->name;
 		nft_key_addr(e, &ips[i].ip);
-		e->verdict = NFT_DO_GOTO;
-		(void)str_copy(e->chain, sizeof(e->chain), chain->name);
 		(void)str_copy(e->owner, sizeof(e->owner), w->owner);
 		plan->n_add++;
 	}

@@ -107,15 +107,23 @@ bool nft_owner_of_network(const char *owner, const char *network);
 /* A part that is one chain of a subnet: its content follows from its name, so
  * all networks with the subnet share it and nobody removes it. */
 #define NFT_CHAIN_RULES 4
+#define NFT_JUMP_MAX	128
 struct nft_chain_part {
 	struct nft_part part;
 	struct nft_chain_def chain;
+	struct nft_set_def set;
 	struct nft_rule_def rules[NFT_CHAIN_RULES];
 	char name[NFT_NAME]; /* PREFIX_10.88.0.0/16; IPv6, which has no room: hashed */
+	char jump[NFT_JUMP_MAX];
 };
 void nft_chain_part_init(struct nft_chain_part *p, const char *prefix, const struct ip_net *net);
 /* The text must live as long as the part. */
 void nft_chain_part_rule(struct nft_chain_part *p, const char *text);
+/* What leads there: a set with the chain's name, and a rule of the chain `base` for what is in it.  One
+ * map to all the chains would be one look-up for all subnets, but each change of a map of verdicts makes
+ * the kernel go through all its elements (linux net/netfilter/nft_lookup.c, nft_lookup_validate()). */
+void nft_chain_part_set(struct nft_chain_part *p, const char *key, const char *base,
+			const char *match);
 
 /* One table's share of a change. */
 struct nft_plan {
@@ -154,6 +162,14 @@ int nft_release(struct nft *nft, enum nft_family family, const char *table, stru
 typedef bool nft_unwanted_fn(const struct nft_element *element, const void *arg);
 int nft_sweep(struct nft *nft, enum nft_family family, const char *table, const char *set,
 	      nft_unwanted_fn *unwanted, const void *arg, struct err *err);
+/* The names of a table's sets; the caller frees v.  ENOENT in err->code: there is no such table. */
+struct nft_names {
+	char (*v)[NFT_NAME];
+	size_t n, cap;
+	bool strange; /* there is one that can't be ours */
+};
+int nft_list_sets(struct nft *nft, enum nft_family family, const char *table, struct nft_names *ret,
+		  struct err *err);
 /* One request to any part of nfnetlink on the same socket (its number is put in): each() gets every
  * answer.  0, or -1 with err and the kernel's errno in err->code. */
 struct nlmsghdr;
@@ -180,7 +196,7 @@ int nft_check(struct nft *nft, const struct nft_plan *plan, struct err *err);
  * ones. */
 struct nft_place {
 	enum nft_family family;
-	const char *table, *set;
+	const char *table, *set; /* "net_*": all sets whose names begin so */
 };
 int nft_gc(const struct netconf *conf, const struct nft_place *places, size_t n, struct err *err);
 /* DEL without knowing the keys: deletes what has this owner. */

@@ -133,6 +133,16 @@ void nft_chain_part_rule(struct nft_chain_part *p, const char *text)
 	p->rules[p->part.n_rules++] = (struct nft_rule_def){ .chain = p->name, .text = text };
 }
 
+void nft_chain_part_set(struct nft_chain_part *p, const char *key, const char *base,
+			const char *match)
+{
+	p->set = (struct nft_set_def){ .name = p->name, .key = key };
+	p->part.sets = &p->set;
+	p->part.n_sets = 1;
+	(void)!str_format(p->jump, sizeof(p->jump), "%s @%s goto %s", match, p->name, p->name);
+	p->rules[p->part.n_rules++] = (struct nft_rule_def){ .chain = base, .text = p->jump };
+}
+
 static int compare_keys(const void *a, const void *b)
 {
 	const struct nft_element *x = a, *y = b;

@@ -70,6 +70,30 @@ static bool is_stale(const struct nft_element *element, const void *arg)
 			compare_owners);
 }
 
+/* A place's elements; the names are looked up when it means several sets. */
+static int sweep_place(struct nft *nft, const struct nft_place *place, nft_unwanted_fn *unwanted,
+		       const void *arg, struct err *err)
+{
+	const size_t len = strlen(place->set);
+	struct nft_names sets;
+	struct err why = { 0 };
+	int rc = 0;
+
+	if (len == 0 || place->set[len - 1] != '*')
+		return nft_sweep(nft, place->family, place->table, place->set, unwanted, arg, err) <
+				       0
+			       ? -1
+			       : 0;
+	if (nft_list_sets(nft, place->family, place->table, &sets, &why) < 0)
+		return why.code == ENOENT ? 0 : err_set(err, why.code, "%s", why.msg);
+	for (size_t i = 0; i < sets.n; i++)
+		if (strncmp(sets.v[i], place->set, len - 1) == 0 &&
+		    nft_sweep(nft, place->family, place->table, sets.v[i], unwanted, arg, err) < 0)
+			rc = -1;
+	free(sets.v);
+	return rc;
+}
+
 int nft_gc(const struct netconf *conf, const struct nft_place *places, size_t n, struct err *err)
 {
 	AUTO_NFT nft = nft_open(err);
@@ -86,8 +110,7 @@ int nft_gc(const struct netconf *conf, const struct nft_place *places, size_t n,
 			  conf->attachments.v[i].ifname);
 	qsort(valid.owners, valid.n, sizeof(*valid.owners), compare_owners);
 	for (size_t i = 0; i < n; i++)
-		if (nft_sweep(nft, places[i].family, places[i].table, places[i].set, is_stale,
-			      &valid, err) < 0)
+		if (sweep_place(nft, &places[i], is_stale, &valid, err) < 0)
 			rc = -1;
 	free(valid.owners);
 	/* what is left without an element goes; if it can't be, it is no harm */
@@ -111,8 +134,7 @@ int nft_disown(const char *owner, const struct nft_place *places, size_t n, stru
 	if (!nft)
 		return -1;
 	for (size_t i = 0; i < n; i++)
-		if (nft_sweep(nft, places[i].family, places[i].table, places[i].set, is_owned,
-			      owner, err) < 0)
+		if (sweep_place(nft, &places[i], is_owned, owner, err) < 0)
 			rc = -1;
 	return rc;
 }

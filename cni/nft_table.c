@@ -16,6 +16,7 @@
 #include <libnftnl/set.h>
 #include <linux/netfilter/nf_tables.h>
 #include <linux/netfilter/nfnetlink.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/buf.h"
@@ -24,7 +25,6 @@
 #include "cni/nft_socket.h"
 
 #define ATTEMPTS    8
-#define SETS_MAX    64
 #define CHAINS_MAX  32
 #define ERESTARTSYS 85 /* what the kernel says of an old generation: ERESTART */
 #define BATCH_MAX   1024
@@ -125,28 +125,45 @@ int nft_check_rules(struct nft *nft, const struct nft_plan *plan, struct err *er
 
 /* --- sets ------------------------------------------------------------------------------- */
 
-struct sets {
-	char names[SETS_MAX][NFT_NAME];
-	size_t n;
-	bool strange; /* one that can't be ours */
-};
-
 static int look_at_set(const struct nlmsghdr *h, void *data)
 {
 	struct nftnl_set *set = nftnl_set_alloc();
-	struct sets *sets = data;
+	struct nft_names *names = data;
 	int rc = -1;
 
 	if (set && nftnl_set_nlmsg_parse(h, set) == 0) {
 		rc = 0;
-		if (sets->n == SETS_MAX || str_copy(sets->names[sets->n], NFT_NAME,
-						    nftnl_set_get_str(set, NFTNL_SET_NAME)) < 0)
-			sets->strange = true;
+		if (names->n == names->cap) {
+			const size_t cap = names->cap ? names->cap * 2 : 16;
+			void *v = reallocarray(names->v, cap, sizeof(*names->v));
+
+			if (v) {
+				names->v = v;
+				names->cap = cap;
+			}
+		}
+		if (names->n == names->cap || str_copy(names->v[names->n], NFT_NAME,
+						       nftnl_set_get_str(set, NFTNL_SET_NAME)) < 0)
+			names->strange = true;
 		else
-			sets->n++;
+			names->n++;
 	}
 	nftnl_set_free(set);
 	return rc;
+}
+
+int nft_list_sets(struct nft *nft, enum nft_family family, const char *table, struct nft_names *ret,
+		  struct err *err)
+{
+	struct nlmsghdr *h = request(nft, NFT_MSG_GETSET, family, NLM_F_DUMP, err);
+
+	*ret = (struct nft_names){ 0 };
+	if (h && nft_encode_sets_of(h, table, err) == 0 &&
+	    nft_request(nft, h, look_at_set, ret, err) == 0)
+		return 0;
+	free(ret->v);
+	*ret = (struct nft_names){ 0 };
+	return -1;
 }
 
 struct count {
@@ -170,32 +187,39 @@ static int look_at_elements(const struct nlmsghdr *h, void *data)
 	return nft_decode_elements(h, count->set, found_one, count, NULL);
 }
 
+/* Has one of the sets an element?  1, 0, -1 with err. */
+static int any_element(struct nft *nft, enum nft_family family, const char *table,
+		       const struct nft_names *sets, struct err *err)
+{
+	for (size_t i = 0; i < sets->n; i++) {
+		struct count count = { .set = sets->v[i] };
+		struct nlmsghdr *h = request(nft, NFT_MSG_GETSETELEM, family, NLM_F_DUMP, err);
+
+		if (!h || nft_encode_set_name(h, table, sets->v[i], err) < 0 ||
+		    nft_request(nft, h, look_at_elements, &count, err) < 0)
+			return -1;
+		if (count.any)
+			return 1;
+	}
+	return 0;
+}
+
 /* Has no set of the table an element, and no rule another author?  1, 0, -1 with err. */
 static int is_empty(struct nft *nft, enum nft_family family, const char *table, struct err *err)
 {
 	struct rules rules = { 0 };
-	struct sets sets = { 0 };
-	struct nlmsghdr *h;
+	struct nft_names sets;
+	int any;
 
 	if (list_rules(nft, family, table, &rules, err) < 0)
 		return -1;
 	if (rules.strange)
 		return 0;
-	h = request(nft, NFT_MSG_GETSET, family, NLM_F_DUMP, err);
-	if (!h || nft_encode_sets_of(h, table, err) < 0 ||
-	    nft_request(nft, h, look_at_set, &sets, err) < 0)
+	if (nft_list_sets(nft, family, table, &sets, err) < 0)
 		return -1;
-	for (size_t i = 0; i < sets.n; i++) {
-		struct count count = { .set = sets.names[i] };
-
-		h = request(nft, NFT_MSG_GETSETELEM, family, NLM_F_DUMP, err);
-		if (!h || nft_encode_set_name(h, table, sets.names[i], err) < 0 ||
-		    nft_request(nft, h, look_at_elements, &count, err) < 0)
-			return -1;
-		if (count.any)
-			return 0;
-	}
-	return !sets.strange;
+	any = any_element(nft, family, table, &sets, err);
+	free(sets.v);
+	return any < 0 ? -1 : !any && !sets.strange;
 }
 
 /* --- the table ----------------------------------------------------------------------------- */

@@ -7,17 +7,18 @@
  *	table ip skerry_portmap
  *	map ports   { inet_proto . inet_service : addr . inet_service }
  *	map ipports { addr . inet_proto . inet_service : addr . inet_service }     hostIP
- *	map back    { addr . inet_proto . inet_service . inet_service : verdict }  snat
  *	chain pre, out  { fib daddr type local jump dn }
  *	chain dn    { dnat to ip daddr . meta l4proto . th dport map @ipports
  *	              dnat to meta l4proto . th dport map @ports }
- *	chain post  { ip daddr . meta l4proto . th dport . ct original proto-dst vmap @back }
+ *	set hairpin_SUBNET   { addr . inet_proto . inet_service . inet_service }   snat
+ *	chain post  { ip daddr . meta l4proto . th dport . ct original proto-dst @hairpin_SUBNET
+ *	              goto hairpin_SUBNET }
  *	chain hairpin_SUBNET { ip saddr SUBNET masquerade; ip saddr 127.0.0.0/8 masquerade }
  *	chain guard { what comes from outside with an address of 127.0.0.0/8 is dropped }
  *
- * Only addresses of this machine are mapped (CVE-2025-67499).  `back` leads
- * flows that one of our mappings has turned to the container's subnet chain:
- * sources that would be answered past us are masqueraded.  Conditions have maps
+ * Only addresses of this machine are mapped (CVE-2025-67499).  Flows that one of
+ * our mappings has turned go to the container's subnet chain: sources that would
+ * be answered past us are masqueraded (masqAll: all).  Conditions have maps
  * of their own behind the chain that asks for them.
  * The priority lets kube-proxy decide first (CVE-2019-9946).
  * CNI plugin "portmap"; nft(8).
@@ -44,11 +45,14 @@
 #define SYSCTL_MAX    64
 #define FAMILIES      2
 #define PRIORITY_DNAT (NFT_PRIORITY_DNAT + 5)
+#define HAIRPIN	      "hairpin"
+#define BACK	      "ip daddr . meta l4proto . th dport . ct original proto-dst"
+#define BACK_KEY      "addr . inet_proto . inet_service . inet_service"
 
 static const struct nft_set_def base_sets[] = {
 	{ "ports", "inet_proto . inet_service", "addr . inet_service" },
 	{ "ipports", "addr . inet_proto . inet_service", "addr . inet_service" },
-	{ "back", "addr . inet_proto . inet_service . inet_service", "verdict" },
+	{ "masq_all", BACK_KEY, NULL },
 };
 static const struct nft_chain_def base_chains[] = {
 	{ "pre", "nat", "prerouting", PRIORITY_DNAT },
@@ -63,8 +67,7 @@ static const struct nft_rule_def base_rules[] = {
 	{ .chain = "out", .text = "fib daddr type local jump dn" },
 	{ .chain = "dn", .text = "dnat to ip daddr . meta l4proto . th dport map @ipports" },
 	{ .chain = "dn", .text = "dnat to meta l4proto . th dport map @ports" },
-	{ .chain = "post",
-	  .text = "ip daddr . meta l4proto . th dport . ct original proto-dst vmap @back" },
+	{ .chain = "post", .text = BACK " @masq_all goto all" },
 	{ .chain = "all", .text = "masquerade" },
 	/* route_localnet lets such packets in */
 	{ .chain = "guard", .text = "iifname != lo ip daddr 127.0.0.0/8 drop", .only = AF_INET },
@@ -259,7 +262,7 @@ static bool has_host(const struct mapping *m)
 }
 
 /* Elements of the three sets are made one set after the other, since a message is of one set. */
-enum which { PORTS, IPPORTS, BACK, WHICH_N };
+enum which { PORTS, IPPORTS, SNAT, WHICH_N };
 
 /* The key of a mapping in one of the sets; false when it isn't in that set. */
 static bool make_key(struct nft_element *e, const struct request *r, size_t family,
@@ -280,11 +283,11 @@ static bool make_key(struct nft_element *e, const struct request *r, size_t fami
 		e->set = r->conditional[family].ipports;
 		nft_key_addr(e, &m->host);
 		break;
-	case BACK:
+	case SNAT:
 	case WHICH_N:
 		if (!target)
 			return false;
-		e->set = "back";
+		e->set = r->config.masq_all.v ? "masq_all" : r->hairpin[family].name;
 		nft_key_addr(e, &target->ip);
 		nft_key_u8(e, m->protocol);
 		nft_key_u16(e, m->container_port);
@@ -302,14 +305,10 @@ static void fill_data(struct nft_element *e, const struct request *r, size_t fam
 	const struct ip_net *target = prev_first(r->ips, r->n_ips, families[family]);
 
 	(void)!str_copy(e->owner, sizeof(e->owner), r->owner);
-	if (which != BACK) {
+	if (which != SNAT) {
 		nft_data_addr(e, &target->ip);
 		nft_data_u16(e, m->container_port);
-		return;
 	}
-	e->verdict = NFT_DO_GOTO;
-	(void)!str_copy(e->chain, sizeof(e->chain),
-			r->config.masq_all.v ? "all" : r->hairpin[family].name);
 }
 
 /* All elements of a set, each once; their number or -1. */
@@ -345,7 +344,7 @@ static int make_hairpin(struct request *r, size_t family, const struct ip_net *t
 	char text[IP_TEXT_MAX];
 	const char *from_subnet;
 
-	nft_chain_part_init(p, "hairpin", target);
+	nft_chain_part_init(p, HAIRPIN, target);
 	from_subnet = arena_printf(r->call->arena, "ip saddr %s masquerade",
 				   ip_net_format(&masked, text));
 	if (!from_subnet)
@@ -353,6 +352,7 @@ static int make_hairpin(struct request *r, size_t family, const struct ip_net *t
 	nft_chain_part_rule(p, from_subnet);
 	if (families[family] == AF_INET)
 		nft_chain_part_rule(p, "ip saddr 127.0.0.0/8 masquerade");
+	nft_chain_part_set(p, BACK_KEY, "post", BACK);
 	return 0;
 }
 
@@ -365,7 +365,7 @@ static bool wants_snat(const struct request *r)
 static int make_plan(struct request *r, size_t family, struct err *err)
 {
 	const struct ip_net *target = prev_first(r->ips, r->n_ips, families[family]);
-	const enum which end = wants_snat(r) ? WHICH_N : BACK;
+	const enum which end = wants_snat(r) ? WHICH_N : SNAT;
 	struct nft_plan *plan = &r->plans[r->n_plans];
 	struct nft_element *v;
 
@@ -449,6 +449,18 @@ static int forget_flows(struct request *r, bool mapped, struct err *err)
 	return n > 0 ? conntrack_forget_aside(ports, n, err) : 0;
 }
 
+/* The sets that one container's mappings are in for its own answers. */
+static size_t snat_places(struct nft_place v[FAMILIES * 2])
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < FAMILIES; i++) {
+		v[n++] = (struct nft_place){ nft_family(families[i]), TABLE, "masq_all" };
+		v[n++] = (struct nft_place){ nft_family(families[i]), TABLE, HAIRPIN "_*" };
+	}
+	return n;
+}
+
 /* The keys of all mappings in one set, each once; their number. */
 static size_t make_keys(const struct request *r, size_t family, enum which which,
 			struct nft_element *v)
@@ -474,8 +486,11 @@ static int release(struct request *r, struct nft *nft, struct err *err)
 	if (!v)
 		return err_sys(err, "port mappings");
 	for (size_t family = 0; family < FAMILIES; family++) {
+		const struct ip_net *target = prev_first(r->ips, r->n_ips, families[family]);
 		size_t n = 0;
 
+		if (target && make_hairpin(r, family, target, err) < 0)
+			return -1;
 		for (enum which which = PORTS; which < WHICH_N; which++)
 			n += make_keys(r, family, which, &v[n]);
 		if (nft_release(nft, nft_family(families[family]), TABLE, v, n, r->owner, err) < 0)
@@ -530,8 +545,7 @@ static int portmap_add(struct cni_call *call, struct err *err)
 	return 0;
 }
 
-/* Elements of `back` have the container's address in their key: without prevResult it is in what
- * the other maps lead to. */
+/* Without prevResult the container's address is in what the maps lead to. */
 static int learn_target(struct request *r, struct nft *nft, size_t family, struct err *err)
 {
 	const bool is_v6 = families[family] == AF_INET6;
@@ -559,6 +573,7 @@ static int learn_target(struct request *r, struct nft *nft, size_t family, struc
 
 static int portmap_del(struct cni_call *call, struct err *err)
 {
+	struct nft_place places[FAMILIES * 2];
 	AUTO_NFT nft = NULL;
 	struct request r;
 	int rc;
@@ -577,6 +592,9 @@ static int portmap_del(struct cni_call *call, struct err *err)
 		for (size_t i = 0; i < FAMILIES; i++)
 			if (learn_target(&r, nft, i, err) < 0)
 				return -1;
+		/* of the subnet nothing is known */
+		if (nft_disown(r.owner, places, snat_places(places), err) < 0)
+			return -1;
 	}
 	rc = release(&r, nft, err);
 	return forget_flows(&r, false, rc < 0 ? NULL : err) < 0 ? -1 : rc;
@@ -602,7 +620,7 @@ static int portmap_check(struct cni_call *call, struct err *err)
 
 static int portmap_gc(struct cni_call *call, struct err *err)
 {
-	struct nft_place places[FAMILIES * WHICH_N];
+	struct nft_place places[FAMILIES * (WHICH_N + 1)];
 	struct request r;
 	size_t n = 0;
 
@@ -613,8 +631,8 @@ static int portmap_gc(struct cni_call *call, struct err *err)
 
 		places[n++] = (struct nft_place){ family, TABLE, r.conditional[i].ports };
 		places[n++] = (struct nft_place){ family, TABLE, r.conditional[i].ipports };
-		places[n++] = (struct nft_place){ family, TABLE, "back" };
 	}
+	n += snat_places(places + n);
 	return nft_gc(call->conf, places, n, err);
 }
 

@@ -98,20 +98,24 @@ check '  is led to the next owner of the port' eval 'ID=b NETNS=/run/netns/b plu
 exec 9>&-
 ID=b NETNS=/run/netns/b passes DEL portmap
 
+elements() { # elements map|set: how many there are
+	nft -j list ruleset | jq "[.nftables[].$1 // empty | select(.table == \"skerry_portmap\") | .elem // [] | length] | add"
+}
+
 # --- keys ----------------------------------------------------------------------------------------
 ID=a NETNS=/run/netns/a
 ports a "$WEB" '"snat":false'
 check 'snat false: no way back for the container itself' closing 'passes DEL portmap' 'plugin ADD portmap && says web-a world TCP 192.0.2.1 8080 &&
-	lacks "$(nft list map ip skerry_portmap back)" 10.1.0'
+	is 0 "$(elements set)"'
 ports a "$WEB" '"masqAll":true'
 check 'masqAll: the container sees the gateway as the client' closing 'passes DEL portmap' 'plugin ADD portmap && says web-a world TCP 192.0.2.1 8080 &&
-	has "$(nft list map ip skerry_portmap back)" "goto all"'
+	has "$(nft list set ip skerry_portmap masq_all)" "10.1.0.2 . tcp . 80 . 8080"'
 for words in '"!","-s","192.0.2.2/32"' '"ip","saddr","!=","192.0.2.2"'; do
 	ports a "$WEB" "\"conditionsV4\":[$words]"
 	check "conditionsV4 $words" closing 'passes DEL portmap' 'plugin ADD portmap && silent world TCP 192.0.2.1 8080 && says web-a host TCP 192.0.2.1 8080 &&
 		says web-a world TCP fd00:99::1 8080 && passes CHECK portmap'
 done
-check '  leave no element' eval 'is 0 "$(nft -j list ruleset | jq "[.nftables[].map // empty | select(.table == \"skerry_portmap\") | .elem // [] | length] | add")"'
+check '  leave no element' eval 'is 0 "$(elements map)" && is 0 "$(elements set)"'
 ports a "$WEB" '"conditionsV4":["-m","time"]'
 check 'a condition that can not be met: code 7' refused 7 'time' ADD portmap
 ports a "$WEB" '"externalSetMarkChain":"KUBE-MARK-MASQ"'

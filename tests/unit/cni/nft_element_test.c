@@ -69,6 +69,11 @@ TEST(a_subnets_chain_is_named_by_the_subnet)
 	nft_chain_part_rule(&a, "drop");
 	CHECK_INT(a.part.n_rules, 1);
 	CHECK_STR(a.rules[0].chain, a.name);
+	nft_chain_part_set(&a, "addr", "post", "ip saddr");
+	CHECK_INT(a.part.n_sets, 1);
+	CHECK_STR(a.part.sets[0].name, a.name);
+	CHECK_STR(a.rules[1].chain, "post");
+	CHECK_STR(a.rules[1].text, "ip saddr @net_10.88.0.0/16 goto net_10.88.0.0/16");
 	REQUIRE(ip_net_parse("fd00:1111:2222:3333:4444:5555:6666:7777/64", &net) == 0);
 	nft_chain_part_init(&a, "net", &net);
 	REQUIRE(ip_net_parse("fd00:1111:2222:3333::1/64", &net) == 0);

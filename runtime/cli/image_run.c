@@ -223,7 +223,9 @@ static int redirect(struct image_run *run, bool input, bool output, struct err *
 		return 0;
 	if (str_format(log, sizeof(log), "%s/log", run->bundle) < 0)
 		return err_set(err, ENAMETOOLONG, "the store's path is too long");
-	AUTO_FD fd = open(log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600);
+	/* the bundle was made just now, by us.  O_NOFOLLOW would stay with the descriptor, and criu, which
+	 * opens it again by /proc/self/fd, could not restore a container that has it */
+	AUTO_FD fd = open(log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
 	if (fd < 0 || replace(run, STDOUT_FILENO, fd) < 0 || replace(run, STDERR_FILENO, fd) < 0)
 		return err_sys(err, "open \"%s\"", log);
 	return 0;

@@ -110,7 +110,8 @@ static int start_program(struct target *t, struct err *err)
 
 static int ask(struct target *t, struct reply *ret, struct err *err)
 {
-	if (start_program(t, err) < 0 || tell(&t->image, t->offer.image, strlen(t->offer.image), err) < 0 ||
+	if (start_program(t, err) < 0 ||
+	    tell(&t->image, t->offer.image, strlen(t->offer.image), err) < 0 ||
 	    tell(&t->image, "\n", 1, err) < 0 || read_reply(t, ret, err) < 0)
 		return -1;
 	if (!ret->store || str_copy(t->image.store, sizeof(t->image.store), ret->store) < 0)

@@ -16,21 +16,7 @@ start_one() {
 }
 # fast: a move whose sides soon miss each other
 fast() { move --timeout 10; }
-running() {
-	[ "$(on "$1" "$SKERRY" --root "$ROOT/$1" state c1 2>/dev/null | jq -r .status)" = running ]
-}
-exists() { [ -e "$ROOT/$1/c1/state.json" ]; }
-# only HOST: it runs there and is nowhere else
-only() {
-	local other=a
-	[ "$1" = a ] && other=b
-	running "$1" && ! exists $other && return
-	echo "a: $(on a "$SKERRY" --root "$ROOT/a" state c1 2>&1 | tr -d '\n')"
-	echo "b: $(on b "$SKERRY" --root "$ROOT/b" state c1 2>&1 | tr -d '\n')"
-	cat "$T/move.out"
-	return 1
-}
-no_bundle() { eventually fails on b ls /var/lib/skerry/migrated/c1; }
+running() { runs_on "$1" c1 >/dev/null; }
 
 # --- without a fault ----------------------------------------------------------------------
 check 'a container runs' start_one

@@ -48,7 +48,7 @@ inside() {
 	on "$1" "$SKERRY" --root "$ROOT/$1" exec c1 sh -c 'cd / && find . -xdev | grep -v "^./\(proc\|sys\|dev\|etc/host\|etc/resolv\|flips\|kept/deep/file\)" | sort | while read -r f; do
 		[ -f "$f" ] && [ "$f" != ./mine/count ] && md5sum "$f" || echo "$f"; done; stat -c "%n %a %h" /kept /changed; cat /mine/soft'
 }
-has_layers() { [ "$(on b find $STORE/layers -mindepth 1 -maxdepth 1 2>/dev/null | wc -l)" = "$1" ]; }
+has_layers() { [ "$(on b find "$STORE/layers" -mindepth 1 -maxdepth 1 2>/dev/null | wc -l)" = "$1" ]; }
 
 check 'a container of the first layer' start_image base
 check 'a dry run' move --dry-run

@@ -9,27 +9,9 @@
 . "$(dirname "$0")/lib.sh"
 needs 'no openssl' command -v openssl
 
-# authority NAME; certificate AUTHORITY NAME ADDRESS
-authority() {
-	openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj "/CN=$1" \
-		-keyout "$T/$1.key" -out "$T/$1.pem"
-}
-certificate() {
-	openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj "/CN=$2" \
-		-keyout "$T/$2.key" -out "$T/$2.csr" &&
-		openssl x509 -req -in "$T/$2.csr" -CA "$T/$1.pem" -CAkey "$T/$1.key" -CAcreateserial -days 2 \
-			-extfile <(echo "subjectAltName=IP:$3") -out "$T/$2.pem"
-}
 check 'certificates' eval 'authority ours && authority others && certificate ours a 10.99.0.1 &&
 	certificate ours b 10.99.0.2 && certificate ours elsewhere 10.99.0.9 && certificate others stranger 10.99.0.1'
 
-# files CERTIFICATE [AUTHORITY]: the three options
-files() { echo --tls-cert "$T/$1.pem" --tls-key "$T/$1.key" --tls-ca "$T/${2:-ours}.pem"; }
-# listen CERTIFICATE PORT
-listen() {
-	on b "$STANDIN" --root "$ROOT/b" migrate --listen "10.99.0.2:$2" $(files "$1") </dev/null >"$T/listen-$1.out" 2>&1 &
-	eventually on b sh -c "ss -ltn 2>/dev/null | grep -q :$2 || grep -qi ':$(printf %04X "$2") ' /proc/net/tcp"
-}
 # move_to PORT OPTION...
 move_to() {
 	local port=$1
@@ -41,21 +23,21 @@ start_one() { start_with 'echo up >/tmp/up; while :; do sleep 0.1; done'; }
 check 'a container runs' start_one
 check 'the target listens' listen b 7001
 check 'without a certificate nothing is begun' refuses 'needs --tls-cert' move_to 7001
-check 'a stranger is refused' eval '! move_to 7001 $(files stranger)'
-check 'who does not know its authority refuses' refuses 'certificate' move_to 7001 $(files a others)
+check 'a stranger is refused' eval '! move_to 7001 $(tls_files stranger)'
+check 'who does not know its authority refuses' refuses 'certificate' move_to 7001 $(tls_files a others)
 check 'another host with that name listens' listen elsewhere 7002
-check 'and is refused' refuses 'certificate' move_to 7002 $(files a)
+check 'and is refused' refuses 'certificate' move_to 7002 $(tls_files a)
 check 'it still runs here' runs_on a c1
-check 'it moves' move_to 7001 $(files a)
+check 'it moves' move_to 7001 $(tls_files a)
 check 'it runs there' runs_on b c1
 check 'and is gone here' gone_on a c1
 check 'no record is left' clean_on a
 check 'on neither side' eventually clean_on b
 on b "$SKERRY" --root "$ROOT/b" delete --force c1
 start_one
-on b "$STANDIN" --root "$ROOT/b" migrate --once --listen 10.99.0.2:7003 $(files b) </dev/null >"$T/once.out" 2>&1 &
+on b "$STANDIN" --root "$ROOT/b" migrate --once --listen 10.99.0.2:7003 $(tls_files b) </dev/null >"$T/once.out" 2>&1 &
 once=$!
-check 'one that serves once' eval 'eventually on b sh -c "grep -qi :1B5B /proc/net/tcp" && move_to 7003 $(files a)'
+check 'one that serves once' eval 'eventually on b sh -c "grep -qi :1B5B /proc/net/tcp" && move_to 7003 $(tls_files a)'
 check '--once ends after the first' wait $once
 on b "$SKERRY" --root "$ROOT/b" delete --force c1
 done_testing

@@ -10,7 +10,8 @@
  *	registers, let go       as they were
  *
  * A signal that comes first is delivered as it would have been, and nothing called.
- * Filters of system calls are put aside for the moment where we may do that.
+ * Filters of system calls are put aside for the moment; where we may not do that, a
+ * process that has some isn't asked.
  *
  * ptrace(2); vdso(7); pidfd_getfd(2); userfaultfd(2).
  */
@@ -146,9 +147,32 @@ static int resume_to_stop(const struct inject *i, int request, int *ret_status)
 	return waitpid(i->pid, ret_status, __WALL) == i->pid ? 0 : -1;
 }
 
-static int inject_begin(struct inject *i, pid_t pid)
+/* A filter could end it for a call that isn't its own. */
+static bool is_filtered(pid_t pid)
+{
+	char path[64];
+	AUTO_BUF text;
+
+	buf_init(&text);
+	return str_format(path, sizeof(path), "/proc/%d/status", (int)pid) < 0 ||
+	       file_read(AT_FDCWD, path, &text, MAPS_MAX, false) < 0 ||
+	       !strstr(text.s, "\nSeccomp:\t0\n");
+}
+
+static int seize(pid_t pid)
 {
 	const unsigned long aside = PTRACE_O_TRACESYSGOOD | PTRACE_O_SUSPEND_SECCOMP;
+
+	if (ptrace(PTRACE_SEIZE, pid, NULL, number(aside)) == 0)
+		return 0;
+	if (!is_filtered(pid))
+		return ptrace(PTRACE_SEIZE, pid, NULL, number(PTRACE_O_TRACESYSGOOD)) < 0 ? -1 : 0;
+	errno = EOPNOTSUPP;
+	return -1;
+}
+
+static int inject_begin(struct inject *i, pid_t pid)
+{
 	int status;
 
 	*i = (struct inject){ .pid = pid, .at = find_instruction(pid) };
@@ -156,8 +180,7 @@ static int inject_begin(struct inject *i, pid_t pid)
 		errno = EOPNOTSUPP;
 		return -1;
 	}
-	if (ptrace(PTRACE_SEIZE, pid, NULL, number(aside)) < 0 &&
-	    ptrace(PTRACE_SEIZE, pid, NULL, number(PTRACE_O_TRACESYSGOOD)) < 0)
+	if (seize(pid) < 0)
 		return -1;
 	if (ptrace(PTRACE_INTERRUPT, pid, NULL, NULL) < 0 || wait_first(pid, &status) < 0)
 		return -1; /* our end lets it go */

@@ -242,6 +242,6 @@ int memory_round(struct memory *m, const pid_t *pids, size_t n, uint64_t *ret, s
 		if (read_process(m, pids[i], err) < 0)
 			return -1;
 	forget_ended(m);
-	*ret = m->sent - before;
+	m->changed = *ret = m->sent - before;
 	return 0;
 }

@@ -33,7 +33,7 @@ struct memory {
 		size_t n, cap;
 	} processes;
 	uint64_t sent; /* bytes of pages */
-	uint64_t seen; /* bytes of pages that were looked at in this round */
+	uint64_t seen, changed; /* bytes of pages that were read in this round; that were sent */
 	unsigned char *buffer; /* a run of pages */
 	struct memory_regions regions, wanted;
 };

@@ -2,6 +2,7 @@
 /* progress.c - what the source tells while it works, as words or as JSON */
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "base/fd.h"
@@ -40,6 +41,11 @@ void progress(const struct source *s, const char *phase, const char *format, ...
 	json_kv_int(&o, "milliseconds", clock_ms() - s->began);
 	json_kv_uint(&o, "sent", s->channel.sent);
 	json_kv_uint(&o, "round", s->rounds);
+	if (strcmp(phase, "round") == 0) {
+		json_kv_uint(&o, "read", s->memory.seen);
+		json_kv_uint(&o, "changed", s->memory.changed);
+		json_kv_string(&o, "tracker", memory_tracker(&s->memory));
+	}
 	json_end_object(&o);
 	buf_putc(&line, '\n');
 	put(&line, STDOUT_FILENO);

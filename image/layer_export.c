@@ -9,7 +9,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/fs.h>
-#include <stdlib.h>
 #include <sys/ioctl.h>
 #include <sys/sendfile.h>
 #include <sys/stat.h>
@@ -183,16 +182,17 @@ static uint64_t clone_range(int in, int out, uint64_t offset, uint64_t size)
 
 static int copy_range(int in, int out, uint64_t offset, uint64_t size, struct err *err)
 {
-	AUTO_FREE char *piece = malloc(PIECE);
+	AUTO_BUF piece;
 
-	if (!piece)
+	buf_init(&piece);
+	if (buf_reserve(&piece, PIECE) < 0)
 		return err_sys(err, "write a layer's tar");
 	while (size > 0) {
-		ssize_t n = pread(in, piece, size < PIECE ? (size_t)size : PIECE, (off_t)offset);
+		ssize_t n = pread(in, piece.s, size < PIECE ? (size_t)size : PIECE, (off_t)offset);
 
 		if (n < 0 && errno == EINTR)
 			continue;
-		if (n < 0 || (n > 0 && fd_write_full(out, piece, (size_t)n) < 0))
+		if (n < 0 || (n > 0 && fd_write_full(out, piece.s, (size_t)n) < 0))
 			return err_sys(err, "write a layer's tar");
 		if (n == 0)
 			return err_set(err, EBADMSG, "the layer file is cut off");

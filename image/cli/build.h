@@ -25,6 +25,7 @@ struct stage {
 	struct image_layers layers;
 	struct pairs args; /* ARG */
 	struct digest key;
+	bool cmd_set; /* CMD is the stage's own, not that of its base */
 };
 
 struct build {
@@ -49,6 +50,9 @@ struct build {
 int build_run(struct build *b, const struct dockerfile_instruction *i, struct err *err);
 int build_copy(struct build *b, const struct dockerfile_instruction *i, struct err *err);
 int build_config(struct build *b, const struct dockerfile_instruction *i, struct err *err);
+/* The instructions of --change carried out, in order, on a configuration of the arena's. */
+int build_change(struct cli *cli, const struct option_list *texts, struct image_config *config,
+		 struct err *err);
 
 /* What the URL `from` has, in an unnamed file of the store: its descriptor. */
 int build_fetch(struct build *b, const char *from, struct err *err);

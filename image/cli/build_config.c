@@ -298,10 +298,12 @@ static int change(struct build *b, const struct dockerfile_instruction *i, struc
 	case DOCKERFILE_VOLUME:
 		return keys(b, i, err);
 	case DOCKERFILE_CMD:
+		b->now->cmd_set = true;
 		return command(b, i, &c->cmd, err);
 	case DOCKERFILE_ENTRYPOINT:
 		/* the command of the base was meant for its own entry point */
-		c->cmd = (struct strings){ 0 };
+		if (!b->now->cmd_set)
+			c->cmd = (struct strings){ 0 };
 		return command(b, i, &c->entrypoint, err);
 	case DOCKERFILE_WORKDIR:
 		return workdir(b, i, err);
@@ -337,4 +339,68 @@ int build_config(struct build *b, const struct dockerfile_instruction *i, struct
 	if (i->word == DOCKERFILE_ARG)
 		return arg(b, i, err);
 	return change(b, i, err) < 0 ? -1 : build_history(b, i->text, true, err);
+}
+
+/* --- by themselves ------------------------------------------------------------------------------------- */
+
+/* "CMD /bin/sh", or as podman has it too, "CMD=/bin/sh". */
+static int parse_change(struct arena *arena, const char *text, struct dockerfile_instruction *ret,
+			struct err *err)
+{
+	size_t word = strcspn(text, " \t=");
+	char *line = arena_strdup(arena, text);
+	if (!line)
+		return err_set(err, ENOMEM, "out of memory");
+	if (line[word] == '=')
+		line[word] = ' ';
+	return dockerfile_parse_line(line, ret, arena, err);
+}
+
+static bool is_change(enum dockerfile_word word)
+{
+	switch (word) {
+	case DOCKERFILE_CMD:
+	case DOCKERFILE_ENTRYPOINT:
+	case DOCKERFILE_ENV:
+	case DOCKERFILE_EXPOSE:
+	case DOCKERFILE_HEALTHCHECK:
+	case DOCKERFILE_LABEL:
+	case DOCKERFILE_ONBUILD:
+	case DOCKERFILE_STOPSIGNAL:
+	case DOCKERFILE_USER:
+	case DOCKERFILE_VOLUME:
+	case DOCKERFILE_WORKDIR:
+		return true;
+	case DOCKERFILE_ADD:
+	case DOCKERFILE_ARG:
+	case DOCKERFILE_COPY:
+	case DOCKERFILE_FROM:
+	case DOCKERFILE_MAINTAINER:
+	case DOCKERFILE_RUN:
+	case DOCKERFILE_SHELL:
+		return false;
+	}
+	return false;
+}
+
+int build_change(struct cli *cli, const struct option_list *texts, struct image_config *config,
+		 struct err *err)
+{
+	struct stage stage = { .config = *config };
+	struct build b = {
+		.cli = cli, .arena = &cli->arena, .file = { .escape = '\\' }, .now = &stage
+	};
+	for (size_t n = 0; n < texts->n; n++) {
+		struct dockerfile_instruction i = { 0 };
+		const char *text = texts->v[n];
+		if (parse_change(b.arena, text, &i, err) < 0)
+			return err_wrap(err, "--change \"%s\"", text);
+		if (!is_change(i.word))
+			return err_set(err, EINVAL, "--change takes no %s",
+				       dockerfile_word_name(i.word));
+		if (change(&b, &i, err) < 0)
+			return err_wrap(err, "--change \"%s\"", text);
+	}
+	*config = stage.config;
+	return 0;
 }

@@ -8,6 +8,7 @@
 
 #include "base/fd.h"
 #include "image/archive.h"
+#include "image/cli/build.h"
 #include "image/cli/common.h"
 #include "image/compose.h"
 #include "image/layer.h"
@@ -164,6 +165,7 @@ const struct command verb_load = {
 
 struct import_flags {
 	const char *message;
+	struct option_list changes;
 };
 
 static const struct option import_rows[] = {
@@ -173,10 +175,16 @@ static const struct option import_rows[] = {
 	  .offset = offsetof(struct import_flags, message),
 	  .value = "TEXT",
 	  .help = "a comment for the history" },
+	{ .name = "change",
+	  .letter = 'c',
+	  .kind = OPTION_STRINGS,
+	  .offset = offsetof(struct import_flags, changes),
+	  .value = "INSTRUCTION",
+	  .help = "a Dockerfile's instruction for the configuration: CMD, ENV, ..." },
 };
 
 static int compose_import(struct cli *cli, struct txn *txn, const struct layer_result *layer,
-			  const char *comment, const char *name, struct err *err)
+			  const struct import_flags *f, const char *name, struct err *err)
 {
 	struct platform host;
 	char now[40];
@@ -184,7 +192,8 @@ static int compose_import(struct cli *cli, struct txn *txn, const struct layer_r
 	static char by[] = "skerry import", os[] = "linux";
 	struct config_history history = { .created = now,
 					  .created_by = by,
-					  .comment = arena_strdup(&cli->arena, comment) };
+					  .comment = arena_strdup(&cli->arena,
+								  f->message ? f->message : "") };
 	struct image_layer layers[1];
 	struct digest id;
 	const char *names[] = { name };
@@ -206,6 +215,8 @@ static int compose_import(struct cli *cli, struct txn *txn, const struct layer_r
 				   .n_names = name ? 1 : 0 };
 	if (!diff_ids[0] || !history.comment)
 		return err_set(err, ENOMEM, "out of memory");
+	if (build_change(cli, &f->changes, &config, err) < 0)
+		return -1;
 	return compose_image(&c, &id, NULL, err) < 0 ? -1 : print_line(id.text, err);
 }
 
@@ -232,8 +243,7 @@ static int import(struct cli *cli, const void *options, const struct option_args
 		return -1;
 	int rc = layer_import(txn, &any, standard ? STDIN_FILENO : file, &layer, err);
 	if (rc == 0)
-		rc = compose_import(cli, txn, &layer, f->message ? f->message : "",
-				    name[0] ? name : NULL, err);
+		rc = compose_import(cli, txn, &layer, f, name[0] ? name : NULL, err);
 	txn_end(txn);
 	return rc;
 }

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "base/fd.h"
+#include "image/cli/build.h"
 #include "image/cli/common.h"
 #include "image/compose.h"
 #include "image/config.h"
@@ -14,6 +15,7 @@
 
 struct commit_flags {
 	const char *author, *message;
+	struct option_list changes;
 };
 
 #define ROW(name_, letter_, kind_, member, value_, help_) \
@@ -23,6 +25,8 @@ struct commit_flags {
 static const struct option rows[] = {
 	{ ROW("author", 'a', OPTION_STRING, author, "NAME", "who made the image") },
 	{ ROW("message", 'm', OPTION_STRING, message, "TEXT", "a comment for the history") },
+	{ ROW("change", 'c', OPTION_STRINGS, changes, "INSTRUCTION",
+	      "a Dockerfile's instruction for the new configuration: CMD, ENV, ...") },
 };
 
 struct commit {
@@ -97,7 +101,9 @@ static int commit_container(struct commit *c, const struct commit_flags *f, cons
 	    txn_begin(c->store, &c->txn, err) < 0)
 		return -1;
 	to.txn = c->txn;
-	int rc = rootfs_commit(c->txn, id, &c->layer, err);
+	int rc = build_change(c->cli, &f->changes, &c->config, err);
+	if (rc == 0)
+		rc = rootfs_commit(c->txn, id, &c->layer, err);
 	if (rc == 0)
 		rc = extend(c, f, &to, err);
 	if (rc == 0)

@@ -126,6 +126,8 @@ check 'HEALTHCHECK' built '.config.Healthcheck == {"Test": ["CMD-SHELL", "true |
 check 'ENTRYPOINT' built '.config.Entrypoint == ["/bin/sh", "-c"]'
 check 'CMD by a shell' built '.config.Cmd == ["/bin/sh", "-c", "echo $X"]'
 check 'MAINTAINER' built '.author == "me"'
+check 'ENTRYPOINT takes the command of the base away' eval "builds \$'FROM bb\\nENTRYPOINT [\"/bin/echo\"]' && built '.config.Cmd == null'"
+check 'but not one of its own stage before it' eval "builds \$'FROM bb\\nCMD [\"a\"]\\nENTRYPOINT [\"/bin/echo\"]' && built '.config.Cmd == [\"a\"]'"
 check 'SHELL' builds $'FROM bb\nSHELL ["/bin/busybox", "ash", "-c"]\nUSER root\nRUN echo x >/shell'
 check 'is in the configuration' built '.config.Shell[1] == "ash"'
 check 'RUN in exec form, with variables of ENV and ARG' builds 'FROM bb

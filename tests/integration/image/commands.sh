@@ -93,6 +93,28 @@ check '--rm' bundled . --rm
 check 'nothing is left' eval '[ -z "$(ls "$STORE/containers")" ] && ! grep -q "$STORE" /proc/self/mountinfo'
 check 'import --message' eval 'tar -C "$T/image-rootfs" -cf - . | I import -m "a remark" - imported && shows "a remark" I history imported'
 check 'commit --author' eval 'I bundle --image bb c3 && echo x >"$STORE/containers/c3/merged/data/x" && I commit --author Me c3 mine && I unbundle c3 && shows Me I inspect mine'
+# changed NAME FILTER: --change did it
+changed() { I inspect "$1" | jq -e ".[0].config | $2" >/dev/null || { I inspect "$1" | jq -c '.[0].config'; return 1; }; }
+I bundle --image bb c6 >/dev/null
+check 'commit --change' eval 'I commit -c "CMD [\"/bin/true\", \"x y\"]" -c "ENV A=1 B=\"two words\"" --change "ENV A=2" -c "EXPOSE 80 53/udp" \
+	--change "LABEL who=me" -c "ONBUILD RUN true" -c "STOPSIGNAL SIGINT" -c "USER 7:8" -c "VOLUME /v" -c "WORKDIR /w" -c "WORKDIR x" c6 other'
+check 'CMD' changed other '.Cmd == ["/bin/true", "x y"]'
+check 'ENV, the last one holds' changed other '(.Env | index("A=2")) and (.Env | index("A=1") | not) and (.Env | index("B=two words"))'
+check 'EXPOSE' changed other '.ExposedPorts | has("80/tcp") and has("53/udp")'
+check 'LABEL' changed other '.Labels.who == "me"'
+check 'ONBUILD' changed other '.OnBuild == ["RUN true"]'
+check 'STOPSIGNAL' changed other '.StopSignal == "SIGINT"'
+check 'USER' changed other '.User == "7:8"'
+check 'VOLUME' changed other '.Volumes | has("/v")'
+check 'WORKDIR, one in another' changed other '.WorkingDir == "/w/x"'
+check 'ENTRYPOINT takes the command of the base away' eval 'I commit -c "ENTRYPOINT [\"/bin/echo\"]" c6 entry && changed entry "(.Entrypoint == [\"/bin/echo\"]) and .Cmd == null"'
+check 'but not one that came before it' eval 'I commit -c "CMD a" -c "ENTRYPOINT [\"/bin/echo\"]" c6 entry && changed entry ".Cmd == [\"/bin/sh\", \"-c\", \"a\"]"'
+check 'as podman writes it' eval 'I commit -c ENV=A=3 -c CMD=/bin/false c6 entry && changed entry "(.Cmd[2] == \"/bin/false\") and (.Env | index(\"A=3\"))"'
+check 'no RUN' refuses '--change takes no RUN' I commit -c 'RUN true' c6
+check 'no such instruction' refuses 'NONSENSE' I commit -c 'NONSENSE x' c6
+check 'no value' refuses 'a value is missing' I commit -c 'ENV A' c6
+check 'import --change' eval 'tar -C "$T/image-rootfs" -cf - . | I import -c "CMD [\"/bin/sh\"]" --change "ENV PATH=/bin" - imported2 && changed imported2 "(.Cmd == [\"/bin/sh\"]) and .Env == [\"PATH=/bin\"]"'
+I unbundle c6
 check 'export --changes' eval 'I bundle --image bb c4 && echo x >"$STORE/containers/c4/merged/data/y" && is "data/ data/y" "$(I export --changes c4 | tar t | grep -v "^\./*$" | sed "s,^\./,," | xargs)"; I unbundle c4'
 check 'export --output' eval 'I bundle --image bb c5 && I export --output "$T/c5.tar" c5 && tar tf "$T/c5.tar" | grep -q busybox; I unbundle c5'
 done_testing

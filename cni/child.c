@@ -16,8 +16,6 @@
 #include "cni/names.h"
 #include "cni/route.h"
 
-#define INSIDE_INDEX 2 /* the first one of a new namespace */
-
 static int find_default(const struct route *route, void *data, struct err *err)
 {
 	int *oif = data;
@@ -100,8 +98,10 @@ struct add {
 	bool leased, made;
 };
 
-static int lease(struct add *a, struct err *err)
+static int lease(void *add, struct err *err)
 {
+	struct add *a = add;
+
 	if (!ipam_has(a->call)) {
 		if (a->child->need_ipam)
 			return cni_err(err, CNI_ERR_CONFIG,
@@ -119,9 +119,9 @@ static int lease(struct add *a, struct err *err)
 	return 0;
 }
 
-static int make_link(struct add *a, struct err *err)
+static int make_link(void *add, struct err *err)
 {
-	const uint32_t wanted = a->call->conf->args.index;
+	struct add *a = add;
 	const struct child *child = a->child;
 	struct err failure = { 0 };
 	struct link master = { 0 };
@@ -135,7 +135,7 @@ static int make_link(struct add *a, struct err *err)
 				       "invalid MTU %u, must be [0, master MTU(%u)]", child->mtu,
 				       master.mtu);
 	}
-	if (make(a->call, child, &master, wanted ? (int)wanted : INSIDE_INDEX, &failure) < 0) {
+	if (make(a->call, child, &master, cni_wanted_index(a->call), &failure) < 0) {
 		if (failure.code != EBUSY && failure.code != EEXIST) {
 			if (err)
 				*err = failure;
@@ -170,12 +170,10 @@ static int set_inside(struct add *a, struct err *err)
 
 int child_add(struct cni_call *call, const struct child *child, struct err *err)
 {
+	static const struct ipam_order order = { lease, make_link };
 	struct add a = { .call = call, .child = child };
 
-	const bool late = ipam_needs_link(call);
-
-	if ((late || lease(&a, err) == 0) && make_link(&a, err) == 0 &&
-	    (!late || lease(&a, err) == 0) && set_inside(&a, err) == 0)
+	if (ipam_around(call, &order, &a, err) == 0 && set_inside(&a, err) == 0)
 		return 0;
 	/* while there is an interface to give it back through */
 	if (a.leased)

@@ -48,7 +48,7 @@ static bool find_file(const char *path, const char *type, char *dst, size_t size
 	return false;
 }
 
-bool ipam_needs_link(const struct cni_call *call)
+static bool needs_link(const struct cni_call *call)
 {
 	const char *type = call->conf->ipam_type;
 	const struct cni_plugin *plugin = type && call->find ? call->find(type) : NULL;
@@ -58,6 +58,18 @@ bool ipam_needs_link(const struct cni_call *call)
 		return plugin->needs_link;
 	/* one that is not there is told of before anything is made */
 	return type && find_file(call->args->path, type, file, sizeof(file));
+}
+
+int ipam_around(const struct cni_call *call, const struct ipam_order *order, void *add,
+		struct err *err)
+{
+	const bool late = needs_link(call);
+
+	if (!late && order->lease(add, err) < 0)
+		return -1;
+	if (order->link(add, err) < 0)
+		return -1;
+	return late ? order->lease(add, err) : 0;
 }
 
 static bool same_file(const char *a, const char *b)

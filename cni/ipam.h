@@ -17,9 +17,15 @@
 
 /* Is there an "ipam" with a type? */
 bool ipam_has(const struct cni_call *call);
-/* Must the interface be there before ipam_add()?  Ours but dhcp don't look at it; of others nobody
- * knows. */
-bool ipam_needs_link(const struct cni_call *call);
+/* ADD's order: lease() first, since the rest is known by the container's name alone, then link() makes
+ * the interface; the other way round where who gives the lease wants to see the interface: ours but
+ * dhcp don't look at it, of others nobody knows.  `add` is handed to both; the first failure ends it. */
+struct ipam_order {
+	int (*lease)(void *add, struct err *err);
+	int (*link)(void *add, struct err *err);
+};
+int ipam_around(const struct cni_call *call, const struct ipam_order *order, void *add,
+		struct err *err);
 /* Addresses, routes and dns for this attachment, in the call's arena. */
 int ipam_add(struct cni_call *call, struct result *ret, struct err *err);
 /* Gives them back; nothing reserved is success. */

@@ -19,6 +19,7 @@
 
 #define READ_CHUNK    4096
 #define MISSING_MAX   96
+#define FIRST_INDEX   2
 #define SUPPORTED_MAX ERR_FIELD_MAX
 
 /* What a verb needs. */
@@ -95,6 +96,13 @@ int cni_wanted_mac(const struct cni_call *call, struct mac *ret, struct err *err
 	if (mac_parse(text, ret) < 0)
 		return cni_err(err, CNI_ERR_CONFIG, "\"%s\" is no hardware address", text);
 	return 1;
+}
+
+int cni_wanted_index(const struct cni_call *call)
+{
+	const uint32_t wanted = call->conf->args.index;
+
+	return wanted ? (int)wanted : FIRST_INDEX;
 }
 
 /* --- a request ------------------------------------------------------------------ */

@@ -84,6 +84,10 @@ char *cni_args_value(const char *args, const char *key, struct arena *arena);
  * -1 with err. */
 int cni_wanted_mac(const struct cni_call *call, struct mac *ret, struct err *err);
 
+/* The number of the container's interface: what args.cni says, since programs that route know
+ * interfaces by number, else 2, which the first of a namespace besides lo has anyway. */
+int cni_wanted_index(const struct cni_call *call);
+
 /* One request: config is the document a plugin gets on standard input.  What would go to standard
  * output is appended to out: the result, the versions, nothing; on failure nothing (err has it). */
 int cni_request(const struct cni_plugin *plugin, cni_find_fn *find, const struct cni_args *args,

@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* veth.c - a pair of interfaces: one end here, the other in the container
  *
- * The peer gets the number that is asked for (args.cni, by a move: programs that
- * route know interfaces by number), else 2, which the first interface of a
- * namespace besides lo has anyway; when that is taken (EBUSY) a random one.  The kernel looks at the
- * peer's number only when that of the first end is given as well.  It can't be
- * made up: the pair isn't joined yet when it would be opened (ENOTCONN).
+ * The peer gets the number that is wanted, and when that is taken (EBUSY) a
+ * random one.  The kernel looks at the peer's number only when that of the first
+ * end is given as well.  It can't be made up: the pair isn't joined yet when it
+ * would be opened (ENOTCONN).
  * veth(4); linux drivers/net/veth.c.
  */
 #include "cni/veth.h"
@@ -17,11 +16,10 @@
 #include "cni/link.h"
 #include "cni/names.h"
 
-#define INSIDE_INDEX 2
-#define TRIES	     8
-#define OPER_UP	     6 /* IF_OPER_UP; linux/if.h and net/if.h exclude each other */
-#define WAIT_NAP_NS  100000
-#define WAIT_NAPS    500 /* 50 ms, and as many questions */
+#define TRIES	    8
+#define OPER_UP	    6 /* IF_OPER_UP; linux/if.h and net/if.h exclude each other */
+#define WAIT_NAP_NS 100000
+#define WAIT_NAPS   500 /* 50 ms, and as many questions */
 
 void veth_init(struct veth *v)
 {
@@ -30,14 +28,14 @@ void veth_init(struct veth *v)
 		v->inside_mac = names_mac();
 }
 
-static void choose(struct veth *v, uint32_t wanted, int try)
+static void choose(struct veth *v, int wanted, int try)
 {
 	if (v->name)
 		(void)str_copy(v->host_name, sizeof(v->host_name), v->name);
 	else
 		names_interface("veth", v->host_name);
 	v->index = names_index();
-	v->inside_index = try > 0 ? names_index() : wanted ? (int)wanted : INSIDE_INDEX;
+	v->inside_index = try > 0 ? names_index() : wanted;
 }
 
 static int make_once(struct cni_call *call, struct rtnl *r, const struct veth *v, const char *alias,
@@ -86,7 +84,7 @@ int veth_make(struct cni_call *call, struct veth *v, struct err *err)
 	if (v->name && strlen(v->name) >= IFNAMSIZ)
 		return cni_err(err, CNI_ERR_CONFIG, "interface name \"%s\" is too long", v->name);
 	for (int try = 0; try < TRIES; try++) {
-		choose(v, call->conf->args.index, try);
+		choose(v, cni_wanted_index(call), try);
 		err_clear(&failure);
 		if (make_once(call, r, v, alias, &failure) == 0)
 			return 0;

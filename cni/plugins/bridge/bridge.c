@@ -37,7 +37,7 @@ struct add {
 	struct link bridge;
 	struct veth veth;
 	char held_port[IFNAMSIZ];
-	bool leased, held, linked, masqueraded, checked;
+	bool leased, has_gateway, held, linked, masqueraded, checked;
 };
 
 /* --- gateways ------------------------------------------------------------------- */
@@ -78,8 +78,10 @@ static int complete_gateways(struct add *a, struct err *err)
 
 /* --- ADD ------------------------------------------------------------------------ */
 
-static int lease(struct add *a, struct err *err)
+static int lease(void *add, struct err *err)
 {
+	struct add *a = add;
+
 	if (!ipam_has(a->call))
 		return 0;
 	if (ipam_add(a->call, &a->ipam, err) < 0)
@@ -113,8 +115,10 @@ static int set_gateway(struct add *a, struct err *err)
 	struct link gateway;
 	struct rtnl *r;
 
-	if (!a->config.is_gateway || a->ipam.n_ips == 0)
+	/* before the lease is there nothing is known of a gateway */
+	if (!a->config.is_gateway || a->ipam.n_ips == 0 || a->has_gateway)
 		return 0;
+	a->has_gateway = true;
 	r = cni_host(a->call, err);
 	if (!r || bridge_device_gateway(a->call, &a->config, &a->bridge, &gateway, err) < 0 ||
 	    bridge_device_addresses(a->call, &a->config, &gateway, &a->ipam, err) < 0)
@@ -162,8 +166,14 @@ static void hold_port(struct add *a)
 	a->veth.down = !a->held;
 }
 
-static int make_link(struct add *a, struct err *err)
+/* What the lease says about the gateway goes with the pair's request, when it comes before. */
+static int make_link(void *add, struct err *err)
 {
+	struct add *a = add;
+
+	if (bridge_device_ensure(a->call, &a->config, &a->bridge, err) < 0 ||
+	    set_gateway(a, err) < 0)
+		return -1;
 	a->veth.inside_name = a->call->args->ifname;
 	a->veth.mtu = a->config.mtu;
 	a->veth.master = a->bridge.index;
@@ -250,18 +260,12 @@ static void undo(struct add *a)
 		(void)hold_end(&hold, NULL);
 }
 
-/* The lease first, unless whoever gives it wants to see the interface. */
 static int make(struct add *a, struct err *err)
 {
-	const bool late = ipam_needs_link(a->call);
+	static const struct ipam_order order = { lease, make_link };
 
-	if (!late && lease(a, err) < 0)
-		return -1;
-	if (bridge_device_ensure(a->call, &a->config, &a->bridge, err) < 0)
-		return -1;
-	if (late && (make_link(a, err) < 0 || lease(a, err) < 0))
-		return -1;
-	if (set_gateway(a, err) < 0 || (!late && make_link(a, err) < 0))
+	if (ipam_around(a->call, &order, a, err) < 0 || set_gateway(a, err) < 0 ||
+	    rtnl_flush(&a->call->host, err) < 0)
 		return -1;
 	return set_inside(a, err);
 }

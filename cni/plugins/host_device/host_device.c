@@ -55,20 +55,24 @@ static int give_back(struct cni_call *call, const struct link *link, struct err 
 }
 
 struct lent {
+	struct cni_call *call;
+	const struct host_device *wanted;
 	struct link device, inside;
 	struct result addresses;
 	bool moved, leased;
 };
 
-static int lend(struct cni_call *call, const struct host_device *d, struct lent *l, struct err *err)
+static int lend(void *add, struct err *err)
 {
+	struct lent *l = add;
+	struct cni_call *call = l->call;
 	const int there = find_inside(call, &l->inside, err);
 
 	if (there != 0)
 		return there < 0 ? -1
 				 : err_set(err, EEXIST, "\"%s\" exists already in the container",
 					   call->args->ifname);
-	if (host_device_find(call, d, &l->device, err) < 0)
+	if (host_device_find(call, l->wanted, &l->device, err) < 0)
 		return -1;
 	link_set_alias(&call->host, l->device.index, l->device.name);
 	if (rtnl_flush(&call->host, err) < 0 ||
@@ -92,38 +96,38 @@ static int set_inside(struct cni_call *call, struct lent *l, struct err *err)
 	return apply_take_ipam(call, &l->addresses, err);
 }
 
-static int lease(struct cni_call *call, struct lent *l, struct err *err)
+static int lease(void *add, struct err *err)
 {
-	if (!ipam_has(call))
+	struct lent *l = add;
+
+	if (!ipam_has(l->call))
 		return 0;
-	if (ipam_add(call, &l->addresses, err) < 0)
+	if (ipam_add(l->call, &l->addresses, err) < 0)
 		return -1;
 	l->leased = true;
 	return 0;
 }
 
-static int add(struct cni_call *call, const struct host_device *d, struct lent *l, struct err *err)
+static int add(struct lent *l, struct err *err)
 {
-	const bool late = ipam_needs_link(call) && !host_device_is_userspace(d);
+	static const struct ipam_order order = { lease, lend };
 
-	if (!late && lease(call, l, err) < 0)
-		return -1;
 	/* driven from user space: only the addresses are of interest to whoever does */
-	if (host_device_is_userspace(d))
-		return apply_take_ipam(call, &l->addresses, err);
-	if (lend(call, d, l, err) < 0 || (late && lease(call, l, err) < 0))
+	if (host_device_is_userspace(l->wanted))
+		return lease(l, err) < 0 ? -1 : apply_take_ipam(l->call, &l->addresses, err);
+	if (ipam_around(l->call, &order, l, err) < 0)
 		return -1;
-	return set_inside(call, l, err);
+	return set_inside(l->call, l, err);
 }
 
 static int host_device_add(struct cni_call *call, struct err *err)
 {
 	struct host_device d;
-	struct lent l = { 0 };
+	struct lent l = { .call = call, .wanted = &d };
 
 	if (host_device_parse(call, &d, err) < 0)
 		return -1;
-	if (add(call, &d, &l, err) == 0)
+	if (add(&l, err) == 0)
 		return 0;
 	rtnl_discard(&call->inside);
 	if (l.leased)

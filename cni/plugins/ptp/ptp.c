@@ -37,8 +37,10 @@ struct add {
 	bool leased, linked, masqueraded;
 };
 
-static int lease(struct add *a, struct err *err)
+static int lease(void *add, struct err *err)
 {
+	struct add *a = add;
+
 	if (!ipam_has(a->call))
 		return cni_err(err, CNI_ERR_CONFIG, "ptp needs an IPAM configuration");
 	if (ipam_add(a->call, &a->ipam, err) < 0)
@@ -92,8 +94,10 @@ static int set_host_end(struct add *a, struct err *err)
 	return rtnl_flush(r, err);
 }
 
-static int make_link(struct add *a, struct err *err)
+static int make_link(void *add, struct err *err)
 {
+	struct add *a = add;
+
 	a->veth.inside_name = a->call->args->ifname;
 	a->veth.mtu = a->config.mtu;
 	if (veth_make(a->call, &a->veth, err) < 0)
@@ -117,13 +121,11 @@ static int set_inside(struct add *a, struct err *err)
 	return rtnl_flush(r, err);
 }
 
-/* The lease first, unless whoever gives it wants to see the interface. */
 static int make(struct add *a, struct err *err)
 {
-	const bool late = ipam_needs_link(a->call);
+	static const struct ipam_order order = { lease, make_link };
 
-	if ((!late && lease(a, err) < 0) || make_link(a, err) < 0 || (late && lease(a, err) < 0) ||
-	    set_host_end(a, err) < 0)
+	if (ipam_around(a->call, &order, a, err) < 0 || set_host_end(a, err) < 0)
 		return -1;
 	return set_inside(a, err);
 }

@@ -42,6 +42,7 @@ static const struct json_field config_fields[] = {
 static const struct json_table config_table = JSON_TABLE(struct config, config_fields);
 
 struct tap {
+	struct cni_call *call;
 	struct config config;
 	struct mac mac;
 	bool has_mac, made, leased;
@@ -54,6 +55,7 @@ static int load(struct cni_call *call, struct tap *t, struct err *err)
 	int wanted;
 
 	memset(t, 0, sizeof(*t));
+	t->call = call;
 	if (netconf_decode(call->conf, &config_table, &t->config, call->arena, err) < 0)
 		return -1;
 	wanted = cni_wanted_mac(call, &t->mac, err);
@@ -147,35 +149,36 @@ static int set_addresses(struct cni_call *call, struct tap *t, struct err *err)
 	return apply_take_ipam(call, &t->addresses, err);
 }
 
-static int lease(struct cni_call *call, struct tap *t, struct err *err)
+static int lease(void *add, struct err *err)
 {
-	if (!ipam_has(call))
+	struct tap *t = add;
+
+	if (!ipam_has(t->call))
 		return 0;
-	if (ipam_add(call, &t->addresses, err) < 0)
+	if (ipam_add(t->call, &t->addresses, err) < 0)
 		return -1;
 	t->leased = true;
 	return 0;
 }
 
-static int make(struct cni_call *call, struct tap *t, struct err *err)
+static int make_link(void *add, struct err *err)
 {
-	const bool late = ipam_needs_link(call);
+	struct tap *t = add;
 
-	if ((!late && lease(call, t, err) < 0) || make_inside(call, &t->config, err) < 0)
+	if (make_inside(t->call, &t->config, err) < 0)
 		return -1;
 	t->made = true;
-	if (set_link(call, t, err) < 0 || (late && lease(call, t, err) < 0))
-		return -1;
-	return set_addresses(call, t, err);
+	return set_link(t->call, t, err);
 }
 
 static int tap_add(struct cni_call *call, struct err *err)
 {
+	static const struct ipam_order order = { lease, make_link };
 	struct tap t;
 
 	if (load(call, &t, err) < 0)
 		return -1;
-	if (make(call, &t, err) == 0)
+	if (ipam_around(call, &order, &t, err) == 0 && set_addresses(call, &t, err) == 0)
 		return 0;
 	if (t.leased)
 		(void)ipam_del(call, NULL);

@@ -207,6 +207,22 @@ check 'a route that can not be: an error that names it' refused 999 'route to 19
 check '  and the pair and the lease are gone' eval \
 	'is "" "$(leased)" && ! ip -n a link show eth0 2>/dev/null && is "$before" "$(nft list ruleset; ip -br link | awk "{ print \$1 }" | grep -v cni0)"'
 
+# --- addresses of another's program -----------------------------------------------------------------
+ip link del cni0
+cat >"$PLUGINS/foreign" <<'END'
+#!/bin/sh
+# it asks for the interface, as a DHCP client does
+cat >/dev/null
+[ "$CNI_COMMAND" != ADD ] || ip netns exec "${CNI_NETNS##*/}" ip link show "$CNI_IFNAME" >/dev/null || exit 1
+[ "$CNI_COMMAND" != ADD ] || echo '{"cniVersion":"1.0.0","ips":[{"address":"10.1.0.9/24","gateway":"10.1.0.1"}]}'
+END
+chmod +x "$PLUGINS/foreign"
+network '"type":"bridge","isGateway":true'
+CONFIG=$(jq -c '.cniVersion = "1.0.0" | .ipam = {type:"foreign"}' <<<"$CONFIG")
+check 'IPAM that wants the interface: the gateway answers' closing 'passes DEL bridge' \
+	'plugin ADD bridge && has "$(ip addr show cni0)" 10.1.0.1/24 && pings a 10.1.0.1'
+rm "$PLUGINS/foreign"
+
 # --- at once ---------------------------------------------------------------------------------------
 ip link del cni0
 network '"type":"bridge","isGateway":true,"ipMasq":true'

@@ -29,13 +29,17 @@ static const struct run_options defaults = {
 static int run(struct cli *cli, const void *options, const struct option_args *args,
 	       struct err *err)
 {
-	const struct run_options *given = options;
+	struct run_options mine = *(const struct run_options *)options;
+	const struct run_options *given = &mine;
 	struct skerry_create_options o = create_words_options(&given->words);
 	struct skerry_error failed = { 0 };
 	if (given->plan) {
 		AUTO_FREE char *plan = skerry_plan_json(cli->skerry, &o, args->v[0], &failed);
 		return plan ? print_line(plan, err) : cli_fail(&failed, err);
 	}
+	/* what goes at its end needn't be written down for a crash of the machine */
+	if (given->words.image.image && !o.detach && !o.keep)
+		mine.words.image.rm = true;
 	struct image_run image;
 	if (image_run_begin(cli, &given->words, args, &o, &image, err) < 0)
 		return -1;

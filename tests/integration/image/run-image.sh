@@ -28,6 +28,8 @@ check 'the environment' prints b inside 'echo $A'
 check 'the volumes of the image are there' inside 'test -d /vol'
 check 'HOME is that of passwd' prints /home/app inside 'echo $HOME'
 check 'the host name is the ID' prints r1 inside hostname
+check 'what is removed at its end is not written down for a crash' shows volatile inside 'grep -F " - overlay " /proc/self/mountinfo'
+check 'what is kept is' eval 'R run --keep --image bb --entrypoint "" r1 grep -q " / / .* - overlay " /proc/self/mountinfo && ! R run --keep --image bb --entrypoint "" r2 grep -q volatile /proc/self/mountinfo; rc=$?; R delete r1; R delete r2; [ $rc = 0 ]'
 check 'run --store' eval 'I --store "$T/store2" load -q -i "$LAYOUT" && prints hello R run --store "$T/store2" --image bb r1'
 check 'nothing is left' gone_bundle
 

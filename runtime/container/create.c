@@ -359,6 +359,7 @@ static int spawn_init(struct create *c, struct err *err)
 
 	c->init = (struct init_args){ .plan = &c->plan,
 				      .fifo = c->fifo,
+				      .detached = c->mode == CREATE_ONLY || c->o->detach,
 				      .answer = c->answer,
 				      .console_socket = c->console_socket,
 				      .pidfd_socket = c->pidfd_socket,

@@ -24,6 +24,7 @@
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include "base/beneath.h"
@@ -281,10 +282,36 @@ static int send_pidfd(struct init *in, struct err *err)
 	return 0;
 }
 
+static bool is_null(const struct stat *st)
+{
+	return S_ISCHR(st->st_mode) && st->st_rdev == makedev(1, 3);
+}
+
+/* Who lives on without us and has /dev/null gets its own: the host's is on no mount of the container's, and
+ * no restore but ours could find it again. */
+static int own_null(struct err *err)
+{
+	AUTO_FD own = -1;
+	struct stat st;
+
+	for (int fd = 0; fd <= 2; fd++) {
+		if (fstat(fd, &st) < 0 || !is_null(&st))
+			continue;
+		if (own < 0)
+			own = open("/dev/null", O_RDWR | O_NOCTTY | O_CLOEXEC);
+		/* The root may have none, or something else there. */
+		if (own < 0 || fstat(own, &st) < 0 || !is_null(&st))
+			return 0;
+		if (dup2(own, fd) < 0)
+			return err_sys(err, "descriptor %d", fd);
+	}
+	return 0;
+}
+
 static int attach_terminal(struct init *in, struct err *err)
 {
 	if (in->slave < 0)
-		return 0;
+		return in->args->detached ? own_null(err) : 0;
 	if (terminal_make_controlling(in->slave, err) < 0)
 		return -1;
 	if (in->slave > 2)

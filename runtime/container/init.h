@@ -11,6 +11,7 @@ struct init_args {
 	int answer; /* where start hears why it failed; -1 without fifo */
 	int console_socket; /* the terminal's master goes there; -1: to the parent */
 	int pidfd_socket; /* or -1 */
+	bool detached; /* nobody waits for it: its descriptors are to be its own */
 	int host_fds[6]; /* of the runtime, closed first (one holds the lock); or -1 */
 	const char *bundle;
 };

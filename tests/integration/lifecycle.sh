@@ -191,6 +191,16 @@ pid=$(pid_of orphan)
 check 'a created container is re-parented, no helper stays between' eval \
 	'[ "$(awk "/^PPid/ { print \$2 }" "/proc/$pid/status")" = 1 ] || [ "$SKERRY_LANE" != native ]'
 RD orphan
+# of_own FD: it is open on a mount of the container's
+of_own() {
+	local at=/proc/$pid
+	grep -q "^$(sed -n 's/^mnt_id:[[:space:]]*//p' "$at/fdinfo/$1") " "$at/mountinfo"
+}
+R create own </dev/null >/dev/null 2>"$T/own.err"
+pid=$(pid_of own)
+except crun 'it keeps what it got' check 'where it gets /dev/null, it is its own' eval 'of_own 0 && of_own 1'
+check 'and what it gets else is that' is "$T/own.err" "$(readlink "/proc/$pid/fd/2")"
+RD own
 check 'the runtime needs no HOME and no PATH' eval \
 	'env -i "$SKERRY" --root "$ROOT" create bare </dev/null && env -i "$SKERRY" --root "$ROOT" delete -f bare'
 clean_or_fail

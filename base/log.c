@@ -23,6 +23,7 @@
 
 #include "base/buf.h"
 #include "base/fd.h"
+#include "base/plain.h"
 #include "base/units.h"
 
 #define LINE_MAX_LEN 4096
@@ -74,10 +75,10 @@ static void line_puts(struct line *l, const char *s)
 /* For a terminal: messages have words of strangers in them (names in archives, what a registry says). */
 static void line_plain(struct line *l, const char *s)
 {
-	for (; *s; s++) {
-		bool steers = ((unsigned char)*s < ' ' && *s != '\n' && *s != '\t') || *s == 0x7f;
+	for (const char *at = s; *at; at++) {
+		const char c = plain_byte(s, at);
 
-		line_add(l, steers ? "?" : s, 1);
+		line_add(l, *at == '\n' || *at == '\t' ? at : &c, 1);
 	}
 }
 

@@ -16,6 +16,7 @@
 
 #include "base/fd.h"
 #include "base/json.h"
+#include "base/plain.h"
 
 #define DRAW_MS	   100
 #define NAME_WIDTH 12
@@ -239,8 +240,11 @@ static void draw(struct progress *p, const char *between)
 	}
 	if (p->drawn > 0)
 		buf_printf(&b, "\033[%zuA", p->drawn);
-	if (between)
-		buf_printf(&b, "\033[2K%s\r\n", between);
+	if (between) {
+		buf_puts(&b, "\033[2K");
+		plain_put(&b, between); /* a registry's words */
+		buf_puts(&b, "\r\n");
+	}
 	/* what doesn't fit the screen could not be drawn over */
 	size_t first = p->n > rows ? p->n - rows : 0;
 	uint64_t now = now_ms();
@@ -286,13 +290,7 @@ void progress_say(struct progress *p, const char *text)
 		json_end_object(&o);
 		buf_putc(&b, '\n');
 	} else {
-		/* a registry's words, without what steers a terminal */
-		for (const char *c = text; *c; c++) {
-			if ((unsigned char)*c < ' ' || *c == 0x7f)
-				buf_putc(&b, '?');
-			else
-				buf_putc(&b, *c);
-		}
+		plain_put(&b, text);
 		buf_putc(&b, '\n');
 	}
 	emit(&b);

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "base/fd.h"
+#include "base/plain.h"
 #include "runtime/cli/print.h"
 
 #define CELL_MIN  12
@@ -39,18 +40,11 @@ static void pad(struct buf *out, size_t n)
 /* Cells may be a stranger's words: what would steer the terminal is not among them. */
 static void put_cell(struct buf *out, const char *cell)
 {
-	unsigned char before = 0;
-	for (; *cell; cell++) {
-		unsigned char c = (unsigned char)*cell;
-		/* the second byte of U+0080 to U+009F */
-		bool c1 = before == 0xc2 && c < 0xa0;
-		if (c == '\n' || c == '\t')
+	for (const char *at = cell; *at; at++) {
+		if (*at == '\n' || *at == '\t')
 			buf_putc(out, ' ');
-		else if (c < ' ' || c == 0x7f || c1)
-			buf_putc(out, '?');
 		else
-			buf_putc(out, *cell);
-		before = c;
+			buf_putc(out, plain_byte(cell, at));
 	}
 }
 

@@ -231,7 +231,8 @@ static int attach_user(struct container *c, char *const *namespaces, const char 
 	if (strcmp(r->networks[0].name, NET_DEFAULT) != 0)
 		return err_set(err, EPERM,
 			       "an ordinary user has the network \"" NET_DEFAULT
-			       "\" only, not \"%s\"",
+			       "\" only, not \"%s\": bridges are the administrator's; containers "
+			       "that share one namespace (--net container:ID) reach each other",
 			       r->networks[0].name);
 	if (r->networks[0].ips.n || r->networks[0].mac)
 		return err_set(err, EPERM, "an ordinary user's container has the host's address");

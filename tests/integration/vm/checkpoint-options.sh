@@ -132,13 +132,13 @@ answers_go_on() {
 }
 check 'and the client served' answers_go_on
 rm -rf "$I"
-locks() { in_netns nft list tables | grep -c CRIU; in_netns iptables-save | grep -c CRIU; }
+locks() { echo "$(in_netns nft list tables | grep -c CRIU) $(in_netns iptables-save | grep -c CRIU)"; }
 for lock in nftables iptables; do
 	check "a connection goes into images, held back by $lock" detached checkpoint --tcp-established --network-lock $lock --image-path "$I" t1
-	check 'which stays, lest the client hears that nobody is there' fails is "0 0" "$(echo $(locks))"
+	check 'which stays, lest the client hears that nobody is there' fails is "0 0" "$(locks)"
 	check 'back in the same namespace' detached restore -d --tcp-established --image-path "$I" t1
 	check 'the client is served' answers_go_on
-	check 'and nothing is left of the lock' is "0 0" "$(echo $(locks))"
+	check 'and nothing is left of the lock' is "0 0" "$(locks)"
 	rm -rf "$I"
 done
 check '--tcp-established' detached checkpoint --tcp-established --image-path "$I" t1
@@ -218,4 +218,29 @@ rm -f "$B/rootfs/tmp/memory"
 check 'is restored' detached restore -d --auto-dedup --image-path "$I/3" d1
 check 'with its memory' eventually eval '[ "$(cut -d" " -f2 "$B/rootfs/tmp/memory")" = 0 ]'
 RD d1
+
+# What was written again since isn't wanted any more of the older images: it is cut out of them, on the way
+# (--auto-dedup) or afterwards (criu dedup).
+disk_of() { du -ck "$I/$1"/pages-*.img | tail -n 1 | cut -f1; }
+ticks() {
+	rm -f "$B/rootfs/tmp/gap"
+	eventually test -s "$B/rootfs/tmp/gap"
+}
+rm -rf "$I"
+mk "$(args hp tick 4 1024)"
+detached run -d d2
+ticks
+check 'a first image is whole' eval 'detached checkpoint --pre-dump --image-path "$I/1" d2 && [ "$(disk_of 1)" -ge 4096 ]'
+ticks
+check 'a second one with --auto-dedup' detached checkpoint --pre-dump --parent-path ../1 --auto-dedup --image-path "$I/2" d2
+check 'leaves little of the first' test "$(disk_of 1)" -lt 1024
+ticks
+check 'a third one without' detached checkpoint --parent-path ../2 --image-path "$I/3" d2
+check 'leaves the second as it is' test "$(disk_of 2)" -ge 4096
+check 'criu dedup cuts it' eval 'criu dedup --images-dir "$I/3" >"$T/dedup.out" 2>&1 && [ "$(disk_of 2)" -lt 1024 ]'
+diag <"$T/dedup.out"
+rm -f "$B/rootfs/tmp/gap"
+check 'and the chain is restored' detached restore -d --image-path "$I/3" d2
+check 'and goes on' ticks
+RD d2
 done_testing

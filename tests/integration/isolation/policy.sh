@@ -15,21 +15,12 @@ tenant() { # NETNS NETWORK [KEYS]: makes $CONFIG
 }
 # both_enter: one client of the world, from one port, to both published ports at the same time
 both_enter() {
-	local status
 	hold world 192.0.2.2:41000 192.0.2.1:8081 enter.a
 	hold world 192.0.2.2:41000 192.0.2.1:8082 enter.b
-	eventually eval 'held 2 "sport = :41000" && is red "$(cat "$T/enter.a")" && is blue "$(cat "$T/enter.b")"'
-	status=$?
-	hold_end
-	return $status
+	both_heard 'sport = :41000' enter.a red enter.b blue
 }
 bridge_of() { # NETNS
 	ip netns exec "$1" true && jq -r '.interfaces[0].name' "$T/result.$1"
-}
-serve6() { # NETNS PORT TEXT
-	ip netns exec "$1" socat TCP6-LISTEN:"$2",fork,reuseaddr,ipv6only SYSTEM:"echo $3" </dev/null >/dev/null 2>&1 &
-	SERVERS+=($!)
-	listens "$1" "$2"
 }
 flood() { # NETNS: 600 connections of UDP to the world
 	ip netns exec "$1" bash -c 'for i in {1..600}; do echo >/dev/udp/192.0.2.2/$((20000 + i)); done' 2>/dev/null
@@ -97,7 +88,7 @@ check '  the same addresses, default routes of both families' eval 'is "$(jq -c 
 	is "0.0.0.0/0 ::/0" "$(result "[.routes[].dst] | sort | join(\" \")")" && has "$(ip -n a -6 addr show eth0)" fd00::2/64 && has "$(ip -n b -6 addr show eth0)" fd00::2/64'
 check '  CHECK agrees' eval 'CONFIG=$red ID=a NETNS=/run/netns/a passes CHECK tenant && CONFIG=$blue ID=b NETNS=/run/netns/b passes CHECK tenant'
 check '  both reach their gateway and the world, as the host' eval 'pings a fd00::1 && pings b fd00::1 && pings a fd09::2 && pings b fd09::2 && pings a 192.0.2.2'
-check '  servers' eval 'serve6 a 80 red && serve6 b 80 blue && serve6 world 9006 "\\\$SOCAT_PEERADDR"'
+check '  servers' eval 'serve a 80 "echo red" 6 && serve b 80 "echo blue" 6 && serve world 9006 "echo \\\$SOCAT_PEERADDR" 6'
 check '  masquerade' eval 'has "$(from a "[fd09::2]" 9006)" "fd09:0000:0000:0000:0000:0000:0000:0001" && has "$(from b "[fd09::2]" 9006)" "fd09:0000:0000:0000:0000:0000:0000:0001"'
 check '  a port of the host leads to each' eval 'is red "$(from world "[fd09::1]" 8081)" && is blue "$(from world "[fd09::1]" 8082)"'
 check '  one cannot reach the other: its own address answers' is red "$(from a "[fd00::2]" 80)"

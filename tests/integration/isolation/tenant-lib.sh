@@ -9,8 +9,8 @@ HELD=()
 port() { # HOST-PORT
 	echo "\"runtimeConfig\":{\"portMappings\":[{\"hostPort\":$1,\"containerPort\":80,\"protocol\":\"tcp\"}]}"
 }
-serve() { # NETNS PORT COMMAND: says what COMMAND says
-	ip netns exec "$1" socat TCP-LISTEN:"$2",fork,reuseaddr SYSTEM:"$3" </dev/null >/dev/null 2>&1 &
+serve() { # NETNS PORT COMMAND [6]: says what COMMAND says
+	ip netns exec "$1" socat "TCP${4-}-LISTEN:$2,fork,reuseaddr${4:+,ipv6only}" SYSTEM:"$3" </dev/null >/dev/null 2>&1 &
 	SERVERS+=($!)
 	listens "$1" "$2"
 }
@@ -37,15 +37,20 @@ hold_end() {
 held() {
 	is "$1" "$(ip netns exec world ss -Htn state established "$2" | wc -l)"
 }
-# both_hold: connections of both tenants at the same time, from the same address and port
-both_hold() {
+# both_heard PORTS FILE WORD FILE WORD: two clients that stay are connected at the same time, and each heard
+# its word; ends them
+both_heard() {
 	local status
-	hold a 10.9.0.2:40000 192.0.2.2:9001 hold.a
-	hold b 10.9.0.2:40000 192.0.2.2:9001 hold.b
-	eventually eval 'held 2 "sport = :9001" && is held "$(cat "$T/hold.a")" && is held "$(cat "$T/hold.b")"'
+	eventually eval "held 2 '$1' && is $3 \"\$(cat '$T/$2')\" && is $5 \"\$(cat '$T/$4')\""
 	status=$?
 	hold_end
 	return $status
+}
+# both_hold: connections of both tenants at the same time, from the same address and port
+both_hold() {
+	hold a 10.9.0.2:40000 192.0.2.2:9001 hold.a
+	hold b 10.9.0.2:40000 192.0.2.2:9001 hold.b
+	both_heard 'sport = :9001' hold.a held hold.b held
 }
 servers_end() {
 	local pid

@@ -34,6 +34,7 @@
 #include "runtime/container/hooks.h"
 #include "runtime/container/plan.h"
 #include "runtime/container/spawn.h"
+#include "runtime/isolate/network.h"
 #include "runtime/isolate/terminal.h"
 
 #define RESTORE_LOG "restore.log"
@@ -413,9 +414,9 @@ static int run_hooks(struct restore *r, pid_t pid, struct err *err)
 	return hooks_run(&run, err);
 }
 
-/* Those of a network namespace that is new: criu has none to restore, and there is no init.  What other
- * namespaces have is in the images. */
-static int set_network_sysctls(struct restore *r, pid_t pid, struct err *err)
+/* The loopback and the settings of a network namespace that is new: criu has none to restore, and there is no
+ * init.  What other namespaces have is in the images. */
+static int set_up_network(struct restore *r, pid_t pid, struct err *err)
 {
 	const struct plan *p = r->with->plan;
 	struct sysctls net = { .v = arena_array(&r->arena, p->sysctls.n + 1, sizeof(*net.v)) };
@@ -430,7 +431,7 @@ static int set_network_sysctls(struct restore *r, pid_t pid, struct err *err)
 	for (size_t i = 0; i < p->sysctls.n; i++)
 		if (str_starts(p->sysctls.v[i].path, "net/"))
 			net.v[net.n++] = p->sysctls.v[i];
-	if (net.n == 0 || !p->is_new[NS_NETWORK])
+	if (!p->is_new[NS_NETWORK])
 		return 0;
 	(void)!str_format(path, sizeof(path), "/proc/%d/ns/net", (int)pid);
 	ours = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
@@ -438,7 +439,9 @@ static int set_network_sysctls(struct restore *r, pid_t pid, struct err *err)
 	sys = open("/proc/sys", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (ours < 0 || theirs < 0 || sys < 0 || setns(theirs, CLONE_NEWNET) < 0)
 		return err_sys(err, "enter the network namespace of process %d", (int)pid);
-	rc = sysctl_apply(&net, sys, err);
+	rc = network_loopback_up(err);
+	if (rc == 0 && net.n)
+		rc = sysctl_apply(&net, sys, err);
 	if (setns(ours, CLONE_NEWNET) < 0)
 		return err_sys(err, "leave the network namespace of process %d", (int)pid);
 	return rc;
@@ -452,7 +455,7 @@ static int set_up_namespaces(struct restore *r, pid_t pid, struct err *err)
 	if (a->wanted &&
 	    (attach_hold(a, pid, err) < 0 || attach_apply(a, r->with->made->entry.dir, err) < 0))
 		return -1;
-	if (set_network_sysctls(r, pid, err) < 0)
+	if (set_up_network(r, pid, err) < 0)
 		return -1;
 	return run_hooks(r, pid, err);
 }

@@ -6,37 +6,12 @@
 # Three hosts with one VXLAN; on the third a client streams numbered lines to a server that echoes them and
 # compares what comes back, all through the move.
 # shellcheck disable=SC2016,SC2317
-# shellcheck source=tests/integration/lib.sh
-. "$(dirname "$0")/../lib.sh"
-# shellcheck source=tests/integration/vm/hosts.sh
-. "$(dirname "$0")/hosts.sh"
-
-needs 'no criu' command -v criu
-
+HOSTS='a b c'
 TMO=200
-hosts_make a b c || {
-	cat "$T"/host-*.out
-	echo 'Bail out! no hosts'
-	exit 1
-}
-trap hosts_end EXIT
-rootfs_template
-config_template
+# shellcheck source=tests/integration/vm/migrate-lib.sh
+. "$(dirname "$0")/migrate-lib.sh"
 
-n=0
-for h in a b c; do
-	n=$((n + 1))
-	peers=
-	for k in 1 2 3; do
-		[ $k = $n ] || peers+=${peers:+,}\"10.99.0.$k\"
-	done
-	on $h sh -c 'cat >/etc/cni/net.d/red.conflist' <<-LIST
-		{"cniVersion":"1.1.0","name":"red","plugins":[
-		{"type":"bridge","bridge":"red0","ipam":{"type":"host-local",
-			"ranges":[[{"subnet":"10.7.0.0/24","rangeStart":"10.7.0.${n}0"}]]}},
-		{"type":"vxlan","id":100,"dev":"up0","local":"10.99.0.$n","peers":[$peers]}]}
-	LIST
-done
+red_make a b c
 
 cat >"$T/client.py" <<'PY'
 import socket, sys, time
@@ -64,8 +39,8 @@ mac_on() { on "$1" nsenter -t "$(pid_on "$1" c1)" -n ip -o link show eth0 | grep
 mk "$(args sh -c 'echo up >/tmp/up; exec nc -ll -p 5000 -e cat')"
 on a "$SKERRY" --root "$ROOT/a" run -d --net red -b "$B" c1 </dev/null >"$T/start.out" 2>&1
 check 'a server runs' test -s "$T/start.out" -o -n "$(pid_on a c1)"
-cat "$T/start.out" | diag
-ip4=$(on a nsenter -t "$(pid_on a c1)" -n ip -o -4 addr show eth0 | sed 's|.* inet \([0-9.]*\)/.*|\1|')
+diag <"$T/start.out"
+ip4=$(address_on a)
 mac=$(mac_on a)
 on c sh -c 'ip netns add cli && '"${SKERRY%/*}"'/skerry-net add red cli /run/netns/cli' >"$T/cli.out" 2>&1 || diag <"$T/cli.out"
 check 'it is reached' eventually on c ip netns exec cli ping -c 1 -W 3 "$ip4"

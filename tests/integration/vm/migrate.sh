@@ -4,49 +4,10 @@
 # migrate.sh - a container goes to another host and back: its memory, files, groups
 #
 # shellcheck disable=SC2016,SC2317
-# shellcheck source=tests/integration/lib.sh
-. "$(dirname "$0")/../lib.sh"
-# shellcheck source=tests/integration/vm/hosts.sh
-. "$(dirname "$0")/hosts.sh"
+# shellcheck source=tests/integration/vm/migrate-lib.sh
+. "$(dirname "$0")/migrate-lib.sh"
 
-needs 'no criu' command -v criu
-
-TMO=120
-hosts_make || {
-	cat "$T"/host-*.out
-	echo 'Bail out! no hosts'
-	exit 1
-}
-trap hosts_end EXIT
-rootfs_template
-config_template
-
-detached_on() {
-	local host=$1
-	shift
-	on "$host" "$SKERRY" --root "$ROOT/$host" "$@" </dev/null >"$T/detached.out" 2>&1 ||
-		{ cat "$T/detached.out"; return 1; }
-}
-moved() {
-	migrate "$@" >"$T/moved.out" 2>&1
-	local status=$?
-	cat "$T/moved.out"
-	[ $status = 0 ] || grep -h Error "$ROOT"/*/.migrate/*/images/*.log 2>/dev/null | tail -n 20
-	return $status
-}
-# what the counter has got to, on a host
-counted() {
-	on "$1" cat "/proc/$(pid_on "$1" c1)/root/tmp/count"
-}
-counts_on() {
-	local before
-	before=$(counted "$1")
-	eventually eval '[ "$(counted '"$1"')" -gt '"${before:-0}"' ]'
-}
-
-mk "$(args sh -c 'n=0; while :; do n=$((n + 1)); echo $n >/tmp/count.new; mv /tmp/count.new /tmp/count; sleep 0.05; done')"
-check 'a container runs on one host' detached_on a run -d -b "$B" c1
-eventually test -s "$B/rootfs/tmp/count"
+check 'a container runs on one host' started tmp/count sh -c "$COUNTER"
 check 'a dry run says what would be' shows "can take" migrate a b c1 --dry-run
 check 'it has left nothing' clean_on b
 # what it has mounted, and its /dev: criu doesn't make what is plain and in memory

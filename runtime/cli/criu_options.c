@@ -34,7 +34,7 @@ static const struct option rows[] = {
 	      "name space whose contents are not kept: network") },
 	{ ROW("network-lock", 0, OPTION_STRING, criu.network_lock, "METHOD",
 	      "how packets are held back meanwhile: iptables, nftables or skip (default: "
-	      "iptables)") },
+	      "nftables where criu has it)") },
 };
 const struct option_table criu_options = { rows, ARRAY_SIZE(rows), NULL };
 

@@ -270,8 +270,8 @@ $(BUILD)/bench/%: $(BUILD)/obj/tests/bench/%.o $(BUILD)/libskerry.a
 .PHONY: bench-programs
 bench-programs: $(BENCH_PROGRAMS)
 
-BENCH ?= run cni shim image image-layers
-bench: all bench-programs ## measure against the peers (BENCH=word: run, cni, shim, image or image-layers)
+BENCH ?= run cni isolation shim image image-layers
+bench: all bench-programs ## measure against the peers (BENCH="run cni ..."; checkpoint, migrate: tests/vm/run tests/bench/checkpoint)
 	@for part in $(BENCH); do echo "== $$part"; BUILD='$(BUILD)' tests/bench/$$part || exit 1; done
 
 # --- lint ----------------------------------------------------------------------

@@ -34,8 +34,7 @@ static int lib_fail(const struct skerry_error *from, struct err *err)
 
 /* --- what it is ------------------------------------------------------------------------------- */
 
-static int read_state_file(const struct source *s, const char *name, struct buf *out,
-			   struct err *err)
+int source_file(const struct source *s, const char *name, struct buf *out, struct err *err)
 {
 	char path[PATH_MAX];
 
@@ -53,6 +52,10 @@ static int find_container(struct source *s, struct err *err)
 					  .rootless = -1 };
 	struct skerry_error failed = { 0 };
 
+	if (geteuid() != 0)
+		return err_set(err, EPERM,
+			       "criu dumps and restores for root only: an ordinary user's "
+			       "container can't be migrated");
 	s->skerry = skerry_open(&options, &failed);
 	if (!s->skerry || skerry_state(s->skerry, s->id, &s->state, &failed) < 0)
 		return lib_fail(&failed, err);
@@ -60,10 +63,10 @@ static int find_container(struct source *s, struct err *err)
 		return err_set(err, EINVAL,
 			       "container \"%s\" is %s: only a running one can be migrated", s->id,
 			       skerry_status_name(s->state.status));
-	if (read_state_file(s, "config.json", &s->config_text, err) != 0)
+	if (source_file(s, "config.json", &s->config_text, err) != 0)
 		return err_set(err, ENOENT, "container \"%s\" has no configuration", s->id);
 	if (config_parse(s->config_text.s, s->config_text.len, &s->arena, &s->config, err) < 0 ||
-	    read_state_file(s, "network.json", &s->networks_text, err) < 0)
+	    source_file(s, "network.json", &s->networks_text, err) < 0)
 		return -1;
 	if (!s->config.has_pidns)
 		return err_set(
@@ -685,33 +688,53 @@ int source_run(const struct options *o, const char *id, const char *host, struct
 
 /* --- afterwards ---------------------------------------------------------------------------------------------- */
 
-int source_resolve(const struct options *o, const char *id, struct err *err)
+/* It runs there: here it goes, and what its networks had here. */
+static int settle_there(struct source *s, const char *host, struct err *err)
 {
-	CLEANUP(arena_release) struct arena arena;
-	struct journal j = JOURNAL_INIT;
-	const char *delete_words[] = { "delete", "--force", id, NULL };
-	const char *resume_words[] = { "resume", id, NULL };
+	const char *words[] = { "delete", "--force", s->id, NULL };
 	int rc;
 
-	arena_init(&arena, ARENA_MAX_DEFAULT);
+	log_warning("\"%s\" runs on %s: the copy here is removed", s->id, host);
+	networks_cut(s);
+	rc = run_skerry(s->o, words, NULL, err);
+	networks_finish(s, true);
+	return rc;
+}
+
+static void settle_here(struct source *s, const char *host)
+{
+	const char *words[] = { "resume", s->id, NULL };
+
+	(void)run_skerry(s->o, words, NULL, NULL);
+	networks_finish(s, false);
+	log_warning("\"%s\" does not run on %s: it goes on here", s->id, host);
+}
+
+int source_resolve(const struct options *o, const char *id, struct err *err)
+{
+	struct source s = { .o = o, .id = id };
+	struct journal j = JOURNAL_INIT;
+	int rc;
+
 	if (str_copy(j.id, sizeof(j.id), id) < 0)
 		return err_set(err, EINVAL, "container \"%.100s\": a name too long", id);
-	rc = journal_find(&j, state_root(o, &arena), err);
+	arena_init(&s.arena, ARENA_MAX_DEFAULT);
+	s.root = state_root(o, &s.arena);
+	rc = journal_find(&j, s.root, err);
 	if (rc == 0)
 		rc = err_set(err, ENOENT, "no migration of container \"%s\" is unsettled", id);
-	if (rc > 0 && journal_wait(&j, 0, err) < 0)
+	if (rc > 0 && (journal_wait(&j, 0, err) < 0 || networks_find(&s, err) < 0))
 		rc = -1;
+	s.host = j.host;
 	if (rc > 0)
 		rc = j.state == JOURNAL_COMMITTING ? ask_verdict(o, &j, err) : 0;
-	if (rc == 1) {
-		log_warning("\"%s\" runs on %s: the copy here is removed", id, j.host);
-		rc = run_skerry(o, delete_words, NULL, err);
-	} else if (rc == 0) {
-		(void)run_skerry(o, resume_words, NULL, NULL);
-		log_warning("\"%s\" does not run on %s: it goes on here", id, j.host);
-	}
+	if (rc == 1)
+		rc = settle_there(&s, j.host, err);
+	else if (rc == 0)
+		settle_here(&s, j.host);
 	if (rc == 0)
 		journal_clean(&j, true);
 	journal_close(&j);
+	arena_release(&s.arena);
 	return rc;
 }

@@ -59,6 +59,9 @@ struct source {
 	uint64_t memory_bytes, last_bytes; /* of pages; of those while it stood still */
 };
 
+/* A file of the container's in the state directory: 1 when there is none. */
+int source_file(const struct source *s, const char *name, struct buf *out, struct err *err);
+
 /* source_memory.c */
 int memory_rounds(struct source *s, struct err *err);
 
@@ -72,6 +75,8 @@ void progress_result(const struct source *s);
 
 /* source_net.c: the attachments' moves. */
 int networks_prepare(struct source *s, struct err *err);
+/* Those of a move that this process has not prepared: of network.json. */
+int networks_find(struct source *s, struct err *err);
 void networks_cut(struct source *s);
 void networks_finish(struct source *s, bool moved);
 

@@ -56,6 +56,31 @@ int networks_prepare(struct source *s, struct err *err)
 	return 0;
 }
 
+int networks_find(struct source *s, struct err *err)
+{
+	struct ticket *v;
+	AUTO_BUF text;
+
+	buf_init(&text);
+	if (source_file(s, "network.json", &text, err) != 0)
+		return 0;
+	if (config_networks(text.s, text.len, &s->arena, &s->networks, err) < 0)
+		return -1;
+	v = arena_array(&s->arena, s->networks.n + 1, sizeof(*v));
+	if (!v)
+		return err_set(err, ENOMEM, "out of memory");
+	for (size_t i = 0; i < s->networks.n; i++) {
+		v[i].network = s->networks.v[i];
+		v[i].ifname = arena_printf(&s->arena, "eth%zu", i);
+		if (!v[i].ifname)
+			return err_set(err, ENOMEM, "out of memory");
+	}
+	s->offer.tickets.v = v;
+	s->offer.tickets.n = s->networks.n;
+	s->prepared = s->networks.n > 0;
+	return 0;
+}
+
 /* The target has them: what still comes here goes there. */
 void networks_cut(struct source *s)
 {

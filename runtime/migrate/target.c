@@ -147,6 +147,7 @@ static void undo_dead(const struct journal *j, void *arg)
 {
 	struct target *t = arg;
 	struct skerry_state state;
+	char id[sizeof(j->id)];
 
 	if (j->is_source || !j->bundle[0])
 		return;
@@ -159,6 +160,8 @@ static void undo_dead(const struct journal *j, void *arg)
 			return;
 		(void)run_skerry(t->o, words, NULL, NULL);
 	}
+	if (str_copy(id, sizeof(id), j->id) == 0)
+		target_networks_of(t, j->bundle, id, "abort");
 	target_image_undo(t, j->bundle, j->id);
 	(void)file_remove_tree(AT_FDCWD, j->bundle);
 }
@@ -601,6 +604,11 @@ static void forget(struct target *t, struct journal *j, bool runs)
 
 	if (!runs && journal_wait(j, VERDICT_MS, NULL) == 0)
 		undo_dead(j, t);
+	/* What it may not have come to any more. */
+	if (runs && journal_wait(j, VERDICT_MS, NULL) == 0) {
+		target_networks_of(t, j->bundle, j->id, "cutover");
+		target_networks_of(t, j->bundle, j->id, "finish");
+	}
 	if (heard)
 		journal_clean(j, true);
 }

@@ -79,5 +79,7 @@ int target_netns(struct target *t, struct err *err);
 void target_networks_check(struct target *t);
 int target_networks_prepare(struct target *t, struct err *err);
 void target_networks(struct target *t, const char *verb);
+/* Those of a bundle that another process has made. */
+void target_networks_of(struct target *t, const char *bundle, char *id, const char *verb);
 
 #endif

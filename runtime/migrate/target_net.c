@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* target_net.c - the container's networks on their way to here: `skerry net move` (cni/net/move.h has the order) */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
 #include "base/fd.h"
+#include "base/file.h"
 #include "base/json.h"
 #include "runtime/migrate/target.h"
 
@@ -53,19 +55,61 @@ static const struct json_field ticket_fields[] = {
 };
 static const struct json_table ticket_table = JSON_TABLE(struct ticket_text, ticket_fields);
 
-static int move(struct target *t, const struct ticket *k, const char *verb, const char *from,
-		int in, struct err *err)
+static int move(struct target *t, const struct ticket *k, char *id, const char *verb,
+		const char *from, int in, struct err *err)
 {
 	char ifname[300];
-	const char *words[] = { "net", "move", verb, ifname, k->network, t->offer.id, from, NULL };
+	const char *words[] = { "net", "move", verb, ifname, k->network, id, from, NULL };
 
 	if (str_format(ifname, sizeof(ifname), "--ifname=%s", k->ifname) < 0)
 		return err_sys(err, "network \"%s\"", k->network);
 	return run_skerry_with(t->o, words, in, err);
 }
 
+#define NETWORKS     "networks"
+#define NETWORKS_MAX ((size_t)64 << 10)
+
+/* Which they are, in the bundle from before anything is done: a line "INTERFACE NETWORK" each. */
+static int note_networks(struct target *t, struct err *err)
+{
+	AUTO_BUF text;
+
+	buf_init(&text);
+	for (size_t i = 0; i < t->offer.tickets.n; i++)
+		buf_printf(&text, "%s %s\n", t->offer.tickets.v[i].ifname,
+			   t->offer.tickets.v[i].network);
+	if (!text.len)
+		return 0;
+	if (buf_failed(&text) || file_replace(t->bundle_fd, NETWORKS, text.s, text.len, 0600) < 0)
+		return err_sys(err, "write \"%s/" NETWORKS "\"", t->bundle);
+	return 0;
+}
+
+void target_networks_of(struct target *t, const char *bundle, char *id, const char *verb)
+{
+	char path[PATH_MAX], *line, *next = NULL;
+	AUTO_BUF text;
+
+	buf_init_max(&text, NETWORKS_MAX);
+	if (str_format(path, sizeof(path), "%s/" NETWORKS, bundle) < 0 ||
+	    file_read(AT_FDCWD, path, &text, NETWORKS_MAX, true) < 0)
+		return;
+	for (line = strtok_r(text.s, "\n", &next); line; line = strtok_r(NULL, "\n", &next)) {
+		struct ticket k = { .ifname = line };
+		char *blank = strchr(line, ' ');
+
+		if (!blank)
+			continue;
+		*blank = '\0';
+		k.network = blank + 1;
+		(void)move(t, &k, id, verb, NULL, -1, NULL);
+	}
+}
+
 int target_networks_prepare(struct target *t, struct err *err)
 {
+	if (note_networks(t, err) < 0)
+		return -1;
 	for (size_t i = 0; i < t->offer.tickets.n; i++) {
 		const struct ticket *k = &t->offer.tickets.v[i];
 		struct ticket_text text;
@@ -81,7 +125,7 @@ int target_networks_prepare(struct target *t, struct err *err)
 		    lseek(file, 0, SEEK_SET) < 0)
 			return err_sys(err, "ticket of network \"%s\"", k->network);
 		t->prepared = true;
-		if (move(t, k, "prepare", from, file, err) < 0)
+		if (move(t, k, t->offer.id, "prepare", from, file, err) < 0)
 			return -1;
 	}
 	return 0;
@@ -90,5 +134,5 @@ int target_networks_prepare(struct target *t, struct err *err)
 void target_networks(struct target *t, const char *verb)
 {
 	for (size_t i = 0; t->prepared && i < t->offer.tickets.n; i++)
-		(void)move(t, &t->offer.tickets.v[i], verb, NULL, -1, NULL);
+		(void)move(t, &t->offer.tickets.v[i], t->offer.id, verb, NULL, -1, NULL);
 }

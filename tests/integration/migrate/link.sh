@@ -11,7 +11,7 @@ needs 'no openssl' command -v openssl
 needs 'no tc' command -v tc
 
 start_one() {
-	start_with 'x=$(head -c 4000000 /dev/urandom | od -An -tx1 | tr -d "\n "); echo $$ >/tmp/up; n=0
+	start_with 'x=$(head -c 200000 /dev/urandom | od -An -tx1 | tr -d "\n "); echo $$ >/tmp/up; n=0
 		while :; do n=$((n + 1)); echo $n >/tmp/count; sleep 0.02; done'
 }
 move() {
@@ -35,7 +35,7 @@ away() { cut && sleep 3 && ip link set port-a up; }
 check 'certificates' eval 'authority ours && certificate ours a 10.99.0.1 && certificate ours b 10.99.0.2'
 check 'the target listens' listen b 7001
 if bad loss 5% 2>"$T/netem.out"; then
-	for loss in 5 20; do
+	for loss in 5 10; do
 		bad loss $loss% delay 1ms
 		start_one
 		check "every $((100 / loss))th packet is lost: it moves" move --timeout 60

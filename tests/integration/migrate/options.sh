@@ -87,6 +87,8 @@ check 'nothing to resolve is told' refuses 'is unsettled' on a "$STANDIN" --root
 start_one 'del(.linux.namespaces[] | select(.type == "pid"))'
 check 'a container with ids of the host is refused' refuses 'process ids of its own' move
 on a "$SKERRY" --root "$ROOT/a" delete --force c1
+check 'an ordinary user is told that criu is for root' refuses 'for root only' on a setpriv --reuid=1000 --regid=1000 --clear-groups \
+	"$STANDIN" --root "$ROOT/a" migrate --ssh "$T/ssh" --remote "$STANDIN --root $ROOT/b" c1 b
 check 'no record is left' clean_on a
 check 'on neither side' clean_on b
 done_testing

@@ -286,7 +286,7 @@ static int run_with_state(const char *bundle, const char *cgroup)
 	dir = openat(at, "state", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (dir < 0 || flock(dir, LOCK_EX) < 0)
 		die("state");
-	write_file(dir, ".new", "state.json");
+	write_file(dir, "state.json", NULL);
 	write_file(dir, "config.json", NULL);
 	write_file(dir, ".new", "state.json");
 	rc = run(bundle, cgroup);

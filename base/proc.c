@@ -529,3 +529,9 @@ void proc_title(const char *format, ...)
 	if (n >= 0 && (size_t)n < title.size)
 		memset(title.start + n, 0, title.size - (size_t)n);
 }
+
+void proc_forget_environment(void)
+{
+	for (char **e = environ; e && *e; e++)
+		memset(*e, 0, strlen(*e));
+}

@@ -70,4 +70,8 @@ bool proc_is_mapped(void);
 void proc_title_init(int argc, char **argv);
 void proc_title(const char *format, ...) PRINTF(1, 2);
 
+/* environ(7) as it lies in memory becomes empty strings: what /proc/PID/environ shows to who may trace
+ * this process.  For a child that only executes something else, with an environment of its own. */
+void proc_forget_environment(void);
+
 #endif

@@ -89,6 +89,7 @@ static int wait_for_go(struct init *in, struct err *err)
 	if (in->plan->gate && handshake_expect(in->sock, MESSAGE_GO, NULL, err) < 0)
 		return -1;
 	(void)prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+	proc_forget_environment(); /* seen where the pid namespace is another container's */
 	return 0;
 }
 

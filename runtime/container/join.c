@@ -33,6 +33,7 @@ int join_stage(void *arg, struct err *err)
 	const int keep[] = { a->sock, a->console_socket, a->pidfd_socket };
 
 	(void)prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+	proc_forget_environment(); /* CAP_SYS_PTRACE reads what isn't dumpable */
 	if (sched_apply_affinity(&a->plan->sched.initial, 0, err) < 0)
 		return -1;
 	if (setns(a->init_pidfd, a->namespaces) < 0)

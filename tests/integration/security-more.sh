@@ -46,13 +46,14 @@ fi
 # === R3 sealing without what it needs ====================================================
 mk "$(args true)"
 if command -v strace >/dev/null; then
-	for call in memfd_create fsopen execveat fcntl open_tree; do
-		strace -f -qq -o "$T/trace" -e trace=execve,execveat -e inject=$call:error=EPERM \
+	sealing='execveat([0-9]*, "".*= 0\|PR_SET_MM, PR_SET_MM_MAP,.*= 0'
+	for call in memfd_create fsopen execveat fcntl open_tree prctl mmap; do
+		strace -f -qq -o "$T/trace" -e trace=execve,execveat,prctl -e inject=$call:error=EPERM \
 			timeout 60 "$SKERRY" --root "$ROOT" run r3 </dev/null >"$T/o" 2>&1
 		got=$?
-		# what runs the container was executed from a descriptor; or nothing was run at all
+		# what runs the container was executed from a descriptor, or its file replaced; or nothing was run at all
 		check "CVE-2019-5736 R3.e $call is refused: the runtime seals itself otherwise or says no" eval \
-			'[ $got != 0 ] || grep -q "execveat([0-9]*, \"\"" "$T/trace"'
+			'[ $got != 0 ] || grep -q "$sealing" "$T/trace"'
 		RD r3
 	done
 	check 'CVE-2019-12439 no file with a name to guess is made in /tmp' eval \

@@ -121,8 +121,18 @@ check 'CVE-2019-5736 exec of /proc/self/exe: the binary is unchanged' is "$binar
 RD r3
 if command -v strace >/dev/null && [ "$KIND" = skerry ]; then
 	mk "$(args true)"
-	timeout 60 strace -f -qq -e trace=execve,execveat,memfd_create,fsopen,open_tree -o "$T/trace" "$SKERRY" --root "$ROOT" run r3 </dev/null >/dev/null 2>&1
-	check 'R3 the runtime runs itself again from a copy before it enters a container' grep -q 'execveat(' "$T/trace"
+	timeout 60 strace -f -qq -e trace=execve,execveat,prctl -o "$T/trace" "$SKERRY" --root "$ROOT" run r3 </dev/null >/dev/null 2>&1
+	check 'R3 the runtime runs from a read-only mount of its file before it enters a container' \
+		grep -q 'execveat(.*= 0\|PR_SET_MM, PR_SET_MM_MAP,.*= 0' "$T/trace"
+	mk "$(args hp watch 3 "$MARK" TOPSECRET) | .process.capabilities[] += [\"CAP_SYS_PTRACE\"]"
+	R create w </dev/null >"$T/watch.out" 2>&1
+	R start w
+	TOPSECRET=TOPSECRET strace -f -qq -o /dev/null -e trace=capset -e inject=capset:delay_enter=500000 \
+		timeout 60 "$SKERRY" --root "$ROOT" exec w true </dev/null >/dev/null 2>&1
+	eventually is_status stopped w
+	RD w
+	check 'R2.c who may trace saw the runtime while it waited' matches "$(<"$T/watch.out")" 'seen [1-9]'
+	check 'R2.c its environment is gone by then' lacks "$(<"$T/watch.out")" SECRET
 fi
 
 # === R4 ============================================================================

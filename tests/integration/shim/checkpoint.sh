@@ -6,33 +6,13 @@
 # Under runc's name: containerd 1.6 restores for no other.  The programs in single quotes are for the shell
 # of a container.
 # shellcheck disable=SC2016
-. "$(dirname "$0")/lib.sh"
-needs "no containerd" command -v containerd ctr
+. "$(dirname "$0")/containerd-lib.sh"
 needs "no criu that can do it on this kernel" criu check
 
 IMAGE=docker.io/library/bb:1
 RUNTIME=io.containerd.runc.v2
-export CONTAINERD_ADDRESS=/run/lab/c.sock
-mkdir -p /run/lab "$T/bin" "$T/root"
-cp "$SHIM" "$T/bin/"
+TMO=100
 ln -s containerd-shim-skerry-v2 "$T/bin/containerd-shim-runc-v2"
-export PATH=$T/bin:$PATH
-cat >"$T/config.toml" <<TOML
-version = 2
-root = "$T/root"
-state = "/run/lab/state"
-disabled_plugins = ["io.containerd.grpc.v1.cri", "io.containerd.internal.v1.opt"]
-[grpc]
-  address = "/run/lab/c.sock"
-[ttrpc]
-  address = "/run/lab/c.sock.ttrpc"
-TOML
-C() {
-	timeout -k 5 100 ctr "$@"
-}
-is_task() { # STATE ID
-	is "$1" "$(C task ls | awk -v id="$2" '$1 == id { print $3 }')"
-}
 inside() { # ID COMMAND...
 	local id=$1
 	shift
@@ -44,9 +24,7 @@ counts() { # ID: its number, which is to grow
 	eventually eval 'b=$(inside '"$1"' cat /n) && [ "$b" -gt '"$a"' ]' && echo "$b"
 }
 
-containerd --config "$T/config.toml" --log-level debug >"$T/containerd.log" 2>&1 </dev/null &
-CONTAINERD=$!
-check "containerd starts" eventually C version
+check "containerd starts" containerd_up
 check "import an image" eval '"$HERE/engines/image" "$T/rootfs" $IMAGE "$T/image.tar" && C image import "$T/image.tar"'
 check "a container that counts" C run -d --runtime $RUNTIME $IMAGE c1 sh -c 'i=0; while :; do echo $((i += 1)) >/n.new; mv /n.new /n; sleep 0.1; done'
 check "it does" counts c1

@@ -5,33 +5,9 @@
 #
 # A containerd of its own in the lane's namespaces.  Specifications without resources, so that a host
 # whose controllers are on v1 does as well.
-. "$(dirname "$0")/lib.sh"
-needs "no containerd" command -v containerd ctr
+. "$(dirname "$0")/containerd-lib.sh"
 
-export CONTAINERD_ADDRESS=/run/lab/c.sock
 RUNTIME=io.containerd.skerry.v2
-mkdir -p /run/lab "$T/bin" "$T/root"
-cp "$SHIM" "$T/bin/"
-export PATH=$T/bin:$PATH
-cat >"$T/config.toml" <<TOML
-version = 2
-root = "$T/root"
-state = "/run/lab/state"
-disabled_plugins = ["io.containerd.grpc.v1.cri", "io.containerd.internal.v1.opt"]
-[grpc]
-  address = "/run/lab/c.sock"
-[ttrpc]
-  address = "/run/lab/c.sock.ttrpc"
-TOML
-
-C() {
-	timeout -k 5 "${TMO:-60}" ctr "$@"
-}
-containerd_up() {
-	containerd --config "$T/config.toml" --log-level debug >>"$T/containerd.log" 2>&1 </dev/null &
-	CONTAINERD=$!
-	eventually C version
-}
 containerd_down() { # SIGNAL
 	safe_kill "$1" "$CONTAINERD"
 	wait "$CONTAINERD" 2>/dev/null
@@ -56,9 +32,6 @@ run() {
 	spec "$T/$id.json" "${FILTER:-.}" "$@"
 	# shellcheck disable=SC2086
 	C run --runtime "$RUNTIME" $flags --config "$T/$id.json" "$id"
-}
-is_task() { # STATE ID
-	is "$1" "$(C task ls | awk -v id="$2" '$1 == id { print $3 }')"
 }
 end() { # ID...
 	local id

@@ -38,8 +38,8 @@ void buf_init_max(struct buf *b, size_t max);
 void buf_release(struct buf *b); /* contents freed, b is garbage */
 void buf_clear(struct buf *b); /* length 0, memory kept, failed forgotten */
 char *buf_take(struct buf *b); /* caller now owns the string; b is ready again; NULL if failed */
-/* Room for `extra` more bytes behind len, to be written there by the caller, who then adds to len and
- * terminates; 0, or -1 (EFBIG above the maximum, ENOMEM). */
+/* Room for `extra` more bytes behind len, to be written there by the caller, who then adds to len
+ * and terminates; 0, or -1 (EFBIG above the maximum, ENOMEM). */
 int buf_reserve(struct buf *b, size_t extra);
 void buf_add(struct buf *b, const void *data, size_t size);
 void buf_puts(struct buf *b, const char *s);

@@ -76,7 +76,8 @@ enum json_kind {
 	JSON_INLINE, /* the struct itself, in place */
 	JSON_OBJECTS, /* struct json_array of structs of sub->size */
 	JSON_LISTS, /* an array of such arrays: struct json_array of struct json_array */
-	/* an object of objects: struct json_array of structs of sub->size, the first member char *key */
+	/* an object of objects: struct json_array of structs of sub->size, the first member char
+	 * *key */
 	JSON_MAP,
 	JSON_RAW, /* char *: the value's own text, verbatim */
 };
@@ -142,7 +143,8 @@ int json_decode_lists(const char *name, const char *text, size_t len,
 		      struct err *err);
 
 /* Appends base with the members of patch in it: objects merge, other values replace, null changes
- * nothing.  Both are NUL-ended objects that json_decode() has taken; base that is none counts as {}. */
+ * nothing.  Both are NUL-ended objects that json_decode() has taken; base that is none counts as
+ * {}. */
 int json_merge(const char *base, const char *patch, struct arena *arena, struct buf *ret,
 	       struct err *err);
 
@@ -155,7 +157,8 @@ struct json_out {
 	bool comma; /* internal */
 	bool after_key; /* internal */
 };
-/* Bytes (1..4) of the UTF-8 sequence at text, of which size > 0 bytes can be read; 0: it is none. */
+/* Bytes (1..4) of the UTF-8 sequence at text, of which size > 0 bytes can be read; 0: it is
+ * none. */
 size_t json_utf8_length(const char *text, size_t size);
 void json_out_init(struct json_out *o, struct buf *buf, int indent);
 void json_begin_object(struct json_out *o);

@@ -9,7 +9,8 @@
 #include "base/buf.h"
 #include "base/err.h"
 
-/* The path of such a program: beside the one that runs, else where it is installed.  0, or -1 with errno. */
+/* The path of such a program: beside the one that runs, else where it is installed.  0, or -1 with
+ * errno. */
 int libexec_find(const char *name, char path[PATH_MAX]);
 /* The same; who ("images need") begins the message of what is not there. */
 int libexec_need(const char *who, const char *name, char path[PATH_MAX], struct err *err);

@@ -72,7 +72,8 @@ static void line_puts(struct line *l, const char *s)
 	line_add(l, s, strlen(s));
 }
 
-/* For a terminal: messages have words of strangers in them (names in archives, what a registry says). */
+/* For a terminal: messages have words of strangers in them (names in archives, what a registry
+ * says). */
 static void line_plain(struct line *l, const char *s)
 {
 	for (const char *at = s; *at; at++) {

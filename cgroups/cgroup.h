@@ -63,13 +63,13 @@ struct cgroup {
   .fd = -1, .top = -1, .hold = -1 \
  }
 
-/* Makes the group with its limits so that a process can be cloned into fd; cgroup_filter() has to follow
- * before anything of the container runs.
- * Fails when the group exists with processes in it or is frozen; an empty left-over is used again.
- * Limits: all resources of the spec, then unified last.  systemd: a scope needs a process:
- * the helper stays in it as a placeholder until cgroup_started() or the end of this process.
- * Rootless, without cgroupsPath and without limits, where no group can be made: success with the
- * manager in ret->place disabled.  On failure nothing is left. */
+/* Makes the group with its limits so that a process can be cloned into fd; cgroup_filter() has to
+ * follow before anything of the container runs.  Fails when the group exists with processes in it
+ * or is frozen; an empty left-over is used again.  Limits: all resources of the spec, then unified
+ * last.  systemd: a scope needs a process: the helper stays in it as a placeholder until
+ * cgroup_started() or the end of this process.  Rootless, without cgroupsPath and without limits,
+ * where no group can be made: success with the manager in ret->place disabled.  On failure nothing
+ * is left. */
 int cgroup_create(const struct cgroup_host *h, const struct cgroup_place *place,
 		  const struct spec *spec, struct cgroup *ret, struct err *err);
 /* The device filter of a group that cgroup_create() made. */
@@ -121,8 +121,8 @@ struct cgroup_writes {
 };
 int cgroup_limits_make(const struct spec_resources *r, struct arena *arena,
 		       struct cgroup_writes *ret, struct err *err);
-/* Enables the controllers needed from the root down, then writes.  On failure with rollback every file
- * already written gets its old value back. */
+/* Enables the controllers needed from the root down, then writes.  On failure with rollback every
+ * file already written gets its old value back. */
 int cgroup_limits_apply(const struct cgroup_host *h, const struct cgroup *g,
 			const struct cgroup_writes *w, bool rollback, struct err *err);
 /* update: limits with rollback and, if there are device rules, the new filter. */
@@ -135,12 +135,13 @@ int cgroup_devices_make(const struct spec_device_rule *rules, size_t n, struct a
 			void **ret_insn, size_t *ret_n, struct err *err);
 /* Loads it and attaches it in place of what was attached before; never a moment with none. */
 int cgroup_devices_apply(const struct cgroup *g, const void *insn, size_t n, struct err *err);
-/* The rules of the spec with the always-allowed defaults behind deny rules (reference 2.10 "Devices"). */
+/* The rules of the spec with the always-allowed defaults behind deny rules (reference 2.10
+ * "Devices"). */
 int cgroup_devices_rules(const struct spec_resources *r, struct arena *arena,
 			 struct spec_device_rule **ret, size_t *ret_n, struct err *err);
 
-/* stats.c: the `data` object of runc's events (reference 2.8) into the writer; pids of network interfaces
- * are read from /proc/PID/net/dev when pid > 0. */
+/* stats.c: the `data` object of runc's events (reference 2.8) into the writer; pids of network
+ * interfaces are read from /proc/PID/net/dev when pid > 0. */
 int cgroup_stats_write(const struct cgroup *g, pid_t pid, struct json_out *o, struct err *err);
 /* oom_kill count of memory.events (-1: no memory controller). */
 int64_t cgroup_oom_kills(const struct cgroup *g);

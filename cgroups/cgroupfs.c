@@ -400,8 +400,9 @@ static int first_child(int dir, char *name)
 	return entry ? 1 : 0;
 }
 
-/* One step of the removal, at the group `at` (the top when depth is 0), which has a child `name` or,
- * when that is "", none left.  *ret_next is where to go on, -1: at the top; 1 to stay, 0 to go, -1. */
+/* One step of the removal, at the group `at` (the top when depth is 0), which has a child `name`
+ * or, when that is "", none left.  *ret_next is where to go on, -1: at the top; 1 to stay, 0 to go,
+ * -1. */
 static int remove_step(int at, size_t *depth, const char *name, int *ret_next)
 {
 	*ret_next = -1;

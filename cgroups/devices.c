@@ -119,9 +119,9 @@ static void land(struct bpf_insn *out, size_t start, size_t n, int mark)
 			out[i].off = (int16_t)(n - i - 1);
 }
 
-/* Goes to the rule's end (the offset is filled in there) unless the number is `value`.  It is loaded
- * anew for each rule: the verifier would follow a number once known, and so each rule, to the end
- * of the program, and give up at some hundred rules. */
+/* Goes to the rule's end (the offset is filled in there) unless the number is `value`.  It is
+ * loaded anew for each rule: the verifier would follow a number once known, and so each rule, to
+ * the end of the program, and give up at some hundred rules. */
 static void emit_compare(struct bpf_insn *out, size_t *n, size_t offset, int64_t value)
 {
 	if (value < 0)
@@ -421,7 +421,8 @@ int cgroup_devices_apply(const struct cgroup *g, const void *insn, size_t n, str
 	if (program < 0) {
 		int code = errno;
 
-		/* rootless: no device node can be made there, and those there are keep their owners */
+		/* rootless: no device node can be made there, and those there are keep their
+		 * owners */
 		if ((code == EPERM || code == ENOSYS) && devices_excused())
 			return 0;
 		errno = code;

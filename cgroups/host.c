@@ -41,7 +41,8 @@ int own_parse(const char *text, char *dst, size_t size)
 				return -1;
 			memcpy(dst, text + 3, len - 3);
 			dst[len - 3] = '\0';
-			/* seen from a cgroup namespace that we are outside of, it can't be reached */
+			/* seen from a cgroup namespace that we are outside of, it can't be
+			 * reached */
 			return has_dotdot(dst) ? -1 : 0;
 		}
 		text += len;

@@ -76,7 +76,8 @@ uint64_t limits_cpu_weight(uint64_t shares);
 bool devices_excused(void);
 
 /* properties.c: a transient unit's properties, decided here and only encoded by the helper.
- * type: "s" "b" "t" "u" "i" "x" "d" (one value), "as", "ay" (numbers), "a(st)" (path, number, ...). */
+ * type: "s" "b" "t" "u" "i" "x" "d" (one value), "as", "ay" (numbers), "a(st)" (path, number,
+ * ...). */
 struct property {
 	char *name, *type;
 	struct strings values;

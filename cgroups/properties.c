@@ -420,7 +420,8 @@ int properties_of_annotations(const struct pairs *annotations, struct properties
 		if (!str_starts(name, ANNOTATION))
 			continue;
 		name += sizeof(ANNOTATION) - 1;
-		/* the names of systemd's properties; also what keeps a name from being anything else */
+		/* the names of systemd's properties; also what keeps a name from being anything
+		 * else */
 		for (const char *c = name; *c; c++)
 			if ((*c < 'A' || *c > 'Z') && (*c < 'a' || *c > 'z') &&
 			    (*c < '0' || *c > '9'))

@@ -76,7 +76,8 @@ static void doc_write(struct buf *out, const struct cgroup_place *place, const c
 
 /* --- the helper --------------------------------------------------------------- */
 
-/* Beside the program, then where it is installed.  Not by /proc/self/exe: a sealed program has no path. */
+/* Beside the program, then where it is installed.  Not by /proc/self/exe: a sealed program has no
+ * path. */
 static int helper_find(char *dst, size_t size, struct err *err)
 {
 	const char *self = program_invocation_name, *slash = strrchr(self, '/');

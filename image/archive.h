@@ -40,7 +40,8 @@ int archive_save_layout(const struct store *s, const struct archive_image *image
 struct archive;
 int archive_open(const struct store *s, int fd, struct archive **ret, struct err *err);
 void archive_close(struct archive *a);
-/* A member's place: a descriptor (borrowed until the next call), offset and size; -1 with ENOENT. */
+/* A member's place: a descriptor (borrowed until the next call), offset and size; -1 with
+ * ENOENT. */
 struct archive_member {
 	int fd;
 	uint64_t offset, size;

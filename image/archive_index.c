@@ -61,7 +61,8 @@ static int tell(struct job *j, const struct record *r, const char *name, const c
 	return j->out.len < FLUSH_SIZE && r->kind != RECORD_END ? 0 : flush(j, err);
 }
 
-/* Where a link at `at` leads, as a member's name: "../x/layer.tar" in "y/layer.tar" is x/layer.tar. */
+/* Where a link at `at` leads, as a member's name: "../x/layer.tar" in "y/layer.tar" is
+ * x/layer.tar. */
 static int resolve(const char *at, const char *link, char dst[TEXT_MAX])
 {
 	const char *slash = strrchr(at, '/');

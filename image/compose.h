@@ -19,8 +19,8 @@ struct compose {
 	size_t n_names;
 };
 
-/* Stores config and manifest and commits the image.  *ret_id is its ID, *ret_manifest its manifest's digest;
- * either may be NULL. */
+/* Stores config and manifest and commits the image.  *ret_id is its ID, *ret_manifest its
+ * manifest's digest; either may be NULL. */
 int compose_image(const struct compose *c, struct digest *ret_id, struct digest *ret_manifest,
 		  struct err *err);
 

@@ -125,7 +125,7 @@ static int join_lines(struct parser *p, struct buf *out, struct err *err)
 	return buf_failed(out) ? err_set(err, ENOMEM, "out of memory") : 0;
 }
 
-/* --- flags, JSON, here-documents --------------------------------------------------------------- */
+/* --- flags, JSON, here-documents -------------------------------------------------- */
 
 static int add_word(struct arena *arena, struct strings *list, const char *word, struct err *err)
 {

@@ -74,7 +74,8 @@ int dockerfile_split(const char *text, const struct dockerfile_scope *scope, str
 int dockerfile_expand(const char *text, const struct dockerfile_scope *scope, char **ret,
 		      struct arena *arena, struct err *err);
 
-/* .dockerignore: is a path (relative, without "./") left out?  The last pattern that fits decides. */
+/* .dockerignore: is a path (relative, without "./") left out?  The last pattern that fits
+ * decides. */
 struct dockerignore {
 	struct strings patterns;
 };

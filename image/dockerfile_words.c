@@ -182,7 +182,7 @@ int dockerfile_split(const char *text, const struct dockerfile_scope *scope, str
 	}
 }
 
-/* --- patterns ------------------------------------------------------------------------------------ */
+/* --- patterns --------------------------------------------------------------------- */
 
 /* One component of each. */
 static bool fits(const char *pattern, size_t p_len, const char *path, size_t len)

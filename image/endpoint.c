@@ -282,7 +282,7 @@ static int find_trust(struct endpoint *e, const struct endpoint_options *o, stru
 	return e->trust.authorities ? 0 : err_set(err, ENOMEM, "out of memory");
 }
 
-/* --- putting it together ------------------------------------------------------------------------ */
+/* --- putting it together ---------------------------------------------------------- */
 
 bool endpoint_is_loopback(const char *host)
 {

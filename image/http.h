@@ -90,8 +90,8 @@ void http_cancel(struct http *h, struct http_transfer *t);
 int http_next(struct http *h, int timeout_ms, const volatile int *interrupted,
 	      struct http_transfer **ret, struct err *err);
 
-/* The value of a header of the answer, without blanks around it, copied into dst; false when there is none
- * or it doesn't fit. */
+/* The value of a header of the answer, without blanks around it, copied into dst; false when there
+ * is none or it doesn't fit. */
 bool http_header(const struct buf *headers, const char *name, char *dst, size_t size);
 /* The n-th (from 0) of several headers of one name. */
 bool http_header_n(const struct buf *headers, const char *name, size_t n, char *dst, size_t size);

@@ -208,8 +208,8 @@ static int enter_root(const struct jail *j, struct err *err)
 {
 	if (fchdir(j->root) < 0)
 		return err_sys(err, "chdir");
-	/* who may not do even this is an ordinary user and kept in by the filter and by how paths are
-	 * opened */
+	/* who may not do even this is an ordinary user and kept in by the filter and by how paths
+	 * are opened */
 	return chroot(".") < 0 && errno != EPERM ? err_sys(err, "chroot") : 0;
 }
 

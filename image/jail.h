@@ -26,8 +26,8 @@ struct jail {
 	int root; /* JAIL_TREE: the directory; else -1 */
 	const int *fds; /* its descriptors; everything else is closed */
 	size_t n_fds;
-	/* What it does; the process ends with it.  Where it can't even be locked in, `refuse` is called
-	 * instead with the reason. */
+	/* What it does; the process ends with it.  Where it can't even be locked in, `refuse` is
+	 * called instead with the reason. */
 	void (*run)(void *arg);
 	void (*refuse)(void *arg, const struct err *err);
 	void *arg;

@@ -69,8 +69,8 @@ static int make_directory_layer(struct layer_sink *sink, struct err *err)
 	return 0;
 }
 
-/* The file in which a broken attempt at this blob is taken up, or could be: 1, or 0 when there is none
- * to be had (somebody else is at it; it is no stream that can be taken up), or -1. */
+/* The file in which a broken attempt at this blob is taken up, or could be: 1, or 0 when there is
+ * none to be had (somebody else is at it; it is no stream that can be taken up), or -1. */
 static int open_partial(struct layer_sink *sink, struct err *err)
 {
 	const struct store *s = txn_store(sink->t);

@@ -62,8 +62,8 @@ int layer_fd(const struct layer_sink *sink);
 ssize_t layer_write(struct layer_sink *sink, const void *data, size_t size, struct err *err);
 /* All of it, waiting for room. */
 int layer_write_full(struct layer_sink *sink, const void *data, size_t size, struct err *err);
-/* The stream has ended, but there is no need to wait yet: from now on layer_fd() is for POLLIN, when
- * layer_finish() won't wait. */
+/* The stream has ended, but there is no need to wait yet: from now on layer_fd() is for POLLIN,
+ * when layer_finish() won't wait. */
 void layer_end(struct layer_sink *sink);
 /* Bytes of the tar that have been written so far, for progress. */
 uint64_t layer_progress(const struct layer_sink *sink);

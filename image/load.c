@@ -212,7 +212,7 @@ static int load_docker(struct load *l, struct err *err)
 	return 0;
 }
 
-/* --- OCI layouts -------------------------------------------------------------------------------- */
+/* --- OCI layouts ------------------------------------------------------------------ */
 
 static int blob_name(const char *digest, char *dst, struct err *err)
 {

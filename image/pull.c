@@ -361,7 +361,7 @@ static int bring_layers(struct pull *p, bool wait, struct err *err)
 	return fetch_layers(p, list, n, err);
 }
 
-/* --- commit ------------------------------------------------------------------------------------ */
+/* --- commit ----------------------------------------------------------------------- */
 
 static int describe_layers(struct pull *p, struct image *image, struct err *err)
 {

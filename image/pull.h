@@ -30,8 +30,8 @@ struct pull_result {
 	uint64_t fetched; /* bytes of layers */
 };
 
-/* Short names are tried as registries.conf says.  0 or -1; on -1 the store holds no part of the image
- * that anybody sees, and what came is kept for the next attempt. */
+/* Short names are tried as registries.conf says.  0 or -1; on -1 the store holds no part of the
+ * image that anybody sees, and what came is kept for the next attempt. */
 int pull_image(struct store *s, const struct reference *ref, const struct pull_options *options,
 	       struct pull_result *ret, struct err *err);
 

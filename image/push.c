@@ -195,7 +195,7 @@ static int push_layer(struct push *p, size_t i, struct err *err)
 	return 0;
 }
 
-/* --- documents ----------------------------------------------------------------------------------- */
+/* --- documents -------------------------------------------------------------------- */
 
 static int push_config(struct push *p, struct err *err)
 {

@@ -29,8 +29,8 @@ struct push_result {
 int push_image(struct store *s, const struct image *image, const struct reference *to,
 	       const struct push_options *options, struct push_result *ret, struct err *err);
 
-/* All that the store has of the index this image came with, and an index of them; *ret is its digest
- * in the registry. */
+/* All that the store has of the index this image came with, and an index of them; *ret is its
+ * digest in the registry. */
 int push_index(struct store *s, const struct image *image, const struct reference *to,
 	       const struct push_options *options, struct digest *ret, struct err *err);
 

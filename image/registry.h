@@ -51,8 +51,8 @@ int registry_delete_manifest(struct registry *r, const char *object, struct err 
 int registry_read_blob(struct registry *r, const struct digest *d, uint64_t size, struct buf *out,
 		       struct err *err);
 
-/* A blob on its way into a sink.  The sink gets every byte from `offset` on once, in order, whatever
- * happens to the connection; it does the hashing. */
+/* A blob on its way into a sink.  The sink gets every byte from `offset` on once, in order,
+ * whatever happens to the connection; it does the hashing. */
 struct registry_fetch {
 	/* in; all borrowed until the end */
 	struct digest digest;
@@ -105,7 +105,8 @@ struct registry_found {
 	int64_t stars;
 	bool official;
 };
-/* By the registry's search where it has one (Docker Hub, quay), else by the names of its catalog. */
+/* By the registry's search where it has one (Docker Hub, quay), else by the names of its
+ * catalog. */
 int registry_search(struct registry *r, const char *term, size_t limit,
 		    int (*fn)(void *arg, const struct registry_found *found), void *arg,
 		    struct err *err);

@@ -63,14 +63,16 @@ int registry_call_step(struct registry *r, int timeout_ms, struct registry_call 
 /* Start and wait for this one; others that end meanwhile are kept for registry_fetch_next(). */
 int registry_call_run(struct registry *r, struct registry_call *c, struct err *err);
 
-/* A token (or Basic credentials) for what c wants, as challenged by its answer: 1 c may be tried again,
+/* A token (or Basic credentials) for what c wants, as challenged by its answer: 1 c may be tried
+ * again,
  * 0 nothing more to try, or -1. */
 int registry_authorize(struct registry *r, struct registry_call *c, struct err *err);
 /* The Authorization header's value that is known to be wanted, malloc'd, or NULL. */
 char *registry_authorization(struct registry *r, const struct registry_call *c);
 void registry_tokens_release(struct registry *r);
 
-/* What a registry says in a bad answer, as an error: status, and the code and message of its JSON. */
+/* What a registry says in a bad answer, as an error: status, and the code and message of its
+ * JSON. */
 int registry_refusal(const struct registry_call *c, const char *what, struct err *err);
 /* A Location header's address, by the one that was asked; malloc'd, or NULL. */
 char *registry_resolve(const struct registry_call *c, const char *location);

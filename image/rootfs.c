@@ -134,7 +134,8 @@ static int collect(void *arg, const char *id, struct err *err)
 	void *grown;
 
 	if (rootfs_info(w->s, id, &info, w->arena, &why) < 0) {
-		/* one that is just going; a damaged one must stop gc, which would take its layers */
+		/* one that is just going; a damaged one must stop gc, which would take its
+		 * layers */
 		if (why.code == ENOENT)
 			return 0;
 		return err_set(err, why.code, "%s", why.msg);
@@ -456,8 +457,8 @@ static int mount_lowers(const struct lowers *l, int dir, bool ephemeral, struct 
 	return overlay_mount(&o, err);
 }
 
-/* overlay leaves a mark that a volatile upper was mounted and refuses it from then on, since after a
- * crash of the machine it may be anything.  In the same boot it is whole. */
+/* overlay leaves a mark that a volatile upper was mounted and refuses it from then on, since after
+ * a crash of the machine it may be anything.  In the same boot it is whole. */
 static int clear_volatile(int dir, const struct raw_record *raw, struct err *err)
 {
 	char boot_id[BOOT_ID_MAX] = "";

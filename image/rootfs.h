@@ -78,8 +78,8 @@ int rootfs_commit(struct txn *t, const char *id, struct layer_result *ret, struc
 /* The upper layer as a tar (OCI whiteouts); the whole merged tree as a tar. */
 int rootfs_export_upper(struct store *s, const char *id, int out, struct err *err);
 int rootfs_export(struct store *s, const char *id, int out, struct err *err);
-/* Any tree below a directory descriptor as a tar in a settled order: the writer behind these and behind
- * `build`'s COPY. */
+/* Any tree below a directory descriptor as a tar in a settled order: the writer behind these and
+ * behind `build`'s COPY. */
 int tree_export(int dir, int out, struct err *err);
 /* A plain directory tree becomes a layer. */
 int tree_commit(struct txn *t, int dir, struct layer_result *ret, struct err *err);

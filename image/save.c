@@ -169,7 +169,7 @@ static int put_layer(struct save *s, const struct image_layer *l, struct err *er
 	return out < 0 ? -1 : layer_export(s->store, &l->diff_id, out, err);
 }
 
-/* --- one image --------------------------------------------------------------------------------- */
+/* --- one image -------------------------------------------------------------------- */
 
 static bool has_all_blobs(const struct store *s, const struct image *i)
 {

@@ -5,7 +5,8 @@
 
 #include "base/json.h"
 
-/* Writes the object "seccomp" of config.json for a container with these capabilities ("CAP_..."). */
+/* Writes the object "seccomp" of config.json for a container with these capabilities
+ * ("CAP_..."). */
 void seccomp_profile_write(struct json_out *o, const struct strings *caps);
 
 #endif

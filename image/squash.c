@@ -14,7 +14,8 @@
 #include "image/overlay.h"
 #include "image/rootfs.h"
 
-/* What a root file system puts beside the layers: the tree of implied directories, the empty one. */
+/* What a root file system puts beside the layers: the tree of implied directories, the empty
+ * one. */
 #define BESIDE 2
 
 static int squash(struct txn *t, const struct digest *layers, size_t n, struct digest *ret,

@@ -108,7 +108,8 @@ static int open_folders(struct store *s, bool create, struct err *err)
 		int flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC;
 
 		s->folder[i] = openat(s->folder[STORE_TOP], folder_names[i], flags);
-		/* layers hold set-id programs; only what containers run in is to be passed through */
+		/* layers hold set-id programs; only what containers run in is to be passed
+		 * through */
 		if (s->folder[i] < 0 && errno == ENOENT && create &&
 		    (mkdirat(s->folder[STORE_TOP], folder_names[i],
 			     i == STORE_CONTAINERS ? 0711 : 0700) == 0 ||

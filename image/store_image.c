@@ -326,8 +326,8 @@ static int add_name(struct image *image, const char *name, struct arena *arena)
 	return 0;
 }
 
-/* What is gone meanwhile, or damaged, is fsck's business and must not hide the others.  What only could
- * not be read now must: gc would take an image apart for it. */
+/* What is gone meanwhile, or damaged, is fsck's business and must not hide the others.  What only
+ * could not be read now must: gc would take an image apart for it. */
 static int pass_over(const struct err *why, struct err *err)
 {
 	if (why->code == ENOENT || why->code == EBADMSG || why->code == EINVAL)

@@ -70,7 +70,8 @@ void tree_release(struct tree *t);
 int tree_add(struct tree *t, const struct tar_entry *entry, struct err *err);
 /* What a path names now, or NULL; only before tree_sort(). */
 struct tree_inode *tree_find(const struct tree *t, const char *path);
-/* Every directory's table becomes an array of n names in byte order.  Nothing can be added after. */
+/* Every directory's table becomes an array of n names in byte order.  Nothing can be added
+ * after. */
 int tree_sort(struct tree *t, struct err *err);
 
 #endif

@@ -115,8 +115,8 @@ static int take_blob(struct unpack *u, const void *data, size_t size, struct err
 	return inflate_feed(u->inflate, data, size, err);
 }
 
-/* Of a plain tar both hashes would be one: only the tar's is computed.  The first piece tells, where it
- * is long enough to. */
+/* Of a plain tar both hashes would be one: only the tar's is computed.  The first piece tells,
+ * where it is long enough to. */
 static void look_at_beginning(struct unpack *u, const void *data)
 {
 	u->blob_is_tar = inflate_recognise(data) == LAYER_PLAIN &&

@@ -8,8 +8,8 @@
 #include "base/err.h"
 #include "image/store.h"
 
-/* The directory of the volume, made where missing.  A new one gets what the image (a descriptor of its
- * root, or -1) has at `place`, owner and mode included. */
+/* The directory of the volume, made where missing.  A new one gets what the image (a descriptor of
+ * its root, or -1) has at `place`, owner and mode included. */
 int volume_open(const struct store *s, const char *name, int image, const char *place,
 		char path[PATH_MAX], struct err *err);
 

@@ -13,7 +13,7 @@
 #include "image/cli/build.h"
 #include "image/manifest.h"
 
-/* --- variables --------------------------------------------------------------------------------- */
+/* --- variables -------------------------------------------------------------------- */
 
 static const char *find_env(const struct strings *env, const char *name)
 {
@@ -94,7 +94,7 @@ static int arg(struct build *b, const struct dockerfile_instruction *i, struct e
 	return 0;
 }
 
-/* --- the rest ----------------------------------------------------------------------------------------- */
+/* --- the rest --------------------------------------------------------------------- */
 
 static int set_env(struct build *b, const char *name, const char *value, struct err *err)
 {
@@ -341,7 +341,7 @@ int build_config(struct build *b, const struct dockerfile_instruction *i, struct
 	return change(b, i, err) < 0 ? -1 : build_history(b, i->text, true, err);
 }
 
-/* --- by themselves ------------------------------------------------------------------------------------- */
+/* --- by themselves ---------------------------------------------------------------- */
 
 /* "CMD /bin/sh", or as podman has it too, "CMD=/bin/sh". */
 static int parse_change(struct arena *arena, const char *text, struct dockerfile_instruction *ret,

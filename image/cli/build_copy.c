@@ -40,7 +40,7 @@ struct copying {
 	struct hash hash;
 };
 
-/* --- which files --------------------------------------------------------------------------------- */
+/* --- which files ------------------------------------------------------------------ */
 
 static bool wants(void *arg, const char *path, bool is_dir)
 {
@@ -153,7 +153,7 @@ static int add_source(struct copying *c, const char *text, struct err *err)
 	return c->sources.n > before ? 0 : err_set(err, ENOENT, "\"%s\" names no file", text);
 }
 
-/* --- the key: what is copied, by content ------------------------------------------------------------ */
+/* --- the key: what is copied, by content ------------------------------------------ */
 
 static int hash_entry(struct copying *c, int dir, const char *name, const char *path,
 		      unsigned int depth, struct err *err);
@@ -244,7 +244,7 @@ static int make_key(struct copying *c, struct digest *ret, struct err *err)
 	return 0;
 }
 
-/* --- copying ------------------------------------------------------------------------------------------- */
+/* --- copying ---------------------------------------------------------------------- */
 
 /* An archive by its first bytes: gzip, zstd, xz is left alone, a tar. */
 static bool is_archive(int fd)
@@ -422,7 +422,7 @@ static int copy_all(struct copying *c, int root, struct err *err)
 	return 0;
 }
 
-/* --- the instruction ------------------------------------------------------------------------------------- */
+/* --- the instruction -------------------------------------------------------------- */
 
 static int take_words(struct copying *c, struct err *err)
 {

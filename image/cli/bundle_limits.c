@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* bundle_limits.c - how much the container may have: memory, processors, processes, rlimits, sysctls
+/* bundle_limits.c - how much the container may have: memory, processors, processes, rlimits,
+ * sysctls
  *
  * podman-run(1); getrlimit(2)
  */

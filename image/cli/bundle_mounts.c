@@ -97,7 +97,7 @@ static int add_fixed(struct bundle *b, struct err *err)
 	return bundle_add(b->arena, &m->options, option, err);
 }
 
-/* --- binds and volumes ------------------------------------------------------------------------- */
+/* --- binds and volumes ------------------------------------------------------------ */
 
 static int add_options(struct bundle *b, struct bundle_mount *m, const char *text, struct err *err)
 {
@@ -256,7 +256,7 @@ static int add_long(struct bundle *b, const char *word, struct err *err)
 	return err_set(err, EINVAL, "--mount: unknown type \"%s\"", m.type);
 }
 
-/* --- devices ----------------------------------------------------------------------------------- */
+/* --- devices ---------------------------------------------------------------------- */
 
 static int add_device(struct bundle *b, const char *word, struct err *err)
 {

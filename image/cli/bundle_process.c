@@ -304,7 +304,7 @@ int bundle_process(struct bundle *b, struct err *err)
 	return make_annotations(b, err);
 }
 
-/* --- capabilities -------------------------------------------------------------------------------- */
+/* --- capabilities ----------------------------------------------------------------- */
 
 static bool is_all(const char *name)
 {

@@ -43,7 +43,7 @@ static const struct option rows[] = {
 };
 static const struct build_flags defaults = { .registry = REGISTRY_FLAGS_DEFAULT };
 
-/* --- FROM ------------------------------------------------------------------------------------------ */
+/* --- FROM ------------------------------------------------------------------------- */
 
 static int base_of_stage(struct build *b, const struct stage *base, struct err *err)
 {
@@ -129,7 +129,7 @@ static int from(struct build *b, const struct dockerfile_instruction *i, struct 
 	return base_of_image(b, words.v[0], err) < 0 ? -1 : run_triggers(b, err);
 }
 
-/* --- steps ------------------------------------------------------------------------------------------- */
+/* --- steps ------------------------------------------------------------------------ */
 
 static int step(struct build *b, const struct dockerfile_instruction *i, struct err *err)
 {
@@ -170,7 +170,7 @@ static int run_steps(struct build *b, struct err *err)
 	return b->now ? 0 : err_set(err, EINVAL, "there is no FROM");
 }
 
-/* --- the whole ------------------------------------------------------------------------------------------- */
+/* --- the whole -------------------------------------------------------------------- */
 
 static int read_documents(struct build *b, struct err *err)
 {

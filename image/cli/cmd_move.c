@@ -219,7 +219,8 @@ static int find_needs(struct receive *r, struct err *err)
 	for (size_t i = 0; i < layers->n; i++) {
 		enum txn_claim claim;
 
-		/* one that another process is bringing is taken too: the first to end has brought it */
+		/* one that another process is bringing is taken too: the first to end has brought
+		 * it */
 		if (txn_claim_layer(r->txn, &layers->v[i].diff_id, false, &claim, err) < 0)
 			return -1;
 		r->needs[i] = claim != TXN_LAYER_PRESENT;

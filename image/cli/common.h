@@ -35,7 +35,8 @@ void common_store_close(struct store **s); /* for CLEANUP() */
 int common_find(const struct store *s, const char *typed, struct image *ret, struct arena *arena,
 		struct err *err);
 
-/* The same for a platform (NULL: whatever it is): that image, or another of the index it came with. */
+/* The same for a platform (NULL: whatever it is): that image, or another of the index it came
+ * with. */
 int common_find_for(const struct store *s, const char *typed, const char *platform,
 		    struct image *ret, struct arena *arena, struct err *err);
 

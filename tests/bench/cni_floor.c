@@ -6,12 +6,11 @@
  *        cni_floor lo NETNS up|down
  *        cni_floor none
  *
- * The same state in the kernel as ADD of bridge + host-local leaves: a veth pair with one end in the
- * bridge and one, eth0, in the namespace, up, with an address and a default route.  Raw rtnetlink
- * messages in two sends, no configuration, no lease, no result.  DEL removes the interface and waits
- * for the kernel, as every program has to that does it itself.  NUMBER tells those apart that run
- * side by side.
- * rtnetlink(7), veth(4).
+ * The same state in the kernel as ADD of bridge + host-local leaves: a veth pair with one end in
+ * the bridge and one, eth0, in the namespace, up, with an address and a default route.  Raw
+ * rtnetlink messages in two sends, no configuration, no lease, no result.  DEL removes the
+ * interface and waits for the kernel, as every program has to that does it itself.  NUMBER tells
+ * those apart that run side by side.  rtnetlink(7), veth(4).
  */
 #include <arpa/inet.h>
 #include <fcntl.h>

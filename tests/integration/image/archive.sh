@@ -22,7 +22,7 @@ same_tree() { # same_tree OCI-IMAGE
 	tree "$T/got/rootfs" | diff "$T/want.tree" -
 }
 
-# --- what we write, others read ---------------------------------------------------------------------
+# --- what we write, others read -------------------------------------------------------------------
 check 'save' I save -o "$T/saved.tar" bb
 check 'skopeo reads it as docker-archive' skopeo copy -q "docker-archive:$T/saved.tar" "oci:$T/from-docker:bb"
 check 'with the same tree' same_tree "$T/from-docker:bb"
@@ -42,7 +42,7 @@ I load -q -i "$LAYOUT" --name second/image:2
 check 'several images in one archive' I save -o "$T/two.tar" bb second/image:2
 check 'whose layers are written once' is "$(tar tf "$T/two.tar" | sort | uniq -d)" ''
 
-# --- what others write, we read ----------------------------------------------------------------------
+# --- what others write, we read -------------------------------------------------------------------
 fresh
 check 'our own archive is loaded' shows localhost/bb I load -i "$T/saved.tar"
 check 'with the same id' prints "$id" eval 'I inspect bb | jq -r ".[0].id"'
@@ -59,7 +59,7 @@ fresh
 skopeo copy -q "oci:$LAYOUT:bb" "oci-archive:$T/skopeo-oci.tar:bb"
 check 'oci-archive of skopeo' shows localhost/bb I load -i "$T/skopeo-oci.tar"
 
-# --- what is broken --------------------------------------------------------------------------------------
+# --- what is broken -------------------------------------------------------------------------------
 fresh
 head -c 1000000 "$T/saved.tar" >"$T/cut.tar"
 check 'an archive that is cut off is refused' fails I load -i "$T/cut.tar"
@@ -73,7 +73,7 @@ echo hello >"$T/text"
 check 'what is no archive is refused' fails I load -i "$T/text"
 check 'a file that is not there' refuses 'No such file' I load -i "$T/none"
 
-# --- import -----------------------------------------------------------------------------------------------
+# --- import ---------------------------------------------------------------------------------------
 tar -C "$T/image-rootfs" -cf "$T/rootfs.tar" .
 check 'import makes an image of a tar' I import "$T/rootfs.tar" imported
 check 'with one layer' prints 1 eval 'I inspect imported | jq ".[0].layers | length"'

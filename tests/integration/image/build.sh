@@ -28,7 +28,7 @@ built() { # built JQ-FILTER: of the configuration
 	I inspect built | jq -e ".[0] | $1"
 }
 
-# --- files -----------------------------------------------------------------------------------------------
+# --- files ----------------------------------------------------------------------------------------
 check 'FROM, COPY and RUN' builds 'FROM bb
 USER root
 COPY one /app/first
@@ -94,7 +94,7 @@ check '.dockerignore' builds $'FROM bb\nCOPY . /all/'
 check 'leaves out what it names' prints 'archive.tar.gz dir link one' shown 'cd /all && echo * && test ! -e dir/secret'
 rm "$C/.dockerignore"
 
-# --- the configuration -----------------------------------------------------------------------------------
+# --- the configuration ----------------------------------------------------------------------------
 check 'the instructions that change no file' builds 'ARG BASE=bb
 FROM ${BASE}
 ARG GIVEN=no
@@ -150,7 +150,7 @@ LABEL x=1 \
   y=2'
 check 'is one line' built '.config.Labels | .x == "1" and .y == "2"'
 
-# --- stages ------------------------------------------------------------------------------------------------
+# --- stages ---------------------------------------------------------------------------------------
 check 'stages, and COPY --from' builds 'FROM bb AS first
 USER root
 RUN echo built >/result
@@ -173,7 +173,7 @@ check 'with the files of that context' prints one shown 'cat /triggered'
 check 'a stage upon a stage' builds $'FROM bb AS a\nCOPY one /one\nFROM a\nCOPY two /two'
 check 'has the files of both' prints $'one\ntwo' shown 'cat /one /two'
 
-# --- the cache ------------------------------------------------------------------------------------------------
+# --- the cache ------------------------------------------------------------------------------------
 cached='FROM bb
 USER root
 COPY one /one
@@ -192,7 +192,7 @@ check 'makes other layers' isnt "$first" "$second"
 check '--no-cache' builds "$cached" --no-cache
 check 'does every step' isnt "$second" "$(layers)"
 
-# --- what goes wrong ---------------------------------------------------------------------------------------------
+# --- what goes wrong ------------------------------------------------------------------------------
 check 'a command that fails ends the build' refuses 'line 2: RUN' builds $'FROM bb\nRUN exit 3'
 check 'an unknown instruction' refuses 'unknown instruction' builds $'FROM bb\nNOSUCH x'
 check 'no FROM' refuses 'first instruction' builds 'RUN true'

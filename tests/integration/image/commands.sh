@@ -9,7 +9,7 @@ layout_make || { echo 'Bail out! no image'; exit 1; }
 I load -q -i "$LAYOUT"
 id=$(jq -r .config.digest "$LAYOUT/blobs/sha256/$(jq -r '.manifests[0].digest' "$LAYOUT/index.json" | cut -d: -f2)")
 
-# --- looking -------------------------------------------------------------------------------------------
+# --- looking --------------------------------------------------------------------------------------
 check 'skerry starts skerry-image' shows localhost/bb R images
 check 'skerry help of its commands' shows 'get images from a registry' R help pull
 check 'skerry image ls' shows localhost/bb R image ls
@@ -30,7 +30,7 @@ check 'history --no-trunc' shows 'umoci' I history --no-trunc bb
 check 'another platform is looked for in an index only' I load -q --platform linux/s390x -i "$LAYOUT" --name other
 check 'load --quiet prints nothing' prints '' I load --quiet -i "$LAYOUT"
 
-# --- names -----------------------------------------------------------------------------------------------
+# --- names ----------------------------------------------------------------------------------------
 check 'tag' eval 'I tag bb my/name:1 another && shows my/name I images'
 check 'a tag with a digest is refused' refuses digest I tag bb "x@$id"
 check 'untag' eval 'I untag another && hides another I images'
@@ -41,7 +41,7 @@ check 'rmi of an id with several names is refused' refuses 'names' I rmi "${id:7
 check 'rmi --ignore' I rmi --ignore nosuch
 check 'rmi of what is not there' refuses 'no such image' I rmi nosuch
 
-# --- rmi, prune, df ------------------------------------------------------------------------------------------
+# --- rmi, prune, df -------------------------------------------------------------------------------
 check 'a container keeps its image' eval 'I bundle --image bb c1 && refuses "" I rmi --force "$id"'
 I unbundle c1
 check 'rmi --force takes all names' I rmi --force "$id"
@@ -59,12 +59,12 @@ check 'image fsck finds a changed layer, and takes it out' eval 'I load -q -i "$
 I rmi -a >/dev/null
 I load -q -i "$LAYOUT"
 
-# --- where images are kept -------------------------------------------------------------------------------------
+# --- where images are kept ------------------------------------------------------------------------
 check '--store' eval 'I --store "$T/elsewhere" load -q -i "$LAYOUT" && test -d "$T/elsewhere/layers"'
 check '--layers directory' eval 'I --store "$T/dirs" --layers directory load -q -i "$LAYOUT" && [ -n "$(find "$T/dirs/layers" -mindepth 1 -type d)" ]'
 check '--layers takes no other word' refuses 'invalid value' I --layers zip images
 
-# --- what goes into the bundle ------------------------------------------------------------------------------------
+# --- what goes into the bundle --------------------------------------------------------------------
 bundled() { # bundled JQ-FILTER OPTION...: config.json of a bundle made with the options
 	local filter=$1 rc
 	shift

@@ -1,7 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 # lane: native
-# commit.sh - what a container changed becomes a layer with all that belongs to it; diff, cp, export, import.
+# commit.sh - what a container changed becomes a layer with all that belongs to it; diff, cp,
+# export, import.
 . "$(dirname "$0")/../lib.sh"
 . "$(dirname "$0")/registry-lib.sh"
 
@@ -56,7 +57,7 @@ for form in erofs directory; do
 	check "$form: import of an export" eval 'I export -o "$T/export.tar" c1 && I import "$T/export.tar" back && I mount back "$T/mnt" && tree "$T/mnt" | diff "$T/want" -; rc=$?; I unmount "$T/mnt"; rm -f "$T/export.tar"; [ $rc = 0 ]'
 	check "$form: umoci unpacks the same" eval 'I save --format oci-dir -o "$T/disk/layout2" made && umoci unpack --image "$T/disk/layout2:latest" "$T/disk/out" >/dev/null 2>&1 && tree "$T/disk/out/rootfs" | diff "$T/want" -; rc=$?; rm -rf "$T/disk/out" "$T/disk/layout2"; [ $rc = 0 ]'
 
-	# --- cp ----------------------------------------------------------------------------------------------
+	# --- cp -----------------------------------------------------------------------------------
 	mkdir -p "$T/from/sub" && echo f >"$T/from/f" && chmod 604 "$T/from/f" && echo s >"$T/from/sub/s" && ln -s f "$T/from/l"
 	check "$form: cp of a folder into a container" eval 'I cp "$T/from" c1:/in && is f "$(cat "$merged/in/f")" && is s "$(cat "$merged/in/sub/s")" && is f "$(readlink "$merged/in/l")" && is 604 "$(stat -c %a "$merged/in/f")"'
 	check "$form: cp of what is in it" eval 'mkdir "$merged/there" && I cp "$T/from/." c1:/there && is s "$(cat "$merged/there/sub/s")"'

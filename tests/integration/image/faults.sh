@@ -72,7 +72,7 @@ check 'fewer layers than the config has' spoils fewer 'diff ids'
 check 'a manifest of 5 MiB' fails I pull -q "$LIAR/huge/bb:1"
 check 'a page to sign in' spoils text 'json text'
 
-# --- killed and interrupted ----------------------------------------------------------------------------
+# --- killed and interrupted -----------------------------------------------------------------------
 fresh
 for delay in 0.02 0.05 0.1 0.2 0.4 0.6; do
 	timeout -s KILL $delay "$IMAGE" pull -q "$LIAR/slow/bb:1" >/dev/null 2>&1
@@ -106,7 +106,7 @@ check 'piped it is plain lines' eval 'I rmi -a >/dev/null; I pull "$LIAR/fine/bb
 check 'the store is sound' I fsck
 check 'SIGINT ends with 130' status 130 timeout --preserve-status -s INT 0.2 "$IMAGE" --store "$T/other" pull -q "$LIAR/slow/bb:1"
 
-# --- a full disk -------------------------------------------------------------------------------------------
+# --- a full disk ----------------------------------------------------------------------------------
 mkdir "$T/small" && mount -t tmpfs -o size=1m tmpfs "$T/small"
 check 'a full disk is an error that says so' refuses 'No space left' I --store "$T/small/images" pull -q "$LIAR/fine/bb:1"
 check 'and leaves a store that opens, without the image' prints '' I --store "$T/small/images" images -q

@@ -1,8 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 # lane: native
-# jailed.sh - who reads the bytes of strangers: a process without privileges, network or file system,
-# whatever the command.  What a call of other kind does to it is in tests/unit/image/jail_test.c.
+# jailed.sh - who reads the bytes of strangers: a process without privileges, network or file
+# system, whatever the command.  What a call of other kind does to it is in
+# tests/unit/image/jail_test.c.
 . "$(dirname "$0")/../lib.sh"
 . "$(dirname "$0")/registry-lib.sh"
 needs 'no strace here (tests/setup installs it)' command -v strace

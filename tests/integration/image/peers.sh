@@ -59,7 +59,7 @@ for form in erofs directory; do
 done
 form=directory
 
-# --- podman ------------------------------------------------------------------------------------------------
+# --- podman ---------------------------------------------------------------------------------------
 P() { timeout 120 podman --root "$D/podman" --runroot "$T/podman-run" --storage-driver overlay "$@"; }
 digest=$(skopeo inspect --tls-verify=false "docker://$REG/bb:1" | jq -r .Digest)
 I push -q --force-compression "$REG/bb:1" "$REG/ours:1" >/dev/null
@@ -75,7 +75,7 @@ else
 	skip 'podman' 'no podman here'
 fi
 
-# --- containerd ----------------------------------------------------------------------------------------------
+# --- containerd -----------------------------------------------------------------------------------
 if command -v containerd >/dev/null && command -v ctr >/dev/null; then
 	cat >"$T/containerd.toml" <<-END
 		version = 2
@@ -107,7 +107,7 @@ else
 	skip 'containerd' 'no containerd here'
 fi
 
-# --- skopeo, umoci -----------------------------------------------------------------------------------------------
+# --- skopeo, umoci --------------------------------------------------------------------------------
 check 'the digest that came goes out again where nothing is compressed anew' is "$digest" "$(I push -q "$REG/bb:1" "$REG/same:1")"
 check 'save --format oci-dir' I save --format oci-dir -o "$D/layout" "$REG/bb:1"
 check 'skopeo reads it' skopeo inspect "oci:$D/layout"

@@ -58,7 +58,7 @@ done
 unset SKERRY_LAYERS
 export SKERRY_STORE=$STORE
 
-# --- indexes ------------------------------------------------------------------------------------------
+# --- indexes --------------------------------------------------------------------------------------
 manifest=$LAYOUT/blobs/sha256/$(jq -r '.manifests[0].digest' "$LAYOUT/index.json" | cut -d: -f2)
 put() { # put REPOSITORY TAG TYPE FILE
 	curl -sf -X PUT -H "Content-Type: $3" --data-binary "@$4" "http://$REG/v2/$1/manifests/$2"
@@ -77,7 +77,7 @@ check 'pull takes the platform out of an index' prints "$id" I pull -q "$REG/tes
 check 'a platform that is not there is named with those that are' refuses 'linux/amd64' \
 	I pull -q --platform linux/riscv64 "$REG/test/bb:index"
 
-# --- names -------------------------------------------------------------------------------------------
+# --- names ----------------------------------------------------------------------------------------
 check 'a repository that is not there is an error' refuses 404 I pull -q "$REG/test/none:1"
 check 'a tag that is not there is an error' refuses 404 I pull -q "$REG/test/bb:none"
 check 'a name with capitals is refused' refuses 'capital letters' I pull -q "$REG/Test/bb"
@@ -117,12 +117,12 @@ check 'search --format json' eval 'I search --format json "$REG/bb" | jq -e ".[0
 check 'search --limit' prints 1 eval 'I search --limit 1 --format json "$REG/test" | jq length'
 check 'search looks into the catalog' shows test/bb I search "$REG/bb"
 
-# --- progress ------------------------------------------------------------------------------------------
+# --- progress -------------------------------------------------------------------------------------
 I rmi -a >/dev/null
 check 'progress as JSON lines' eval 'I pull --progress json "$REG/test/bb:1" 2>&1 >/dev/null | jq -se "map(select(.state == \"done\")) | length >= 2" >/dev/null'
 check 'pull of what is there says so' eval 'I pull --progress plain "$REG/test/bb:1" 2>&1 | grep -q exists'
 
-# --- two at once: the work is done once ---------------------------------------------------------------
+# --- two at once: the work is done once -----------------------------------------------------------
 I rmi -a >/dev/null
 I pull -q "$REG/test/bb:1" >"$T/a" 2>&1 &
 a=$!
@@ -131,7 +131,7 @@ wait $a
 check 'two pulls of one image at once' eval 'is "$id" "$(cat "$T/a")" && is "$id" "$(cat "$T/b")"'
 check 'the store is sound' I fsck
 
-# --- credentials and TLS ---------------------------------------------------------------------------------
+# --- credentials and TLS --------------------------------------------------------------------------
 registry_stop
 openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=localhost \
 	-addext 'subjectAltName=DNS:localhost,IP:127.0.0.1' -keyout "$T/key" -out "$T/ca.crt" 2>/dev/null
@@ -179,7 +179,7 @@ else
 	check 'tags with credentials' prints $'1\nindex' eval 'I tags --creds user:secret "$REG/test/bb" | sort'
 	registry_stop
 fi
-# --- what is not encrypted only where it is named -------------------------------------------------------------
+# --- what is not encrypted only where it is named -------------------------------------------------
 printf '[[registry]]\nlocation = "198.51.100.7:5000"\ninsecure = true\n' >"$T/insecure.conf"
 sed "s/127.0.0.1:5000/198.51.100.7:5000/; /^auth/d" "$T/registry.yml" >"$T/elsewhere.yml"
 elsewhere() { # elsewhere OPTION...: a pull in a network of its own, where that registry is

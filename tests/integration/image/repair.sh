@@ -1,7 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 # lane: native
-# repair.sh - damage is found and fetched again; power that goes at any moment takes no finished image.
+# repair.sh - damage is found and fetched again; power that goes at any moment takes no finished
+# image.
 #
 # The power cut is the one that ext4 can make itself (FS_IOC_SHUTDOWN): nothing that was not synced
 # reaches the disk any more, and the next mount replays the journal.
@@ -32,7 +33,7 @@ a_file() {
 	fi | head -n 1
 }
 
-# --- fsck --repair --------------------------------------------------------------------------------------
+# --- fsck --repair --------------------------------------------------------------------------------
 for SKERRY_LAYERS in $FORMS; do
 	form=$SKERRY_LAYERS
 	export SKERRY_LAYERS SKERRY_STORE=$T/disk/$form
@@ -60,7 +61,7 @@ for SKERRY_LAYERS in $FORMS; do
 	I rmi -a >/dev/null
 done
 
-# --- power cuts ------------------------------------------------------------------------------------------
+# --- power cuts -----------------------------------------------------------------------------------
 for SKERRY_LAYERS in $FORMS; do
 	form=$SKERRY_LAYERS
 	export SKERRY_LAYERS SKERRY_STORE=$T/disk/$form

@@ -51,7 +51,7 @@ nothing_left() {
 		! grep -q "$U/store" /proc/*/mountinfo
 }
 
-# --- an image with owners, a setuid program, a user of its own -----------------------------------------
+# --- an image with owners, a setuid program, a user of its own ------------------------------------
 C=$T/context
 mkdir -p "$C/root" && cp -a "$T/rootfs/." "$C/root/"
 printf 'root:x:0:0:root:/root:/bin/sh\napp:x:1000:1000::/home/app:/bin/sh\n' >"$C/root/etc/passwd"
@@ -63,7 +63,7 @@ check 'a user imports an image' I_ import "$U/root.tar" i
 check 'its files belong to subordinate ids' is "$((base + 999))" \
 	"$(stat -c %u "$U/store/layers/"*/tree/home/app/file)"
 
-# --- run --------------------------------------------------------------------------------------------
+# --- run ------------------------------------------------------------------------------------------
 check 'run --image as a user' prints hello run 'echo hello'
 check 'root inside' prints 0 run 'id -u'
 check 'who is the user outside' eval 'run -d "exec sleep 100" && is "$(id -u $WHO)" "$(stat -c %u /proc/$(U_ state r1 | jq .pid))"'

@@ -16,7 +16,7 @@ inside() { # inside [OPTION...] COMMAND: a shell command in a container of bb
 	R run "${@:1:$#-1}" --entrypoint '' --image bb r1 sh -c "$command"
 }
 
-# --- what the image says ------------------------------------------------------------------------------
+# --- what the image says --------------------------------------------------------------------------
 check 'entry point and command are the image'"'"'s' prints hello R run --image bb r1
 check 'words behind the ID replace the command' prints 'a b' R run --image bb r1 a b
 check '--entrypoint replaces the entry point and drops the command' prints /data R run --image bb --entrypoint /bin/pwd r1
@@ -33,7 +33,7 @@ check 'what is kept is' eval 'R run --keep --image bb --entrypoint "" r1 grep -q
 check 'run --store' eval 'I --store "$T/store2" load -q -i "$LAYOUT" && prints hello R run --store "$T/store2" --image bb r1'
 check 'nothing is left' gone_bundle
 
-# --- what the command line changes ---------------------------------------------------------------------
+# --- what the command line changes ----------------------------------------------------------------
 check '--user by number' prints 'uid=5 gid=0(root)' inside -u 5 id
 check '--user by name and group' prints 'uid=0(root) gid=1000(app)' inside -u root:app id
 check 'a user that is not there' refuses 'no user' inside -u nobody id
@@ -76,14 +76,14 @@ check '--interactive leaves it open' prints x eval 'echo x | inside -i cat'
 check '-it: a terminal' eval 'script -qec "stty rows 33 cols 77; $SKERRY --root $ROOT run -it --image bb --entrypoint \"\" r1 sh -c \"test -t 0 && test -t 2 && cat /proc/mounts | grep -q devpts && echo on a terminal\"" /dev/null </dev/null | grep "on a terminal"'
 check 'nothing is left' gone_bundle
 
-# --- what is refused -------------------------------------------------------------------------------------
+# --- what is refused ------------------------------------------------------------------------------
 check 'an image that is not there, and no registry' refuses 'pull' R run --image 127.0.0.1:1/x r1
 check '--pull never' refuses 'no such image' R run --pull never --image nosuch r1
 check 'options of an image without one' refuses 'needs --image' R run --read-only r1
 check 'a program that is not there' status 127 R run --image bb --entrypoint /nosuch r1
 check 'nothing is left' gone_bundle
 
-# --- create, start, detach, logs ---------------------------------------------------------------------------
+# --- create, start, detach, logs ------------------------------------------------------------------
 check 'create --image' R create --image bb --entrypoint '' r3 sleep 100
 check 'the bundle is an ordinary one' eval 'cd "$STORE/containers/r3" && "$SKERRY" check config.json'
 check 'start' R start r3
@@ -106,7 +106,7 @@ check 'run --detach --rm' R run -d --rm --image bb --entrypoint '' r4 sh -c 'ech
 check 'goes by itself' eventually eval 'gone r4 && gone_bundle'
 check 'run --detach --rm of what can not be started' fails R run -d --rm --image bb --entrypoint /nosuch r4
 
-# --- commit, diff, cp, export -----------------------------------------------------------------------------
+# --- commit, diff, cp, export ---------------------------------------------------------------------
 R create --image bb --entrypoint '' -u 0 r5 -- sh -c 'echo added >/added; rm /data/file; echo x >>/etc/group; sleep 100' && R start r5
 eventually R exec r5 test -e /added
 check 'diff' shows 'A /added' I diff r5
@@ -123,7 +123,7 @@ check 'export' eval 'I export -o "$T/export.tar" r5 && tar tf "$T/export.tar" | 
 R delete --force r5
 check 'rmi of an image' I rmi committed
 
-# --- after a crash --------------------------------------------------------------------------------------------
+# --- after a crash --------------------------------------------------------------------------------
 I bundle --image bb --marker "$ROOT/.images/r8" r8 >/dev/null
 check 'a bundle without a container is there' test -e "$STORE/containers/r8/config.json"
 check 'delete --force takes it away' eval 'R delete --force r8 && gone_bundle'

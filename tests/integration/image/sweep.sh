@@ -89,7 +89,8 @@ disturbed() {
 # verdicts ACTION COMMAND: prints those that fail
 verdicts() {
 	local action=$1 command=$2
-	# the C library gives up by itself where memory or futexes fail, and so do we without random numbers
+	# the C library gives up by itself where memory or futexes fail, and so do we without random
+	# numbers
 	case $action,$code,$call in
 	*,hang,*) echo V1 ;;
 	kill*) ;;

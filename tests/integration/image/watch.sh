@@ -27,11 +27,12 @@ nobody_watches() { ! pgrep -f "^skerry: watch $1\$"; }
 watcher() { pgrep -f "^skerry: watch $1\$"; }
 file() { cat "$STORE/containers/$1"; } # of a bundle
 
-# --- a terminal -----------------------------------------------------------------------------------------
+# --- a terminal -----------------------------------------------------------------------------------
 check 'run -d -t' D t1 -t 'tty; stty size; while read -r x; do echo "got $x"; [ "$x" = end ] && exit 9; done'
 check 'the program has one' eventually eval 'R logs t1 | grep -q /dev/'
 cat >"$T/attach.py" <<'PY'
-# usage: attach.py TEXT WANTED AFTER COMMAND...: types TEXT into COMMAND on a terminal, waits for WANTED, types AFTER
+# usage: attach.py TEXT WANTED AFTER COMMAND...: types TEXT into COMMAND on a terminal, waits for
+# WANTED, types AFTER
 import fcntl, os, pty, select, struct, sys, termios, time
 text, wanted, after = (a.encode().decode("unicode_escape").encode() for a in sys.argv[1:4])
 pid, master = pty.fork()
@@ -88,7 +89,7 @@ check 'a terminal whose watcher is killed' eval 'D t3 -t "trap : HUP; sleep 100"
 check '-d -t of what can not be started' refuses nosuch R run -d -t --image i t4 /nosuch
 check 'nothing is left' eventually gone_bundle
 
-# --- restarts --------------------------------------------------------------------------------------------
+# --- restarts -------------------------------------------------------------------------------------
 check '--restart on-failure:2' D r1 --restart on-failure:2 'echo run; exit 3'
 check 'runs three times' eventually eval '[ "$(R logs r1 | grep -c run)" = 3 ]'
 check 'and then no more' eval 'eventually nobody_watches r1 && is run,run,run "$(R logs r1 | paste -sd,)" && is_status stopped r1 && status 3 R wait r1'
@@ -108,7 +109,7 @@ check '--restart without --detach' refuses 'detach' R run --restart always --ima
 check '--restart of what is no policy' refuses 'invalid value' R run -d --restart sometimes --image i r9 true
 check 'nothing is left' eventually gone_bundle
 
-# --- health ---------------------------------------------------------------------------------------------------
+# --- health ---------------------------------------------------------------------------------------
 health() { file "$1/health.json" | jq -r "${2:-.Status}"; }
 check '--health-cmd' D h1 --health-cmd 'echo looked; test -e /well' --health-interval 200ms --health-retries 2 'while :; do sleep 0.1; done'
 check 'starting' prints starting health h1

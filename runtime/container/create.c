@@ -234,13 +234,13 @@ static int reserve_state(struct create *c, struct err *err)
 	if (!r->id || !r->bundle || !r->rootfs || !r->created ||
 	    record_set_place(r, &c->place, &e->arena) < 0)
 		return err_set(err, ENOMEM, "out of memory");
-	return store_save(e, err);
+	return store_save_first(e, err);
 }
 
 static void drop_state(struct create *c)
 {
 	if (c->reserved)
-		(void)store_remove(&c->rt->store, c->id, NULL);
+		(void)store_remove(&c->rt->store, c->id, &c->c->entry, NULL);
 	c->reserved = false;
 }
 

@@ -96,7 +96,7 @@ int container_destroy(struct runtime *rt, struct store_entry *e, struct err *err
 		return -1;
 	remove_rdt(e);
 	poststop(rt, e);
-	return store_remove(&rt->store, e->rec.id, err);
+	return store_remove(&rt->store, e->rec.id, e, err);
 }
 
 int container_delete(struct runtime *rt, const char *id, bool force, struct err *err)

@@ -19,8 +19,7 @@
 #include "base/fd.h"
 #include "base/file.h"
 
-#define NSFS_MAGIC_   0x6e736673
-#define FIRST_USER_NS 0xeffffffd /* the kernel's include/linux/proc_ns.h, PROC_USER_INIT_INO */
+#define NSFS_MAGIC_ 0x6e736673
 
 static int out_of_memory(struct err *err)
 {
@@ -114,25 +113,12 @@ static int decide_mounts(const struct plan_options *o, struct plan *p, struct er
 	return mounts_make(p->spec, &env, p->arena, &p->mounts, err);
 }
 
-/* user_namespaces(7): the root of a namespace that an ordinary user made can't set groups, nor can
- * any namespace below it.  Only the first namespace is known to have no such limit. */
-static bool setgroups_denied_here(void)
-{
-	struct stat st;
-	char word[16];
-
-	if (stat("/proc/self/ns/user", &st) == 0 && st.st_ino == FIRST_USER_NS)
-		return false;
-	return file_read_line(AT_FDCWD, "/proc/self/setgroups", word, sizeof(word)) > 0 &&
-	       strcmp(word, "deny") == 0;
-}
-
 static int decide_process(const struct plan_options *o, struct plan *p, struct err *err)
 {
 	struct process_options options = {
 		.new_userns = p->own[NS_USER],
-		.setgroups_denied = (p->is_new[NS_USER] && p->idmap.deny_setgroups) ||
-				    (p->caller.privileged && setgroups_denied_here()),
+		.setgroups_denied = p->is_new[NS_USER] && p->idmap.deny_setgroups,
+		.asks_setgroups = p->caller.privileged,
 		.cache = o->cache,
 		.preserve_fds = o->preserve_fds + o->listen_fds,
 		.listen_fds = o->listen_fds,

@@ -30,6 +30,7 @@
 #include "runtime/container/runtime.h"
 #include "runtime/isolate/oom.h"
 
+#define FIRST_USER_NS  0xeffffffd /* the kernel's include/linux/proc_ns.h, PROC_USER_INIT_INO */
 #define DEFAULT_PATH   "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 #define EXIT_NOT_FOUND 127
 #define EXIT_NO_EXEC   126
@@ -126,6 +127,30 @@ static uint64_t ignored_signals(const char *status)
 	return at ? strtoull(at + strlen("\nSigIgn:\t"), NULL, 16) : UINT64_MAX;
 }
 
+/* proc(5), Groups: does the caller have supplementary groups?  What can't be read has some. */
+static bool has_groups(const char *status)
+{
+	const char *at = strstr(status, "\nGroups:\t");
+
+	if (!at)
+		return true;
+	at += strlen("\nGroups:\t");
+	return at[strspn(at, " ")] != '\n';
+}
+
+/* user_namespaces(7): the root of a namespace that an ordinary user made can't set groups, nor can
+ * any namespace below it.  Only the first namespace is known to have no such limit. */
+static bool setgroups_denied_here(void)
+{
+	struct stat st;
+	char word[16];
+
+	if (stat("/proc/self/ns/user", &st) == 0 && st.st_ino == FIRST_USER_NS)
+		return false;
+	return file_read_line(AT_FDCWD, "/proc/self/setgroups", word, sizeof(word)) > 0 &&
+	       strcmp(word, "deny") == 0;
+}
+
 static int make_isolation(const struct spec *spec, const struct process_options *options,
 			  struct arena *arena, struct process_plan *p, struct err *err)
 {
@@ -149,12 +174,17 @@ int process_make(const struct spec *spec, const struct spec_process *process,
 		 struct process_plan *ret, struct err *err)
 {
 	const char *keep = spec_annotation(spec, "run.oci.keep_original_groups");
-	struct user_options user = { .setgroups_denied = options->setgroups_denied,
-				     .keep_groups = keep && strcmp(keep, "1") == 0 };
+	struct user_options user = { .keep_groups = keep && strcmp(keep, "1") == 0 };
 	struct process_plan *p = ret;
 	char status[4096] = "";
 
 	(void)file_read_line(AT_FDCWD, "/proc/self/status", status, sizeof(status));
+	user.no_groups = !has_groups(status);
+	/* With none before and none after there is nothing that could be denied. */
+	user.setgroups_denied =
+		options->setgroups_denied ||
+		(options->asks_setgroups && (!user.no_groups || process->user.additionalGids.n) &&
+		 setgroups_denied_here());
 	*p = (struct process_plan){
 		.spec = process,
 		.pointer = options->pointer ? options->pointer : "/process",

@@ -47,7 +47,9 @@ struct process_plan {
 };
 
 struct process_options {
-	bool new_userns, setgroups_denied;
+	bool new_userns;
+	bool setgroups_denied; /* the process's user namespace has setgroups "deny" */
+	bool asks_setgroups; /* it is the caller's: ask, where it matters */
 	int cache; /* directory for compiled filters, or -1 */
 	unsigned int preserve_fds;
 	unsigned int listen_fds; /* LISTEN_FDS of the runtime's environment, part of preserve_fds */

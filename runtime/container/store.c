@@ -4,7 +4,8 @@
  * Invariants:
  *  1. A container's directory exists before any of its effects (group,
  *     process, mount) and goes after the last of them.
- *  2. state.json is replaced, never rewritten: a reader sees one whole record.
+ *  2. state.json is replaced, never rewritten: a reader sees one whole record.  The
+ *     first has nothing to replace; without its last byte, a newline, it counts for none.
  *  3. A process is only ever named together with what tells it from a later
  *     one with the same number: the inode of its pidfd (pidfs, Linux 6.9), or
  *     its start time.
@@ -162,15 +163,18 @@ int store_reserve(const struct store *s, const char *id, struct store_entry *ret
 	return 0;
 }
 
-/* A create that died before its first record leaves an empty directory. */
+/* A create that died before its first record was whole leaves an empty directory or the beginning of one,
+ * and nothing else: no effect comes before the record. */
 static int load_record(const char *id, struct store_entry *e, struct err *err)
 {
 	AUTO_BUF text;
+	int found;
 
 	buf_init_max(&text, STORE_STATE_MAX);
-	if (file_read(e->dir, STORE_STATE, &text, STORE_STATE_MAX, true) < 0) {
-		if (errno != ENOENT)
-			return err_sys(err, "container \"%s\": read " STORE_STATE, id);
+	found = file_read(e->dir, STORE_STATE, &text, STORE_STATE_MAX, true);
+	if (found < 0 && errno != ENOENT)
+		return err_sys(err, "container \"%s\": read " STORE_STATE, id);
+	if (found < 0 || text.len == 0 || text.s[text.len - 1] != '\n') {
 		e->rec =
 			(struct record){ .id = arena_strdup(&e->arena, id), .private_pidns = true };
 		return 0;
@@ -281,9 +285,7 @@ static void write_record(const struct record *r, struct buf *text)
 	buf_putc(text, '\n');
 }
 
-/* The name of the temporary is fixed: whoever writes holds the lock, and what a crash left is
- * overwritten. */
-int store_save(const struct store_entry *e, struct err *err)
+static int write_to(const struct store_entry *e, const char *name, int flags, struct err *err)
 {
 	AUTO_BUF text;
 	AUTO_FD fd = -1;
@@ -292,28 +294,40 @@ int store_save(const struct store_entry *e, struct err *err)
 	write_record(&e->rec, &text);
 	if (buf_failed(&text))
 		return err_set(err, ENOMEM, "write " STORE_STATE ": out of memory");
-	fd = openat(e->dir, "." STORE_STATE, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-	if (fd < 0 || fd_write_full(fd, text.s, text.len) < 0 ||
-	    renameat(e->dir, "." STORE_STATE, e->dir, STORE_STATE) < 0)
+	fd = openat(e->dir, name, O_WRONLY | O_CREAT | O_CLOEXEC | flags, 0600);
+	if (fd < 0 || fd_write_full(fd, text.s, text.len) < 0)
+		return err_sys(err, "write " STORE_STATE);
+	return 0;
+}
+
+int store_save_first(const struct store_entry *e, struct err *err)
+{
+	return write_to(e, STORE_STATE, O_EXCL, err);
+}
+
+/* The name of the temporary is fixed: whoever writes holds the lock, and what a crash left is
+ * overwritten. */
+int store_save(const struct store_entry *e, struct err *err)
+{
+	if (write_to(e, "." STORE_STATE, O_TRUNC, err) < 0)
+		return -1;
+	if (renameat(e->dir, "." STORE_STATE, e->dir, STORE_STATE) < 0)
 		return err_sys(err, "write " STORE_STATE);
 	return 0;
 }
 
 /* The files that we know first: the usual case costs no directory walk.  What a container that was
  * never started has beside them is asked for only where something is left. */
-int store_remove(const struct store *s, const char *id, struct err *err)
+int store_remove(const struct store *s, const char *id, const struct store_entry *e,
+		 struct err *err)
 {
-	AUTO_FD dir = openat(s->root, id, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-
-	if (dir >= 0) {
-		(void)unlinkat(dir, STORE_CONFIG, 0);
-		(void)unlinkat(dir, STORE_STATE, 0);
-	}
+	(void)unlinkat(e->dir, STORE_CONFIG, 0);
+	(void)unlinkat(e->dir, STORE_STATE, 0);
 	if (unlinkat(s->root, id, AT_REMOVEDIR) == 0 || errno == ENOENT)
 		return 0;
-	if (dir >= 0 && errno == ENOTEMPTY) {
-		(void)unlinkat(dir, STORE_ANSWER, 0);
-		(void)unlinkat(dir, STORE_FIFO, 0);
+	if (errno == ENOTEMPTY) {
+		(void)unlinkat(e->dir, STORE_ANSWER, 0);
+		(void)unlinkat(e->dir, STORE_FIFO, 0);
 		if (unlinkat(s->root, id, AT_REMOVEDIR) == 0)
 			return 0;
 	}

@@ -80,14 +80,17 @@ struct store_entry {
 /* Makes and locks the directory of a new id; EEXIST: "container with given ID already exists". */
 int store_reserve(const struct store *s, const char *id, struct store_entry *ret, struct err *err);
 enum store_lock { STORE_NO_LOCK, STORE_LOCK };
-/* Opens, locks, reads the record; a directory without a record gives rec.complete false, pid 0.
+/* Opens, locks, reads the record; without a whole one rec.complete is false and pid 0.
  * ENOENT: container "ID" does not exist. */
 int store_load(const struct store *s, const char *id, enum store_lock lock, struct store_entry *ret,
 	       struct err *err);
+/* The first record of what store_reserve() gave. */
+int store_save_first(const struct store_entry *e, struct err *err);
 /* Puts the record in place by rename. */
 int store_save(const struct store_entry *e, struct err *err);
-/* Removes the directory with all in it. */
-int store_remove(const struct store *s, const char *id, struct err *err);
+/* Removes the directory of id, which is e's and locked, with all in it.  e stays to be released. */
+int store_remove(const struct store *s, const char *id, const struct store_entry *e,
+		 struct err *err);
 void store_entry_release(struct store_entry *e);
 /* The lock of STORE_LOCK let go of for a while; what was loaded may be old then, and ENOENT says that the
  * container was deleted. */

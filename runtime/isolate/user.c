@@ -60,7 +60,8 @@ int user_make(const struct spec_user *s, const struct user_options *options, con
 			"additional groups need a group mapping that newgidmap(1) or root made");
 	u.groups = s->additionalGids.v;
 	u.n_groups = s->additionalGids.n;
-	u.set_groups = !options->setgroups_denied && !options->keep_groups;
+	u.check_groups = !options->setgroups_denied && !options->keep_groups;
+	u.set_groups = u.check_groups && !(options->no_groups && u.n_groups == 0);
 	*ret = u;
 	return 0;
 }
@@ -87,12 +88,10 @@ static int user_check(const struct user *u, struct err *err)
 int user_apply(const struct user *u, struct err *err)
 {
 	(void)umask(u->umask);
-	if (u->set_groups) {
-		if (syscall(SYS_setgroups, u->n_groups, u->groups) < 0)
-			return err_sys(err, "set %zu additional groups", u->n_groups);
-		if (syscall(SYS_getgroups, 0, NULL) != (long)u->n_groups)
-			return err_set(err, EPERM, "additional groups are not those asked for");
-	}
+	if (u->set_groups && syscall(SYS_setgroups, u->n_groups, u->groups) < 0)
+		return err_sys(err, "set %zu additional groups", u->n_groups);
+	if (u->check_groups && syscall(SYS_getgroups, 0, NULL) != (long)u->n_groups)
+		return err_set(err, EPERM, "additional groups are not those asked for");
 	if (syscall(SYS_setresgid, u->gid, u->gid, u->gid) < 0)
 		return err_sys(err, "set group id %u", u->gid);
 	if (syscall(SYS_setresuid, u->uid, u->uid, u->uid) < 0)

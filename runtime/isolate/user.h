@@ -22,11 +22,13 @@ struct user {
 	const uint32_t *groups; /* borrowed from the spec */
 	size_t n_groups;
 	bool set_groups; /* false: leave the supplementary groups alone */
+	bool check_groups; /* read them back, set or not */
 	mode_t umask;
 };
 
 struct user_options {
 	bool setgroups_denied; /* the user namespace has setgroups "deny" */
+	bool no_groups; /* the caller has no supplementary groups */
 	bool keep_groups; /* annotation run.oci.keep_original_groups */
 };
 

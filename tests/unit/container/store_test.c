@@ -29,7 +29,7 @@ static void remove_store(void)
 	char **ids = store_list(&store, NULL);
 
 	for (size_t i = 0; ids && ids[i]; i++) {
-		(void)store_remove(&store, ids[i], NULL);
+		(void)file_remove_tree(store.root, ids[i]);
 		free(ids[i]);
 	}
 	free(ids);
@@ -78,8 +78,8 @@ TEST(an_id_is_given_once)
 	CHECK_INT(store_reserve(&store, "c1", &other, &err), -1);
 	CHECK_INT(err.code, EEXIST);
 	CHECK_STR(err.msg, "container with given ID already exists: \"c1\"");
+	CHECK_INT(store_remove(&store, "c1", &e, &err), 0);
 	store_entry_release(&e);
-	CHECK_INT(store_remove(&store, "c1", &err), 0);
 	CHECK_INT(store_reserve(&store, "c1", &e, &err), 0);
 	store_entry_release(&e);
 	remove_store();
@@ -107,10 +107,34 @@ TEST(a_record_that_is_broken_is_an_error_that_names_the_container)
 
 	REQUIRE(open_store());
 	REQUIRE(store_reserve(&store, "c1", &e, &err) == 0);
-	REQUIRE(file_replace(e.dir, STORE_STATE, "{\"id\":", 6, 0600) == 0);
+	REQUIRE(file_replace(e.dir, STORE_STATE, "{\"id\":\n", 7, 0600) == 0);
 	store_entry_release(&e);
 	CHECK_INT(store_load(&store, "c1", STORE_NO_LOCK, &e, &err), -1);
 	CHECK(strstr(err.msg, "c1"));
+	store_entry_release(&e);
+	remove_store();
+}
+
+TEST(the_first_record_counts_once_it_is_whole)
+{
+	struct store_entry e = STORE_ENTRY_INIT, seen = STORE_ENTRY_INIT;
+	char id[] = "c1";
+
+	REQUIRE(open_store());
+	REQUIRE(store_reserve(&store, id, &e, &err) == 0);
+	REQUIRE(file_replace(e.dir, STORE_STATE, "{\"id\":", 6, 0600) == 0);
+	REQUIRE(store_load(&store, id, STORE_NO_LOCK, &seen, &err) == 0);
+	CHECK(!seen.rec.complete && seen.rec.private_pidns);
+	CHECK_STR(seen.rec.id, id);
+	store_entry_release(&seen);
+	REQUIRE(unlinkat(e.dir, STORE_STATE, 0) == 0);
+	e.rec.id = id;
+	e.rec.complete = true;
+	REQUIRE(store_save_first(&e, &err) == 0);
+	CHECK_INT(store_save_first(&e, &err), -1); /* there is one */
+	REQUIRE(store_load(&store, id, STORE_NO_LOCK, &seen, &err) == 0);
+	CHECK(seen.rec.complete);
+	store_entry_release(&seen);
 	store_entry_release(&e);
 	remove_store();
 }

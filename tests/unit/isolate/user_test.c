@@ -229,7 +229,14 @@ TEST(the_plan_of_a_user)
 	CHECK_INT(user_make(&s, &o, "/process/user", &u, NULL), -1);
 	s.additionalGids.n = 0;
 	CHECK_INT(user_make(&s, &o, "/process/user", &u, NULL), 0);
-	CHECK(!u.set_groups);
+	CHECK(!u.set_groups && !u.check_groups);
+	o.setgroups_denied = false;
+	o.no_groups = true;
+	CHECK_INT(user_make(&s, &o, "/process/user", &u, NULL), 0);
+	CHECK(!u.set_groups && u.check_groups);
+	s.additionalGids.n = 1;
+	CHECK_INT(user_make(&s, &o, "/process/user", &u, NULL), 0);
+	CHECK(u.set_groups && u.check_groups);
 	s.uid = UINT32_MAX;
 	CHECK_INT(user_make(&s, &o, "/process/user", &u, NULL), -1);
 }

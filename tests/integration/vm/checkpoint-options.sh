@@ -4,22 +4,9 @@
 # checkpoint-options.sh - lazy pages, page servers, chains, live connections, locks, sockets of outside
 #
 # shellcheck disable=SC2016,SC2317
-# shellcheck source=tests/integration/lib.sh
-. "$(dirname "$0")/../lib.sh"
+# shellcheck source=tests/integration/vm/checkpoint-lib.sh
+. "$(dirname "$0")/checkpoint-lib.sh"
 
-needs 'no criu' command -v criu
-
-TMO=200
-I=$T/images
-rootfs_template
-config_template
-
-detached() {
-	R "$@" </dev/null >"$T/detached.out" 2>&1 && return
-	cat "$T/detached.out"
-	grep -hnE 'Error|Warn' "$I"/*.log "$I"/*/*.log 2>/dev/null | tail -n 15
-	return 1
-}
 job=
 job_ends() {
 	wait "$job" || { cat "$T/job.out"; grep -hn Error "$I"/*.log | tail -n 5; return 1; }

@@ -46,6 +46,7 @@ fi
 # === R3 sealing without what it needs ====================================================
 mk "$(args true)"
 if command -v strace >/dev/null; then
+	# shellcheck disable=SC2034 # for the eval below
 	sealing='execveat([0-9]*, "".*= 0\|PR_SET_MM, PR_SET_MM_MAP,.*= 0'
 	for call in memfd_create fsopen execveat fcntl open_tree prctl mmap; do
 		strace -f -qq -o "$T/trace" -e trace=execve,execveat,prctl -e inject=$call:error=EPERM \

@@ -88,9 +88,9 @@ extern const Elf64_Ehdr __ehdr_start __attribute__((visibility("hidden")));
 static int map_again(const Elf64_Phdr *segment, uintptr_t base, long file)
 {
 	uintptr_t begin = base + segment->p_vaddr, end = begin + segment->p_filesz;
-	int prot = (segment->p_flags & PF_R ? PROT_READ : 0) |
-		   (segment->p_flags & PF_W ? PROT_WRITE : 0) |
-		   (segment->p_flags & PF_X ? PROT_EXEC : 0);
+	int prot = ((segment->p_flags & PF_R) ? PROT_READ : 0) |
+		   ((segment->p_flags & PF_W) ? PROT_WRITE : 0) |
+		   ((segment->p_flags & PF_X) ? PROT_EXEC : 0);
 	uintptr_t got =
 		(uintptr_t)call6(SYS_mmap, (long)DOWN(begin), (long)(end - DOWN(begin)), prot,
 				 MAP_PRIVATE | MAP_FIXED, file, (long)DOWN(segment->p_offset));
@@ -128,8 +128,9 @@ static uintptr_t end_of(char *const words[], uintptr_t at)
 		return at;
 	while (words[1])
 		words++;
-	for (last = words[0]; *last; last++)
-		continue;
+	last = words[0];
+	while (*last)
+		last++;
 	return (uintptr_t)last + 1;
 }
 

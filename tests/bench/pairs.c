@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* pairs.c - times commands against each other, in turn
  *
- * usage: pairs [-n ROUNDS] [-w WARMUP] NAME=COMMAND...
+ * usage: pairs [-n ROUNDS] [-w WARMUP] [-c COUNT [-j AT-ONCE]] NAME=COMMAND...
  *
  * In every round each command runs once, so that a machine whose speed drifts
  * is unfair to none.  A command is words and ";" between its parts; a part
@@ -13,6 +13,10 @@
  * the wall time in microseconds, the largest resident set of a timed part in
  * KiB, and the ratio of the first one's median to its own.  A timed part that
  * fails ends it all.
+ *
+ * With COUNT a command is one program that is run so many times in a round, AT-ONCE
+ * side by side, with the number of the run in place of each word "{}" and at the end
+ * of each that ends so; its time is from the start of the first to the end of the last.
  */
 #include <fcntl.h>
 #include <spawn.h>
@@ -29,6 +33,8 @@
 #define ROUNDS_MAX   10000
 #define ENV_MAX	     256
 #define GROUP_MAX    32
+#define COUNT_MAX    1000000
+#define NUMBER_SIZE  256
 
 extern char **environ;
 
@@ -125,6 +131,48 @@ static void run_part(struct command *c, char **argv, double *total)
 	}
 }
 
+/* Words that end with "{}" have the number there instead. */
+static pid_t start_numbered(struct command *c, size_t number)
+{
+	static char text[WORDS_MAX][NUMBER_SIZE];
+	char *argv[WORDS_MAX + 1];
+
+	for (size_t i = 0; i < c->n_words; i++) {
+		const size_t len = strlen(c->words[i]);
+
+		argv[i] = c->words[i];
+		if (len < 2 || strcmp(argv[i] + len - 2, "{}") != 0)
+			continue;
+		(void)snprintf(text[i], sizeof(text[i]), "%.*s%zu", (int)len - 2, argv[i], number);
+		argv[i] = text[i];
+	}
+	argv[c->n_words] = NULL;
+	return start(argv);
+}
+
+static double run_many(struct command *c, size_t count, size_t at_once)
+{
+	double began = now_us();
+	size_t started = 0, ended = 0;
+	struct rusage usage;
+	int status;
+
+	while (ended < count) {
+		if (started < count && started - ended < at_once) {
+			(void)start_numbered(c, started++);
+			continue;
+		}
+		if (wait4(-1, &status, 0, &usage) < 0 || status != 0) {
+			(void)fprintf(stderr, "pairs: %s: one of many failed\n", c->name);
+			exit(1);
+		}
+		ended++;
+		if (usage.ru_maxrss > c->max_rss)
+			c->max_rss = usage.ru_maxrss;
+	}
+	return now_us() - began;
+}
+
 static double run_command(struct command *c)
 {
 	char *argv[WORDS_MAX + 1];
@@ -187,21 +235,21 @@ static void report(struct command *c, size_t rounds, const struct command *first
 int main(int argc, char **argv)
 {
 	struct command commands[COMMANDS_MAX] = { 0 };
-	size_t rounds = 50, warmup = 3, n = 0;
+	size_t rounds = 50, warmup = 3, n = 0, count = 0, at_once = 1;
 	int opt;
 
-	while ((opt = getopt(argc, argv, "n:w:")) != -1) { /* NOLINT(concurrency-mt-unsafe) */
+	while ((opt = getopt(argc, argv, "n:w:c:j:")) != -1) { /* NOLINT(concurrency-mt-unsafe) */
 		size_t v = strtoul(optarg, NULL, 10);
 
-		if (v > ROUNDS_MAX || (opt != 'n' && opt != 'w'))
+		if (v > (opt == 'c' ? COUNT_MAX : ROUNDS_MAX) || opt == '?')
 			return 2;
-		*(opt == 'n' ? &rounds : &warmup) = v;
+		*(opt == 'n' ? &rounds : opt == 'w' ? &warmup : opt == 'c' ? &count : &at_once) = v;
 	}
 	for (; optind < argc && n < COMMANDS_MAX; optind++, n++) {
 		parse(&commands[n], argv[optind]);
 		commands[n].times = calloc(rounds, sizeof(double));
 	}
-	if (n == 0 || rounds == 0)
+	if (n == 0 || rounds == 0 || at_once == 0)
 		return 2;
 	(void)fflush(stdout);
 	int out = dup(1), null = open("/dev/null", O_RDWR | O_CLOEXEC);
@@ -211,7 +259,8 @@ int main(int argc, char **argv)
 	(void)fcntl(out, F_SETFD, FD_CLOEXEC);
 	for (size_t r = 0; r < rounds + warmup; r++)
 		for (size_t i = 0; i < n; i++) {
-			double t = run_command(&commands[i]);
+			double t = count ? run_many(&commands[i], count, at_once)
+					 : run_command(&commands[i]);
 
 			if (r >= warmup)
 				commands[i].times[r - warmup] = t;

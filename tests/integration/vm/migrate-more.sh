@@ -45,7 +45,7 @@ RB delete --force c1
 # netns [PATH]: a network namespace of its own, or that one
 netns() { echo ".linux.namespaces |= map(select(.type != \"network\")) + [{type: \"network\"${1:+, path: \"$1\"}}]"; }
 check 'a server' eval 'mk "$(args sh -c "echo up >/tmp/up; exec nc -ll -p 5000 -e cat") | $(netns)" && detached_on a run -d -b "$B" c1 && eventually test -e "$B/rootfs/tmp/up"'
-mk "$(args sh -c 'n=0; while :; do [ "$(echo $n | timeout 3 nc 127.0.0.1 5000)" = $n ] && echo $n >/tmp/count; n=$((n + 1)); sleep 0.1; done') |
+mk "$(args sh -c 'exec >/dev/null 2>&1; n=0; while :; do [ "$(echo $n | timeout 3 nc 127.0.0.1 5000)" = $n ] && echo $n >/tmp/count; n=$((n + 1)); sleep 0.1; done') |
 	$(netns "/proc/$(pid_on a c1)/ns/net")" "$T/b2"
 check 'and a client beside it' eval 'detached_on a run -d -b "$B" c2 && eventually test -s "$B/rootfs/tmp/count"'
 answered() { on "$1" cat "/proc/$(pid_on "$1" c2)/root/tmp/count"; }

@@ -84,7 +84,8 @@ static int has_sealed_command(char *const argv[])
 /* The linker's: the ELF header, as it is mapped. */
 extern const Elf64_Ehdr __ehdr_start __attribute__((visibility("hidden")));
 
-/* Maps one segment of file over itself; what follows its bytes in their last page is zero, as elf(5) wants. */
+/* Maps one segment of file over itself; what follows its bytes in their last page is zero, as
+ * elf(5) wants. */
 static int map_again(const Elf64_Phdr *segment, uintptr_t base, long file)
 {
 	uintptr_t begin = base + segment->p_vaddr, end = begin + segment->p_filesz;

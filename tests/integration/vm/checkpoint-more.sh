@@ -4,22 +4,8 @@
 # checkpoint-more.sh - terminals, TCP connections, clones, archives' ground: what takes a container apart and together
 #
 # shellcheck disable=SC2016,SC2317
-# shellcheck source=tests/integration/lib.sh
-. "$(dirname "$0")/../lib.sh"
-
-needs 'no criu' command -v criu
-
-TMO=200
-I=$T/images
-rootfs_template
-config_template
-
-detached() {
-	R "$@" </dev/null >"$T/detached.out" 2>&1 && return
-	cat "$T/detached.out"
-	grep -hnE 'Error|Warn' "$I"/*.log 2>/dev/null | tail -n 15
-	return 1
-}
+# shellcheck source=tests/integration/vm/checkpoint-lib.sh
+. "$(dirname "$0")/checkpoint-lib.sh"
 
 # --- a twin with a root file system of its own ------------------------------------------
 mk "$(args sh -c 'n=0; while :; do n=$((n + 1)); echo $n >/tmp/count; sleep 0.05; done')"

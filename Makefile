@@ -46,7 +46,7 @@ SYSTEMD_SRC := $(wildcard cgroups/systemd/*.c)
 UNIT_SRC := $(shell find tests/unit -name '*_test.c' 2>/dev/null | sort)
 FUZZ_SRC := $(wildcard tests/fuzz/*_fuzz.c)
 BENCH_SRC := $(wildcard tests/bench/*.c)
-SOURCES := $(LIB_SRC) $(CLI_SRC) $(SYSTEMD_SRC)
+SOURCES := $(LIB_SRC) $(CLI_SRC) $(SYSTEMD_SRC) $(wildcard base/static/*.c)
 HEADERS := $(sort $(foreach dir,$(LIB_DIRS) runtime/cli cgroups/systemd,$(wildcard $(dir)/*.h)) \
 	$(wildcard runtime/include/skerry/*.h))
 TEST_SOURCES := $(UNIT_SRC) $(FUZZ_SRC) $(BENCH_SRC)
@@ -98,7 +98,7 @@ LIBS_STATIC := -lseccomp -lyajl_s
 ifeq ($(filter clean help fmt,$(MAKECMDGOALS)),)
  -include $(BUILD)/config.mk
 endif
-$(BUILD)/config.mk: Makefile
+$(BUILD)/config.mk: Makefile base/static/start.c base/static/start_probe.c
 	@mkdir -p $(BUILD)
 	@{ \
 	try() { echo 'int main(void) { return 0; }' | \
@@ -114,13 +114,22 @@ $(BUILD)/config.mk: Makefile
 	case $$($(CC) -dumpmachine) in x86_64*) entry=-Wl,-e,entry_start ;; esac; \
 	for flag in -ftrivial-auto-var-init=uninitialized -fno-tree-loop-distribute-patterns; do \
 	try "$$flag" && entry_cflags="$$entry_cflags $$flag"; done; \
+	start=no; case $$static in pie) link=-static-pie ;; yes) link=-static ;; *) link= ;; esac; \
+	[ -z "$$link" ] || { $(CC) -D_GNU_SOURCE -O2 -fPIC -fno-stack-protector $$link -o $(BUILD)/config.try \
+		base/static/start_probe.c base/static/start.c >/dev/null 2>&1 && \
+		said=$$(START_PROBE=c $(BUILD)/config.try a 2>&1 | tr '\n' ' ') && \
+		[ "$$said" = 'a 0.25 c end ' ] && start=yes; }; \
 	rm -f $(BUILD)/config.try; \
 	echo "CONFIG_ENTRY := $$entry"; echo "CONFIG_ENTRY_CFLAGS := $$entry_cflags"; \
+	echo "CONFIG_START := $$start"; \
 	echo "CONFIG_CFLAGS := $$cflags"; echo "CONFIG_STATIC := $$static"; \
 	} >$@
 
 LINK_MODE = $(if $(filter auto,$(STATIC)),$(CONFIG_STATIC),$(STATIC))
 LINK_PROGRAM = $(if $(filter pie,$(LINK_MODE)),-static-pie,$(if $(filter yes,$(LINK_MODE)),-static,-pie))
+# In place of the C library's own start, see there.
+START = $(if $(filter yes,$(CONFIG_START)),$(if $(filter pie yes,$(LINK_MODE)),$(BUILD)/obj/base/static/start.o))
+STARTED := $(BUILD)/skerry $(BUILD)/skerry-cni $(BUILD)/skerry-net $(BUILD)/containerd-shim-skerry-v2
 LIBS_PROGRAM = $(if $(filter no,$(LINK_MODE)),$(LIBS_DYNAMIC),$(LIBS_STATIC))
 
 # --- targets -------------------------------------------------------------------
@@ -166,6 +175,8 @@ $(BUILD)/obj/runtime/cli/version.o: CPPFLAGS_ALL += $(if $(COMMIT),-DSKERRY_COMM
 $(BUILD)/obj/runtime/cli/entry.o: CFLAGS_ALL += -O2 -fno-stack-protector -fno-builtin \
 	-U_FORTIFY_SOURCE $(CONFIG_ENTRY_CFLAGS)
 
+$(BUILD)/obj/base/static/start.o: CFLAGS_ALL += -O2 -fno-stack-protector -U_FORTIFY_SOURCE
+
 # --- libraries and programs ----------------------------------------------------
 
 define archive
@@ -185,6 +196,8 @@ $(BUILD)/$(SONAME): $(call objects,$(LIB_SRC)) runtime/include/libskerry.map
 $(BUILD)/skerry: $(call objects,$(CLI_SRC)) $(BUILD)/libskerry.a
 	$(call say,LD,$@)
 	$(Q)$(CC) $(CFLAGS_ALL) $(LINK_PROGRAM) $(LDFLAGS_ALL) $(CONFIG_ENTRY) -o $@ $^ $(LIBS_PROGRAM)
+
+$(filter $(PROGRAMS),$(STARTED)): $(START)
 
 # Dynamic: libsystemd has no archive, and only the systemd manager starts it.
 $(BUILD)/skerry-systemd: $(call objects,$(SYSTEMD_SRC)) \

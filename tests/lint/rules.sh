@@ -74,7 +74,7 @@ only '<netlink/' cni/rtnl.c
 only '\b(v?fork|clone3?|posix_spawnp?)\([^0-9]' base/proc.c runtime/container/spawn.c \
 	runtime/shim/worker.c image/jail.c image/rootless.c runtime/migrate/child.c runtime/migrate/lazy_guard.c \
 	runtime/migrate/listen.c
-only '\bexit\([^0-9]' runtime/cli/main.c runtime/shim/main.c cgroups/systemd/main.c
+only '\bexit\([^0-9]' base/static/start.c runtime/cli/main.c runtime/shim/main.c cgroups/systemd/main.c
 
 # never WHAT PATTERN: no source may match PATTERN.
 never() {

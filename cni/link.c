@@ -202,6 +202,10 @@ static void put_new(struct rtnl *r, const struct link_new *new)
 		rtnl_put_u32(r, IFLA_LINK, (uint32_t) new->parent);
 	if (new->group)
 		rtnl_put_u32(r, IFLA_GROUP, new->group);
+	if (new->queues) {
+		rtnl_put_u32(r, IFLA_NUM_TX_QUEUES, new->queues);
+		rtnl_put_u32(r, IFLA_NUM_RX_QUEUES, new->queues);
+	}
 	if (new->in_netns)
 		rtnl_put_u32(r, IFLA_NET_NS_FD, (uint32_t) new->netns);
 }

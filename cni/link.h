@@ -59,6 +59,7 @@ struct link_new {
 	uint32_t mtu; /* 0: the kernel's choice */
 	int master, parent; /* 0: none */
 	uint32_t group;
+	uint32_t queues; /* of each direction; 0: the kernel's choice */
 	bool up;
 	bool in_netns; /* made in the namespace below */
 	int netns;

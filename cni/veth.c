@@ -5,6 +5,9 @@
  * random one.  The kernel looks at the peer's number only when that of the first
  * end is given as well.  It can't be made up: the pair isn't joined yet when it
  * would be opened (ENOTCONN).
+ * Of its own the kernel makes a queue per processor and direction, each with its
+ * folder in sysfs, takes all but one away again and waits for RCU twice; only
+ * one is in use either way, until somebody asks for more (ethtool(8) -L).
  * veth(4); linux drivers/net/veth.c.
  */
 #include "cni/veth.h"
@@ -17,6 +20,7 @@
 #include "cni/names.h"
 
 #define TRIES	    8
+#define QUEUES	    1
 #define OPER_UP	    6 /* IF_OPER_UP; linux/if.h and net/if.h exclude each other */
 #define WAIT_NAP_NS 100000
 #define WAIT_NAPS   500 /* 50 ms, and as many questions */
@@ -49,6 +53,7 @@ static int make_once(struct cni_call *call, struct rtnl *r, const struct veth *v
 		.mac = &v->mac,
 		.mtu = mtu,
 		.master = v->master,
+		.queues = QUEUES,
 		.up = !v->down,
 	};
 	const struct link_new peer = {
@@ -57,6 +62,7 @@ static int make_once(struct cni_call *call, struct rtnl *r, const struct veth *v
 		.index = v->inside_index,
 		.mac = &v->inside_mac,
 		.mtu = mtu,
+		.queues = QUEUES,
 		.in_netns = true,
 		.netns = call->netns,
 	};

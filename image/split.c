@@ -29,6 +29,7 @@
 #define HEAD_SIZE     64
 #define FRAME_SIZE    ((size_t)64 << 10) /* of one 'F' record at most */
 #define OUT_SIZE      ((size_t)128 << 10)
+#define CHUNK_SIZE    ((size_t)512 << 10) /* of the tar, given on as one; >= FRAME_SIZE */
 #define LEVEL	      1
 #define RECORD_FRAME  'F'
 #define RECORD_FILE   'C'
@@ -236,11 +237,23 @@ struct reader {
 	int fd, tree;
 	uint64_t at, end; /* of the compressed records in the file */
 	ZSTD_DCtx *zstd;
-	unsigned char *in, *chunk; /* OUT_SIZE each */
+	unsigned char *in; /* OUT_SIZE */
 	ZSTD_inBuffer ready; /* of `in` */
+	unsigned char *chunk; /* CHUNK_SIZE: small files and what is between them go together */
+	size_t n_chunk;
+	int folder; /* of the file before: mostly that of the next, too; -1: none */
+	char folder_path[PATH_MAX];
 	split_fn *fn;
 	void *arg;
 };
+
+static int flush_chunk(struct reader *r, struct err *err)
+{
+	size_t n = r->n_chunk;
+
+	r->n_chunk = 0;
+	return n == 0 ? 0 : r->fn(r->arg, r->chunk, n, err);
+}
 
 /* Exactly size bytes of records; 1, or 0 at the very end, or -1. */
 static int take_some(struct reader *r, void *data, size_t size, struct err *err)
@@ -290,7 +303,12 @@ static int join_frame(struct reader *r, struct err *err)
 	size = get_number(head, 4);
 	if (size == 0 || size > FRAME_SIZE)
 		return err_set(err, EBADMSG, "split: bad record");
-	return take_all(r, r->chunk, size, err) < 0 ? -1 : r->fn(r->arg, r->chunk, size, err);
+	if (size > CHUNK_SIZE - r->n_chunk && flush_chunk(r, err) < 0)
+		return -1;
+	if (take_all(r, r->chunk + r->n_chunk, size, err) < 0)
+		return -1;
+	r->n_chunk += size;
+	return 0;
 }
 
 static int join_piece(struct reader *r, int file, const char *path, struct err *err)
@@ -303,9 +321,16 @@ static int join_piece(struct reader *r, int file, const char *path, struct err *
 	at = get_number(piece, 8);
 	left = get_number(piece + 8, 8);
 	while (left > 0) {
-		ssize_t n =
-			pread(file, r->chunk, left < OUT_SIZE ? (size_t)left : OUT_SIZE, (off_t)at);
+		size_t room = CHUNK_SIZE - r->n_chunk;
+		ssize_t n;
 
+		if (room == 0) {
+			if (flush_chunk(r, err) < 0)
+				return -1;
+			continue;
+		}
+		n = pread(file, r->chunk + r->n_chunk, left < room ? (size_t)left : room,
+			  (off_t)at);
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0)
@@ -313,12 +338,36 @@ static int join_piece(struct reader *r, int file, const char *path, struct err *
 		if (n == 0)
 			return err_set(err, EBADMSG, "\"%s\" of a layer is shorter than it was",
 				       path);
-		if (r->fn(r->arg, r->chunk, (size_t)n, err) < 0)
-			return -1;
 		at += (uint64_t)n;
 		left -= (uint64_t)n;
+		r->n_chunk += (size_t)n;
 	}
 	return 0;
+}
+
+static int open_in_tree(struct reader *r, const char *path, struct err *err)
+{
+	const char *slash = strrchr(path, '/');
+	size_t len = slash ? (size_t)(slash - path) : 0;
+	int file, tree = r->tree;
+
+	if (slash) {
+		if (r->folder < 0 || strlen(r->folder_path) != len ||
+		    memcmp(r->folder_path, path, len) != 0) {
+			(void)fd_close(r->folder);
+			memcpy(r->folder_path, path, len);
+			r->folder_path[len] = '\0';
+			r->folder =
+				beneath_open(r->tree, r->folder_path,
+					     O_PATH | O_DIRECTORY | O_CLOEXEC, 0, RESOLVE_PLAIN);
+		}
+		tree = r->folder;
+	}
+	file = tree < 0 ? -1
+			: beneath_open(tree, slash ? slash + 1 : path,
+				       O_RDONLY | O_NONBLOCK | O_NOFOLLOW | O_CLOEXEC, 0,
+				       RESOLVE_PLAIN);
+	return file < 0 ? err_sys(err, "open \"%s\" of a layer", path) : file;
 }
 
 static int join_file(struct reader *r, struct err *err)
@@ -337,10 +386,9 @@ static int join_file(struct reader *r, struct err *err)
 	if (take_all(r, path, len, err) < 0)
 		return -1;
 	path[len] = '\0';
-	file = beneath_open(r->tree, path, O_RDONLY | O_NONBLOCK | O_NOFOLLOW | O_CLOEXEC, 0,
-			    RESOLVE_PLAIN);
+	file = open_in_tree(r, path, err);
 	if (file < 0)
-		return err_sys(err, "open \"%s\" of a layer", path);
+		return -1;
 	for (uint64_t i = 0; i < pieces; i++)
 		if (join_piece(r, file, path, err) < 0)
 			return -1;
@@ -354,7 +402,7 @@ static int join_records(struct reader *r, struct err *err)
 		int ret = take_some(r, &kind, 1, err);
 
 		if (ret <= 0)
-			return ret;
+			return ret < 0 ? -1 : flush_chunk(r, err);
 		if (kind != RECORD_FRAME && kind != RECORD_FILE)
 			return err_set(err, EBADMSG, "split: bad record");
 		if ((kind == RECORD_FRAME ? join_frame(r, err) : join_file(r, err)) < 0)
@@ -364,7 +412,7 @@ static int join_records(struct reader *r, struct err *err)
 
 int split_join(int fd, int tree, split_fn *fn, void *arg, struct err *err)
 {
-	struct reader r = { .fd = fd, .tree = tree, .fn = fn, .arg = arg, .at = HEAD_SIZE };
+	struct reader r = { .fd = fd, .tree = tree, .folder = -1, .fn = fn, .arg = arg };
 	struct split_head head;
 	int ret = -1;
 
@@ -374,14 +422,16 @@ int split_join(int fd, int tree, split_fn *fn, void *arg, struct err *err)
 		return err_set(err, ENOTSUP,
 			       "the layer's tar has one file several times: stored as a directory, "
 			       "it can't be made again");
+	r.at = HEAD_SIZE;
 	r.end = HEAD_SIZE + head.records_size;
 	r.zstd = ZSTD_createDCtx();
 	r.in = malloc(OUT_SIZE);
-	r.chunk = malloc(OUT_SIZE);
+	r.chunk = malloc(CHUNK_SIZE);
 	if (r.zstd && r.in && r.chunk)
 		ret = join_records(&r, err);
 	else
 		(void)err_set(err, ENOMEM, "split");
+	(void)fd_close(r.folder);
 	(void)ZSTD_freeDCtx(r.zstd);
 	free(r.in);
 	free(r.chunk);

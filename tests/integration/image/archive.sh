@@ -29,6 +29,11 @@ check 'with the same tree' same_tree "$T/from-docker:bb"
 check 'skopeo reads it as oci-archive' skopeo copy -q "oci-archive:$T/saved.tar" "oci:$T/from-oci:bb"
 check 'with the same tree' same_tree "$T/from-oci:bb"
 check 'save writes to standard output' eval 'I save bb | cmp - "$T/saved.tar"'
+D() {
+	"$IMAGE" --store "$T/directories" --layers directory "$@"
+}
+check 'from layers that are directories' eval 'D load -q -i "$LAYOUT" && D save -o "$T/joined.tar" bb'
+check 'it is the same, byte for byte' cmp "$T/joined.tar" "$T/saved.tar"
 cp "$T/saved.tar" "$T/again.tar"
 # SIGXFSZ at 64 kB
 check 'a save that is killed half-way' status 153 sh -c 'ulimit -f 64; "$@"' sh "$IMAGE" save -o "$T/again.tar" bb

@@ -19,6 +19,7 @@
 #include <sched.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -31,6 +32,7 @@
 #include "runtime/container/attach.h"
 #include "runtime/container/checkpoint.h"
 #include "runtime/container/checkpoint_fresh.h"
+#include "runtime/container/criu_files.h"
 #include "runtime/container/hooks.h"
 #include "runtime/container/plan.h"
 #include "runtime/container/spawn.h"
@@ -57,6 +59,9 @@ struct restore {
 	int keep[KEEP_MAX]; /* descriptors that criu inherits */
 	size_t n_keep;
 	int stdio[3]; /* those of them that may become its 0, 1 and 2, or -1 */
+	struct criu_outside outside[3]; /* and which of them take the place of files */
+	size_t n_outside;
+	bool adapted; /* the state directory has a files.img for these */
 	pid_t pid; /* seen at setup-namespaces */
 	struct fresh fresh;
 	const struct clone_request *request;
@@ -137,9 +142,37 @@ static int inherit_stdio(struct restore *r, struct err *err)
 			continue;
 		for (size_t k = 0; k < i; k++)
 			seen = seen || strcmp(names.v[k], names.v[i]) == 0;
-		if (!seen && r->stdio[i] >= 0 && inherit(r, names.v[i], r->stdio[i], err) < 0)
+		if (seen || r->stdio[i] < 0)
+			continue;
+		if (inherit(r, names.v[i], r->stdio[i], err) < 0)
 			return -1;
+		if (str_starts(names.v[i], "file[") &&
+		    criu_outside_of(names.v[i], r->stdio[i], &r->outside[r->n_outside++]) < 0)
+			return err_sys(err, "descriptor %zu", i);
 	}
+	return 0;
+}
+
+/* Where another file takes a place, criu is to read of it in its own mounts; the images stay as they are. */
+static int adapt_files(struct restore *r, struct err *err)
+{
+	AUTO_BUF text;
+	AUTO_BUF adapted;
+	int rc;
+
+	buf_init_max(&text, CRIU_FILES_MAX);
+	buf_init_max(&adapted, CRIU_FILES_MAX);
+	if (!r->n_outside)
+		return 0;
+	if (file_read(r->dirs.images_fd, CRIU_FILES, &text, CRIU_FILES_MAX, true) < 0)
+		return err_sys(err, "read \"%s/" CRIU_FILES "\"", r->dirs.images);
+	rc = criu_files_adapt(text.s, text.len, r->outside, r->n_outside, &adapted, err);
+	if (rc <= 0)
+		return rc;
+	/* In a user namespace its root is somebody else on the host. */
+	if (file_replace(r->with->made->entry.dir, CRIU_FILES, adapted.s, adapted.len, 0644) < 0)
+		return err_sys(err, "write \"%s/" CRIU_FILES "\"", r->state);
+	r->adapted = true;
 	return 0;
 }
 
@@ -212,6 +245,17 @@ static int make_target(const struct mounts *m, size_t entry, int root, struct er
 	return 0;
 }
 
+/* criu moves the mount there by its name, and follows no link: what create would have followed. */
+static int add_bind(struct restore *r, int root, const struct mount_entry *e, struct err *err)
+{
+	const char *dest = resolve(r, root, e->dest);
+	char source[PATH_MAX];
+
+	if (e->src_nofollow || !realpath(e->source, source))
+		return add_mount(r, dest, e->source, err);
+	return add_mount(r, dest, source, err);
+}
+
 static int external_mounts(struct restore *r, struct err *err)
 {
 	const struct mounts *m = &r->with->plan->mounts;
@@ -225,8 +269,7 @@ static int external_mounts(struct restore *r, struct err *err)
 			continue;
 		if (make_target(m, i, root, err) < 0)
 			return -1;
-		if (m->v[i].kind == MOUNT_BIND &&
-		    add_mount(r, resolve(r, root, m->v[i].dest), m->v[i].source, err) < 0)
+		if (m->v[i].kind == MOUNT_BIND && add_bind(r, root, &m->v[i], err) < 0)
 			return -1;
 	}
 	for (size_t i = 0; i < m->devices.n; i++)
@@ -249,7 +292,17 @@ static int fresh_place(const struct restore *r, size_t i, char at[PATH_MAX], str
 		       : 0;
 }
 
-static NORETURN void make_fresh(void *arg, int sock)
+static int bind_files(const struct restore *r)
+{
+	char from[PATH_MAX], to[PATH_MAX];
+
+	if (str_format(from, sizeof(from), "%s/" CRIU_FILES, r->state) < 0 ||
+	    str_format(to, sizeof(to), "%s/" CRIU_FILES, r->dirs.images) < 0)
+		return -1;
+	return mount(from, to, NULL, MS_BIND, NULL);
+}
+
+static NORETURN void make_mounts(void *arg, int sock)
 {
 	const struct restore *r = arg;
 	char path[64], at[PATH_MAX];
@@ -265,28 +318,37 @@ static NORETURN void make_fresh(void *arg, int sock)
 	for (size_t i = 0; rc == 0 && i < r->fresh.mounts.n; i++)
 		if (fresh_place(r, i, at, NULL) < 0 || fresh_make(&r->fresh.mounts.v[i], at) < 0)
 			rc = -1;
+	if (rc == 0 && r->adapted)
+		rc = bind_files(r);
 	_exit(rc == 0 ? 0 : errno);
 }
 
 /* Small file systems in memory, which the images don't have (checkpoint_fresh.h). */
 static int fresh_mounts(struct restore *r, struct err *err)
 {
-	struct spawn s = { .cgroup = -1, .main = make_fresh, .arg = r };
 	char at[PATH_MAX];
-	AUTO_FD pidfd = -1;
-	int status = 0;
-	pid_t pid;
 
 	if (fresh_load(r->dirs.images_fd, &r->arena, &r->fresh, err) < 0)
 		return -1;
-	if (!r->fresh.mounts.n)
-		return 0;
 	for (size_t i = 0; i < r->fresh.mounts.n; i++)
 		if (fresh_place(r, i, at, err) < 0 ||
 		    add_mount(r, r->fresh.mounts.v[i].target, at, err) < 0)
 			return -1;
 		else if (mkdir(at, 0700) < 0)
 			return err_sys(err, "make \"%s\"", at);
+	return 0;
+}
+
+/* What only criu is to see, by a process that enters its mounts. */
+static int mount_for_criu(struct restore *r, struct err *err)
+{
+	struct spawn s = { .cgroup = -1, .main = make_mounts, .arg = r };
+	AUTO_FD pidfd = -1;
+	int status = 0;
+	pid_t pid;
+
+	if (!r->fresh.mounts.n && !r->adapted)
+		return 0;
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, s.sock) < 0)
 		return err_sys(err, "socket pair");
 	pid = spawn_process(&s, &pidfd, err);
@@ -300,7 +362,7 @@ static int fresh_mounts(struct restore *r, struct err *err)
 	if (status == 0)
 		return 0;
 	errno = WIFEXITED(status) ? WEXITSTATUS(status) : EIO;
-	return err_sys(err, "make the file systems in memory anew");
+	return err_sys(err, "make the mounts that criu restores from");
 }
 
 static void drop_fresh(const struct restore *r)
@@ -539,9 +601,10 @@ static int wait_for_images(struct restore *r, struct err *err)
 
 static int decide(struct restore *r, struct err *err)
 {
-	if (inherit_stdio(r, err) < 0 || external_mounts(r, err) < 0)
+	if (inherit_stdio(r, err) < 0 || adapt_files(r, err) < 0 || external_mounts(r, err) < 0 ||
+	    fresh_mounts(r, err) < 0)
 		return -1;
-	return fresh_mounts(r, err);
+	return mount_for_criu(r, err);
 }
 
 static int start_criu(struct restore *r, struct err *err)
@@ -644,6 +707,8 @@ static int restore_processes(void *arg, struct restoring *with, struct err *err)
 		r->request->restored(r->request->arg);
 	(void)unlinkat(with->made->entry.dir, ROOT_DIR, AT_REMOVEDIR);
 	drop_fresh(r);
+	if (r->adapted)
+		(void)unlinkat(with->made->entry.dir, CRIU_FILES, 0);
 	while (r->n_keep)
 		(void)fd_close(r->keep[--r->n_keep]);
 	return rc;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* criu_reply_fuzz.c - answers of criu, its log, the mounts and names beside its images
+/* criu_reply_fuzz.c - answers of criu, its log, its list of files, the mounts and names beside its images
  *
  * The first byte chooses what the rest is.
  */
@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "runtime/container/checkpoint.h"
+#include "runtime/container/criu_files.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -32,6 +33,22 @@ static void check_log(const char *text, size_t len)
 		abort();
 }
 
+/* What was made of it once is of the right kind the next time. */
+static void check_files(const char *text, size_t len)
+{
+	static const struct criu_outside is = { "file[1c:2a]", 0100600, 300, true, true };
+	AUTO_BUF once;
+	AUTO_BUF twice;
+
+	buf_init(&once);
+	buf_init(&twice);
+	if (criu_files_adapt(text, len, &is, 1, &once, NULL) <= 0)
+		return;
+	if (criu_files_adapt(once.s, once.len, &is, 1, &twice, NULL) != 0 ||
+	    once.len != twice.len || memcmp(once.s, twice.s, once.len) != 0)
+		abort();
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	CLEANUP(arena_release) struct arena arena;
@@ -52,6 +69,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		(void)checkpoint_descriptors_parse(text, size, &arena, &names, NULL);
 	else if (data[0] == 'n')
 		(void)checkpoint_networks_parse(text, size, true, &arena, &create, NULL);
+	else if (data[0] == 'f')
+		check_files(text, size);
 	else
 		check_reply(text, size, &arena);
 	return 0;

@@ -41,7 +41,7 @@
 #include "base/err.h"
 #include "base/wire.h"
 
-#define FRAME_VERSION	3
+#define FRAME_VERSION	4
 #define FRAME_HEAD	8
 #define FRAME_BODY_MAX	((size_t)1 << 20) /* of a message */
 #define FRAME_BULK	((size_t)256 << 10) /* bytes of files or pages in one frame */
@@ -123,7 +123,7 @@ struct offer {
 	char *netns; /* network namespace on the target in place of the one in config.json */
 	char *image; /* what skerry-image tells of it: the root file system is what changed since; or NULL */
 	uint32_t lazy; /* memory follows once it runs there */
-	struct wire_u64s stdio; /* st_mode of the init's 0, 1 and 2: criu wants them as they were */
+	struct wire_u64s stdio; /* st_mode of the init's 0, 1 and 2 */
 };
 struct answer {
 	struct {
@@ -139,9 +139,9 @@ struct layer_head {
 };
 
 /* Which folder the frames up to TREE_END are about. */
-enum tree_kind { TREE_ROOTFS, TREE_VOLUME, TREE_IMAGES, TREE_KINDS };
+enum tree_kind { TREE_ROOTFS, TREE_VOLUME, TREE_IMAGES, TREE_STDIO, TREE_KINDS };
 struct tree_head {
-	uint32_t kind, index; /* index: of the volume */
+	uint32_t kind, index; /* index: of the volume; of 0, 1 and 2, which have DATA only */
 };
 struct xattr {
 	char *name;

@@ -38,16 +38,13 @@
 #include "base/fd.h"
 #include "base/file.h"
 #include "base/proc.h"
+#include "runtime/migrate/regions.h"
 
-#define ANSWER_MS 2000
-#define STOP_MS	  1000
-#define STEP_NS	  50000
-#define CODE_MAX  65536
-#define MAPS_MAX  ((size_t)256 << 20)
-
-#ifndef UFFD_USER_MODE_ONLY /* linux/userfaultfd.h */
-# define UFFD_USER_MODE_ONLY 1
-#endif
+#define ANSWER_MS  2000
+#define STOP_MS	   1000
+#define STEP_NS	   50000
+#define CODE_MAX   65536
+#define STATUS_MAX ((size_t)1 << 20)
 
 #if defined(__x86_64__)
 
@@ -155,7 +152,7 @@ static bool is_filtered(pid_t pid)
 
 	buf_init(&text);
 	return str_format(path, sizeof(path), "/proc/%d/status", (int)pid) < 0 ||
-	       file_read(AT_FDCWD, path, &text, MAPS_MAX, false) < 0 ||
+	       file_read(AT_FDCWD, path, &text, STATUS_MAX, false) < 0 ||
 	       !strstr(text.s, "\nSeccomp:\t0\n");
 }
 

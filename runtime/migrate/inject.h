@@ -10,8 +10,13 @@
 #ifndef SKERRY_MIGRATE_INJECT_H
 #define SKERRY_MIGRATE_INJECT_H
 
+#include <linux/userfaultfd.h>
 #include <stdint.h>
 #include <sys/types.h>
+
+#ifndef UFFD_USER_MODE_ONLY /* linux/userfaultfd.h of Linux 5.11 */
+# define UFFD_USER_MODE_ONLY 1
+#endif
 
 /* A userfaultfd(2) of process pid's memory, for faults of its own alone, or -1 with errno: EBUSY when
  * somebody else traces it or it is stopped, EINTR when a signal came between, EOPNOTSUPP where there is no way

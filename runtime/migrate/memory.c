@@ -16,8 +16,8 @@
 #include "base/fd.h"
 #include "base/file.h"
 
-#define MAPS_MAX ((size_t)256 << 20)
-#define RUN_MAX	 (FRAME_BULK / FRAME_PAGE)
+#define STATUS_MAX ((size_t)1 << 20)
+#define RUN_MAX	   (FRAME_BULK / FRAME_PAGE)
 
 /* A process that has ended has none. */
 static int read_regions(struct memory_regions *list, pid_t pid, struct err *err)
@@ -45,7 +45,7 @@ uint64_t memory_number_of(pid_t pid)
 
 	buf_init(&text);
 	if (str_format(path, sizeof(path), "/proc/%d/status", (int)pid) < 0 ||
-	    file_read(AT_FDCWD, path, &text, MAPS_MAX, false) < 0)
+	    file_read(AT_FDCWD, path, &text, STATUS_MAX, false) < 0)
 		return 0;
 	at = strstr(text.s, "\nNSpid:");
 	if (!at)
@@ -145,7 +145,7 @@ static struct memory_process *process_of(struct memory *m, pid_t pid)
 		m->processes.v = v;
 		m->processes.cap = cap;
 	}
-	track_begin(&m->processes.v[m->processes.n].track, pid, m->best);
+	track_begin(&m->processes.v[m->processes.n].track, pid, &m->best);
 	return &m->processes.v[m->processes.n++];
 }
 
@@ -200,7 +200,7 @@ int memory_init(struct memory *m, struct channel *c, struct err *err)
 	m->buffer = malloc(FRAME_BULK);
 	if (!m->buffer)
 		return err_set(err, ENOMEM, "out of memory");
-	m->best = track_best();
+	track_ask(&m->best);
 	return 0;
 }
 
@@ -215,7 +215,7 @@ void memory_rounds_end(struct memory *m)
 
 const char *memory_tracker(const struct memory *m)
 {
-	enum track_how least = m->best;
+	enum track_how least = m->best.how;
 
 	for (size_t i = 0; i < m->processes.n; i++)
 		if (m->processes.v[i].track.how < least)

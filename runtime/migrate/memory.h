@@ -27,7 +27,7 @@ struct memory {
 	struct channel *channel;
 	struct page_key key;
 	struct page_tasks tasks;
-	enum track_how best; /* way to find out what was written to */
+	struct track_best best; /* way to find out what was written to */
 	struct {
 		struct memory_process *v;
 		size_t n, cap;

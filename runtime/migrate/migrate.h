@@ -22,6 +22,9 @@
 #include "runtime/migrate/journal.h"
 #include "runtime/migrate/tls.h"
 
+/* In the bundle, what the container wrote; `skerry logs` shows it. */
+#define STDIO_LOG "log"
+
 /* The command line; both ends'. */
 struct options {
 	const char *runtime; /* the program skerry */

@@ -9,6 +9,8 @@
 
 #include "base/err.h"
 
+#define MAPS_MAX ((size_t)256 << 20) /* of /proc/PID/maps */
+
 struct memory_region {
 	uint64_t start, end;
 	bool shared, writable;

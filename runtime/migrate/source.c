@@ -195,25 +195,6 @@ static uint64_t memory_used(struct source *s)
 	return strtoull(text, NULL, 10);
 }
 
-/* Files of outside become others on the target, of the same kind and mode. */
-static int find_stdio(struct source *s, struct err *err)
-{
-	uint64_t *v = arena_array(&s->arena, 3, sizeof(*v));
-
-	if (!v)
-		return err_set(err, ENOMEM, "out of memory");
-	for (int fd = 0; fd < 3; fd++) {
-		char path[64];
-		struct stat st;
-
-		if (str_format(path, sizeof(path), "/proc/%d/fd/%d", (int)s->state.pid, fd) == 0 &&
-		    stat(path, &st) == 0)
-			v[fd] = st.st_mode;
-	}
-	s->offer.stdio = (struct wire_u64s){ v, 3 };
-	return 0;
-}
-
 static int make_offer(struct source *s, struct err *err)
 {
 	static char empty[] = "";
@@ -232,7 +213,7 @@ static int make_offer(struct source *s, struct err *err)
 	for (size_t i = 0; i < s->n_trees; i++)
 		if (!s->trees[i].only)
 			o->disk += tree_size(s->trees[i].top);
-	if (find_stdio(s, err) < 0)
+	if (source_stdio_find(s, err) < 0)
 		return -1;
 	return o->id ? 0 : err_set(err, ENOMEM, "out of memory");
 }
@@ -292,7 +273,8 @@ static int send_files(struct source *s, struct err *err)
 		s->channel.rate = (uint64_t)rate;
 	}
 	fault_point("files");
-	if (source_image_send(s, err) < 0 || send_trees(s, NULL, err) < 0)
+	if (source_image_send(s, err) < 0 || send_trees(s, NULL, err) < 0 ||
+	    source_stdio_send(s, err) < 0)
 		return -1;
 	progress(s, "files", "%llu files, %llu MiB", (unsigned long long)s->sent.files,
 		 (unsigned long long)(s->sent.bytes >> 20));
@@ -421,7 +403,7 @@ static int send_images(struct source *s, struct err *err)
 
 static int send_rest(struct source *s, struct err *err)
 {
-	if (send_trees(s, NULL, err) < 0)
+	if (send_trees(s, NULL, err) < 0 || source_stdio_send(s, err) < 0)
 		return -1;
 	fault_point("images");
 	if (send_images(s, err) < 0)
@@ -650,6 +632,7 @@ int source_run(const struct options *o, const char *id, const char *host, struct
 		.channel = { .stream = { -1, -1, NULL }, .ended = true, .interrupt = -1 },
 		.ssh = CHILD_INIT,
 		.dump = CHILD_INIT,
+		.stdio = { { .file = -1 }, { .file = -1 }, { .file = -1 } },
 		.journal = JOURNAL_INIT,
 		.began = clock_ms()
 	};
@@ -669,6 +652,7 @@ int source_run(const struct options *o, const char *id, const char *host, struct
 		(void)fd_close(s.trees[i].top);
 		tree_memory_release(&s.trees[i].memory);
 	}
+	source_stdio_close(&s);
 	channel_close(&s.channel);
 	child_end(&s.ssh);
 	child_end(&s.dump);

@@ -29,6 +29,12 @@ struct source_image {
 	struct strings layers; /* digests, base first */
 };
 
+/* A file of the host that goes along, or -1, and how much of it went. */
+struct source_stdio {
+	int file;
+	uint64_t sent;
+};
+
 struct source {
 	const struct options *o;
 	const char *id, *host, *root;
@@ -47,6 +53,7 @@ struct source {
 	struct journal journal;
 	struct source_tree trees[1 + VOLUMES_MAX];
 	size_t n_trees;
+	struct source_stdio stdio[3];
 	struct tree_sent sent; /* files */
 	struct memory memory;
 	struct page_server pages;
@@ -68,6 +75,12 @@ int memory_rounds(struct source *s, struct err *err);
 /* source_image.c: offer.image, when it is of an image; the layers that the target lacks. */
 int source_image_find(struct source *s, struct err *err);
 int source_image_send(struct source *s, struct err *err);
+
+/* source_stdio.c: into the offer what the init's 0, 1 and 2 are; and what files of them have more than when it
+ * was sent last. */
+int source_stdio_find(struct source *s, struct err *err);
+int source_stdio_send(struct source *s, struct err *err);
+void source_stdio_close(struct source *s);
 
 /* progress.c */
 void progress(const struct source *s, const char *phase, const char *format, ...) PRINTF(3, 4);

@@ -20,7 +20,6 @@
 
 #define BUNDLES	     "/var/lib/skerry/migrated"
 #define IMAGES	     "images"
-#define LOG_FILE     "log"
 #define ERRORS	     "errors"
 #define DONE_WAIT_MS 60000
 #define VERDICT_MS   20000
@@ -210,10 +209,12 @@ static int begin_tree(struct target *t, const struct frame *f, struct err *err)
 	struct tree_head head;
 	int top = t->rootfs;
 
-	if (t->in_tree)
+	if (t->in_tree || t->stdio >= 0)
 		return err_set(err, EBADMSG, "a tree within a tree");
 	if (frame_decode(f, &head, &t->arena, err) < 0)
 		return -1;
+	if (head.kind == TREE_STDIO)
+		return target_stdio_begin(t, head.index, err);
 	if (head.kind == TREE_IMAGES)
 		top = t->images;
 	if (head.kind == TREE_VOLUME)
@@ -251,6 +252,8 @@ static int take_file(struct target *t, const struct frame *f, struct err *err)
 {
 	if (t->image.in_layer)
 		return take_layer(t, f, err);
+	if (t->stdio >= 0)
+		return target_stdio_take(t, f, err);
 	int rc = t->in_tree ? tree_receive(&t->tree, f, err)
 			    : err_set(err, EBADMSG, "frame %s without a tree", frame_name(f->type));
 
@@ -283,29 +286,6 @@ static int take_round(struct target *t, const struct frame *f, struct err *err)
 
 /* --- the processes -------------------------------------------------------------------------------------- */
 
-/* What takes the place of descriptor fd of the init: a file of the bundle.  criu compares the mode. */
-static int open_stdio(struct target *t, int fd, struct err *err)
-{
-	static const char *const names[] = { "input", LOG_FILE, LOG_FILE ".err" };
-	const uint64_t *modes = t->offer.stdio.n == 3 ? t->offer.stdio.v : NULL;
-	const bool is_file = modes && S_ISREG(modes[fd]);
-	const mode_t mode = is_file ? modes[fd] & 0777 : 0600;
-	const char *name = names[fd];
-	int file;
-
-	if (fd == 0 && !is_file)
-		return open("/dev/null", O_RDONLY | O_CLOEXEC);
-	/* Both in one, unless their modes differ. */
-	if (fd == 2 && (!modes || !is_file || modes[1] == modes[2] || !S_ISREG(modes[1])))
-		name = LOG_FILE;
-	file = openat(t->bundle_fd, name, O_RDWR | O_APPEND | O_CREAT | O_CLOEXEC, 0600);
-	if (file < 0 || (is_file && fchmod(file, mode) < 0)) {
-		(void)err_sys(err, "open \"%s/%s\"", t->bundle, name);
-		return fd_close(file);
-	}
-	return file;
-}
-
 static int start_restore(struct target *t, const struct restore_order *order, struct err *err)
 {
 	char *images = arena_printf(&t->arena, "%s/" IMAGES, t->journal.folder);
@@ -314,9 +294,9 @@ static int start_restore(struct target *t, const struct restore_order *order, st
 				  "restore", "-d",	"--notify-fd=3",
 				  "-b",	     t->bundle, "--image-path",
 				  images };
-	AUTO_FD in = open_stdio(t, 0, err);
-	AUTO_FD out = open_stdio(t, 1, err);
-	AUTO_FD errs = open_stdio(t, 2, err);
+	AUTO_FD in = target_stdio_open(t, 0, err);
+	AUTO_FD out = target_stdio_open(t, 1, err);
+	AUTO_FD errs = target_stdio_open(t, 2, err);
 	struct child_start start = {
 		.program = t->o->runtime,
 		.in = in,
@@ -705,6 +685,7 @@ int target_run(const struct options *o, struct channel *channel, struct err *err
 			    .bundle_fd = -1,
 			    .rootfs = -1,
 			    .upper = -1,
+			    .stdio = -1,
 			    .image = { .child = CHILD_INIT, .in = -1, .out = -1 },
 			    .images = -1 };
 	struct frame f;
@@ -739,6 +720,7 @@ int target_run(const struct options *o, struct channel *channel, struct err *err
 	target_image_end(&t);
 	buf_release(&t.image.said);
 	(void)fd_close(t.rootfs);
+	(void)fd_close(t.stdio);
 	(void)fd_close(t.upper);
 	(void)fd_close(t.images);
 	(void)fd_close(t.bundle_fd);

@@ -41,6 +41,7 @@ struct target {
 	char rootfs_path[PATH_MAX];
 	int bundle_fd, rootfs, images;
 	int upper; /* of an image's root file system, or -1 */
+	int stdio; /* the file whose contents come, or -1 */
 	struct target_image image;
 	struct {
 		int fd;
@@ -72,6 +73,11 @@ int target_image_finish(struct target *t, struct err *err);
 void target_image_end(struct target *t);
 /* What a bundle that goes, of that container, has in a store. */
 void target_image_undo(const struct target *t, const char *bundle, const char *id);
+
+/* target_stdio.c: what takes the place of the init's descriptor 0, 1 or 2; and frames of what it had. */
+int target_stdio_open(struct target *t, uint32_t fd, struct err *err);
+int target_stdio_begin(struct target *t, uint32_t fd, struct err *err);
+int target_stdio_take(struct target *t, const struct frame *f, struct err *err);
 
 /* target_net.c: the attachments' moves. */
 /* "container:ID" becomes the namespace of that one. */

@@ -29,9 +29,6 @@
 #define CLEAR_SOFT_DIRTY "4"
 
 /* linux/userfaultfd.h and linux/fs.h of Linux 6.7 */
-#ifndef UFFD_USER_MODE_ONLY
-# define UFFD_USER_MODE_ONLY 1
-#endif
 #ifndef UFFD_FEATURE_WP_UNPOPULATED
 # define UFFD_FEATURE_WP_UNPOPULATED (1 << 13)
 #endif
@@ -88,11 +85,10 @@ static bool has_soft_dirty(void)
 	       entry & PM_SOFT_DIRTY;
 }
 
-enum track_how track_best(void)
+void track_ask(struct track_best *ret)
 {
-	if (has_write_protection())
-		return TRACK_WRITE_PROTECT;
-	return has_soft_dirty() ? TRACK_SOFT_DIRTY : TRACK_NOTHING;
+	ret->next = has_soft_dirty() ? TRACK_SOFT_DIRTY : TRACK_NOTHING;
+	ret->how = has_write_protection() ? TRACK_WRITE_PROTECT : ret->next;
 }
 
 const char *track_name(enum track_how how)
@@ -116,14 +112,16 @@ static void protect(struct track *t)
 	t->uffd = inject_userfaultfd(t->pid);
 	if (t->uffd < 0 || agree_on_features(t->uffd) < 0) {
 		t->uffd = fd_close(t->uffd);
-		t->how = has_soft_dirty() ? TRACK_SOFT_DIRTY : TRACK_NOTHING;
+		t->how = t->next;
 	}
 }
 
-void track_begin(struct track *t, pid_t pid, enum track_how best)
+void track_begin(struct track *t, pid_t pid, const struct track_best *best)
 {
-	*t = (struct track){ .pid = pid, .how = best, .uffd = -1, .pagemap = -1 };
-	if (best == TRACK_WRITE_PROTECT)
+	*t = (struct track){
+		.pid = pid, .how = best->how, .next = best->next, .uffd = -1, .pagemap = -1
+	};
+	if (t->how == TRACK_WRITE_PROTECT)
 		protect(t);
 }
 

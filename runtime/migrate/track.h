@@ -20,14 +20,17 @@
 #include "runtime/migrate/regions.h"
 
 enum track_how { TRACK_NOTHING, TRACK_SOFT_DIRTY, TRACK_WRITE_PROTECT };
-/* What this kernel has. */
-enum track_how track_best(void);
+/* What this kernel has, and what a process gets that can't have that. */
+struct track_best {
+	enum track_how how, next;
+};
+void track_ask(struct track_best *ret);
 const char *track_name(enum track_how how);
 
 /* One process.  When track_end() has been called, or we have ended, nothing is left in it. */
 struct track {
 	pid_t pid;
-	enum track_how how;
+	enum track_how how, next; /* next: when this one fails */
 	int uffd; /* with TRACK_WRITE_PROTECT */
 	int pagemap;
 	bool begun; /* all of it was looked at once */
@@ -36,7 +39,7 @@ struct track {
  {                          \
   .uffd = -1, .pagemap = -1 \
  }
-void track_begin(struct track *t, pid_t pid, enum track_how best);
+void track_begin(struct track *t, pid_t pid, const struct track_best *best);
 /* One look at the process: regions in between, each added to *ret as runs of pages that are in memory (or
  * swapped), not of a file, and may have been written to since the last look.  0 the process has ended, 1, -1. */
 int track_look(struct track *t, struct err *err);

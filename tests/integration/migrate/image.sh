@@ -36,7 +36,7 @@ start_image() {
 		rm -r /gone; rm -r /anew; mkdir -p /anew/inner; echo mine >/anew/inner/new
 		echo mine >/changed; mkdir /mine; ln /changed /mine/link; ln -s ../changed /mine/soft
 		chmod 700 /kept; echo mine >/kept/deep/more; n=0
-		echo up >/up
+		echo said; echo up >/up
 		while :; do n=$((n + 1)); echo $n >/mine/count
 			# what is there in one pass and not in the other
 			if [ $((n % 2)) = 0 ]; then rm -rf /flips /kept/deep/file; else mkdir -p /flips/x; echo $n >/flips/x/y; echo again >/kept/deep/file; fi
@@ -59,6 +59,7 @@ check 'with the one layer' grep -q '^layers *1 of 1' "$T/move.out"
 check 'it runs there' runs_on b c1
 inside b >"$T/after"
 check 'its files are what they were' diff "$T/before" "$T/after"
+check 'its log went along, and it writes on' eventually eval '[ "$(on b "$SKERRY" --root "$ROOT/b" logs c1 | grep -c said)" = 2 ]'
 check 'of that layer and what it changed' on b grep -q "$STORE/containers/c1" /proc/self/mountinfo
 check 'nothing of the layer went twice' fails on b ls $STORE/containers/c1/upper/big
 check 'the store there is whole' img b image fsck

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 # lane: vm
-# migrate-more.sh - a container of an image, one with a file for a volume, a pod
+# migrate-more.sh - a container of an image with its log, one with a file for a volume, between files, a pod
 #
 # migrate/image.sh and migrate/options.sh have the details; here criu has to find its files again.
 # shellcheck disable=SC2016,SC2317
@@ -13,7 +13,12 @@ STORE=/var/lib/skerry/images
 tar -C "$T/rootfs" -cf "$T/root.tar" . && on a "$SKERRY" import "$T/root.tar" img >"$T/import.out" 2>&1
 check 'a container of an image' detached_on a run -d --image img --net none c1 sh -c '
 	echo mine >/mine; exec 7>>/mine 8</etc/group; rm /etc/passwd
+	(i=0; while :; do i=$((i + 1)); echo "line $i"; sleep 0.05; done) &
 	'"$COUNTER"
+# logged NAME: its log there, of which no line is missing
+logged() {
+	on "$1" "$SKERRY" --root "$ROOT/$1" logs c1 | awk '$2 != NR { print "line " NR ": " $0; bad = 1 } END { exit bad || !NR }'
+}
 check 'counts' eventually eval '[ -n "$(counted a)" ]'
 before=$(counted a)
 check 'it moves' moved a b c1
@@ -21,11 +26,14 @@ diag <"$T/moved.out"
 check 'with its layer' grep -q '^layers *1 of 1' "$T/moved.out"
 check 'it runs there alone' only b
 check 'and has not begun again' test "$(counted b)" -ge "$before"
+check 'its log went along' logged b
+check 'and is written on' eval 'n=$(RB logs c1 | wc -l); eventually eval "[ \$(RB logs c1 | wc -l) -gt \$n ]" && logged b'
 check 'what it removed is gone there too' fails RB exec c1 test -e /etc/passwd
 check 'and what it wrote is there' prints mine RB exec c1 cat /mine
 check 'its root is one of the store' on b grep -q "$STORE/containers/c1/merged" /proc/self/mountinfo
 check 'it goes back without a layer' eval 'moved b a c1 && grep -q "^layers *0 of 1" "$T/moved.out"'
 check 'it counts on' counts_on a
+check 'its log has all it ever wrote' logged a
 RA delete --force c1
 check 'its root is gone on both' eval 'fails on a ls $STORE/containers/c1 && fails on b ls $STORE/containers/c1'
 
@@ -39,6 +47,17 @@ check 'it has the file there' prints one RB exec c1 cat /etc/app.conf
 check 'which is that of the host' on b sh -c "echo two >>$FILE"
 check 'and of the descriptor that was open' prints 'one
 two' on b cat "/proc/$(pid_on b c1)/fd/9"
+RB delete --force c1
+
+# --- input and output that are files of the host -----------------------------------------------------------
+seq 100000 >"$T/input"
+mk "$(args sh -c 'while read -r x; do echo "read $x"; echo $x >/tmp/count; sleep 0.05; done')"
+on a "$SKERRY" --root "$ROOT/a" run -d -b "$B" c1 <"$T/input" >"$T/output" 2>&1
+check 'a container between two files' eventually eval '[ "$(wc -l <"$T/output")" -gt 2 ]'
+check 'moves' moved a b c1
+check 'it reads on there' counts_on b
+check 'and writes into its log, from the next line on' is "read $(($(wc -l <"$T/output") + 1))" "$(RB logs c1 | head -n 1)"
+check 'the file here is as it was left' eval 'tail -n 1 "$T/output" | grep -q "^read $(wc -l <"$T/output")$"'
 RB delete --force c1
 
 # --- a pod: the second container is in the first one's network namespace ------------------------------------

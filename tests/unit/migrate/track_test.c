@@ -155,6 +155,8 @@ static size_t written(struct subject *s, uint64_t place, size_t pages)
 
 static void begin(struct subject *s, enum track_how how)
 {
+	const struct track_best best = { how, TRACK_NOTHING };
+
 	*s = (struct subject){ .track = TRACK_INIT };
 	s->desk = mmap(NULL, sizeof(*s->desk), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,
 		       -1, 0);
@@ -165,7 +167,7 @@ static void begin(struct subject *s, enum track_how how)
 		live(s->desk);
 	while (!s->desk->place)
 		(void)usleep(500);
-	track_begin(&s->track, s->pid, how);
+	track_begin(&s->track, s->pid, &best);
 }
 
 static void end(struct subject *s)
@@ -179,10 +181,16 @@ static void end(struct subject *s)
 	(void)munmap(s->desk, sizeof(*s->desk));
 }
 
+static const struct track_best nothing = { TRACK_NOTHING, TRACK_NOTHING };
+static const struct track_best protect = { TRACK_WRITE_PROTECT, TRACK_NOTHING };
+
 /* Not before Linux 6.7, nor where a sandbox denies it. */
 static bool begin_protected(struct subject *s)
 {
-	if (track_best() != TRACK_WRITE_PROTECT)
+	struct track_best best;
+
+	track_ask(&best);
+	if (best.how != TRACK_WRITE_PROTECT)
 		return false;
 	begin(s, TRACK_WRITE_PROTECT);
 	if (s->track.how == TRACK_WRITE_PROTECT)
@@ -255,7 +263,7 @@ TEST(a_child_is_a_process_of_its_own)
 	order(&s, FORK, 0, 0);
 	/* Its memory is another's copy: nothing is known of it. */
 	child = s.track;
-	track_begin(&s.track, s.desk->child, TRACK_NOTHING);
+	track_begin(&s.track, s.desk->child, &nothing);
 	CHECK_INT(written(&s, s.desk->place, PAGES), PAGES);
 	track_end(&s.track);
 	s.track = child;
@@ -338,7 +346,7 @@ TEST(the_end_of_who_tracks_is_not_noticed)
 						 .track = TRACK_INIT };
 
 			for (;;) {
-				track_begin(&other.track, s.pid, TRACK_WRITE_PROTECT);
+				track_begin(&other.track, s.pid, &protect);
 				if (other.track.how == TRACK_WRITE_PROTECT)
 					(void)written(&other, s.desk->place, PAGES);
 				track_end(&other.track);

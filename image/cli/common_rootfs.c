@@ -13,26 +13,32 @@
 /* So many are never too many for overlay: there is no need to ask. */
 #define LAYERS_MANY 50
 
+/* Fewer of them, which stand for the same. */
+static int squash(struct txn *t, struct rootfs_options *r, struct arena *arena, struct err *err)
+{
+	struct digest *layers = arena_array(arena, r->n_layers, sizeof(*layers));
+
+	if (!layers)
+		return err_set(err, ENOMEM, "out of memory");
+	for (size_t i = 0; i < r->n_layers; i++)
+		layers[i] = r->layers[i];
+	r->layers = layers;
+	return squash_layers(t, layers, &r->n_layers, err);
+}
+
 int common_rootfs(struct store *s, const struct rootfs_options *options, char *path, size_t size,
 		  struct err *err)
 {
 	CLEANUP(arena_release) struct arena arena;
 	struct rootfs_options r = *options;
 	struct txn *t = NULL;
-	struct digest *layers;
 	int rc = 0;
 
 	arena_init(&arena, ARENA_MAX_DEFAULT);
-	layers = arena_array(&arena, r.n_layers + 1, sizeof(*layers));
-	if (!layers)
-		return err_set(err, ENOMEM, "out of memory");
-	for (size_t i = 0; i < r.n_layers; i++)
-		layers[i] = r.layers[i];
-	r.layers = layers;
 	if (r.n_layers > LAYERS_MANY) {
 		rc = txn_begin(s, &t, err);
 		if (rc == 0)
-			rc = squash_layers(t, layers, &r.n_layers, err);
+			rc = squash(t, &r, &arena, err);
 	}
 	if (rc == 0)
 		rc = rootfs_create(s, &r, err);

@@ -81,7 +81,7 @@ CPPFLAGS_ALL = -I. -Iruntime/include -D_GNU_SOURCE \
 	-DSKERRY_LIBEXECDIR='"$(LIBEXECDIR)/skerry"' $(CPPFLAGS)
 CFLAGS_ALL = -std=gnu11 $(WARNINGS) $(if $(filter 1,$(WERROR)),-Werror) $(OPTIMIZE) -fPIC \
 	-ffunction-sections -fdata-sections $(HARDENING) -include base/banned.h
-LDFLAGS_ALL = $(LDHARDENING) -Wl,--gc-sections $(LDFLAGS)
+LDFLAGS_ALL = $(LDHARDENING) -Wl,--gc-sections $(CONFIG_LDFLAGS) $(LDFLAGS)
 ifneq ($(SANITIZE),)
  CFLAGS_ALL += -fsanitize=$(SANITIZE) -fno-omit-frame-pointer -fno-sanitize-recover=all
  LDFLAGS_ALL += -fsanitize=$(SANITIZE)
@@ -114,14 +114,16 @@ $(BUILD)/config.mk: Makefile base/static/start.c base/static/start_probe.c
 	case $$($(CC) -dumpmachine) in x86_64*) entry=-Wl,-e,entry_start ;; esac; \
 	for flag in -ftrivial-auto-var-init=uninitialized -fno-tree-loop-distribute-patterns; do \
 	try "$$flag" && entry_cflags="$$entry_cflags $$flag"; done; \
-	start=no; case $$static in pie) link=-static-pie ;; yes) link=-static ;; *) link= ;; esac; \
-	[ -z "$$link" ] || { $(CC) -D_GNU_SOURCE -O2 -fPIC -fno-stack-protector $$link -o $(BUILD)/config.try \
-		base/static/start_probe.c base/static/start.c >/dev/null 2>&1 && \
+	probe() { $(CC) -D_GNU_SOURCE -O2 -fPIC -fno-stack-protector "$$@" -o $(BUILD)/config.try \
+			base/static/start_probe.c >/dev/null 2>&1 && \
 		said=$$(START_PROBE=c $(BUILD)/config.try a 2>&1 | tr '\n' ' ') && \
-		[ "$$said" = 'a 0.25 c end ' ] && start=yes; }; \
+		[ "$$said" = 'a 0.25 c end ' ]; }; \
+	case $$static in pie) link=-static-pie ;; yes) link=-static ;; *) link=-pie ;; esac; \
+	packed=-Wl,-z,pack-relative-relocs; probe $$link $$packed || packed=; \
+	if [ $$static != no ] && probe $$link $$packed base/static/start.c; then start=yes; else start=no; fi; \
 	rm -f $(BUILD)/config.try; \
 	echo "CONFIG_ENTRY := $$entry"; echo "CONFIG_ENTRY_CFLAGS := $$entry_cflags"; \
-	echo "CONFIG_START := $$start"; \
+	echo "CONFIG_START := $$start"; echo "CONFIG_LDFLAGS := $$packed"; \
 	echo "CONFIG_CFLAGS := $$cflags"; echo "CONFIG_STATIC := $$static"; \
 	} >$@
 

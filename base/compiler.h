@@ -13,6 +13,8 @@
 #define NORETURN      __attribute__((noreturn))
 #define MUST_CHECK    __attribute__((warn_unused_result))
 #define UNUSED	      __attribute__((unused))
+/* For what is rarely called and has large buffers: its caller then has none of them. */
+#define NOINLINE      __attribute__((noinline))
 #define CLEANUP(f)    __attribute__((cleanup(f)))
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
 

@@ -77,7 +77,7 @@ static bool is_wanted(const struct spec *spec)
 }
 
 /* All that the group at path has, for its children; one that is refused is not missed. */
-static void enable_all(const struct cgroup_host *h, const char *path)
+static NOINLINE void enable_all(const struct cgroup_host *h, const char *path)
 {
 	AUTO_FD dir = group_open(h->root, path);
 	char have[GROUP_LINE_SIZE], given[GROUP_LINE_SIZE], want[64];
@@ -92,13 +92,10 @@ static void enable_all(const struct cgroup_host *h, const char *path)
 			(void)group_write(dir, "cgroup.subtree_control", want);
 }
 
-void delegate_controllers(const struct cgroup_host *h, const struct cgroup_place *place,
-			  const struct spec *spec)
+static NOINLINE void enable_above(const struct cgroup_host *h, const struct cgroup_place *place)
 {
 	char part[sizeof(place->path)];
 
-	if (!is_wanted(spec))
-		return;
 	for (const char *slash = place->path; slash && *slash; slash = strchr(slash + 1, '/')) {
 		size_t len = (size_t)(slash - place->path);
 
@@ -106,4 +103,11 @@ void delegate_controllers(const struct cgroup_host *h, const struct cgroup_place
 		part[len] = '\0';
 		enable_all(h, part);
 	}
+}
+
+void delegate_controllers(const struct cgroup_host *h, const struct cgroup_place *place,
+			  const struct spec *spec)
+{
+	if (is_wanted(spec))
+		enable_above(h, place);
 }

@@ -14,7 +14,9 @@
  * it and runs it once; where that fails, glibc's own start is linked as ever.
  * Nothing that copies or computes much is linked with it.
  *
- * Not kept: a thread's pthread_exit() in main(), which nothing here does.
+ * Not kept: GLIBC_TUNABLES and MALLOC_* of the environment, which has no say in
+ * programs that run as root (and comparing it with every tunable is as long as the
+ * rest), and a thread's pthread_exit() in main(), which nothing here does.
  */
 #include <elf.h>
 #include <features.h>
@@ -50,7 +52,6 @@ extern HIDDEN const struct choice __rela_iplt_start[] __attribute__((weak));
 extern HIDDEN const struct choice __rela_iplt_end[] __attribute__((weak));
 
 HIDDEN void _dl_aux_init(const Elf64_auxv_t *auxv);
-HIDDEN void __tunables_init(char **envp);
 HIDDEN void _dl_relocate_static_pie(void);
 HIDDEN void __libc_setup_tls(void);
 HIDDEN void __libc_early_init(_Bool initial);
@@ -114,7 +115,6 @@ int __libc_start_main(int (*main)(int, char **, char **), int argc, char **argv,
 	while (*end)
 		end++;
 	_dl_aux_init((const Elf64_auxv_t *)(end + 1));
-	__tunables_init(__environ);
 	_dl_relocate_static_pie();
 	choose(__rela_iplt_start, __rela_iplt_end);
 	__libc_setup_tls();

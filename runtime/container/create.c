@@ -649,39 +649,34 @@ static bool is_due(const struct create *c, size_t step)
 	return steps[step].when == ALWAYS || (steps[step].when == FROM_IMAGES) == (c->by != NULL);
 }
 
-static int create(struct create *given, struct created *ret, struct err *err)
+/* What every walk begins with; rt, id, o, mode and by are the caller's. */
+static void begin(struct create *c, struct created *ret)
 {
-	struct create c = { .rt = given->rt,
-			    .o = given->o,
-			    .id = given->id,
-			    .mode = given->mode,
-			    .by = given->by,
-			    .c = ret,
-			    .bundle_fd = -1,
-			    .cache = -1,
-			    .fifo = -1,
-			    .answer = -1,
-			    .console_socket = -1,
-			    .pidfd_socket = -1,
-			    .rdt_root = -1,
-			    .sock = -1 };
-	size_t i;
-
 	*ret = (struct created){ .entry = STORE_ENTRY_INIT,
 				 .cgroup = CGROUP_INIT,
 				 .pidfd = -1,
 				 .sock = -1,
 				 .master = -1,
 				 .notify = -1 };
-	for (int ns = 0; ns < NS_COUNT; ns++)
-		c.plan.join_fd[ns] = -1;
-	attach_init(&c.attach);
 	arena_init(&ret->arena, PLAN_ARENA_MAX);
+	c->c = ret;
+	c->bundle_fd = c->cache = c->fifo = c->answer = c->rdt_root = c->sock = -1;
+	c->console_socket = c->pidfd_socket = -1;
+	for (int ns = 0; ns < NS_COUNT; ns++)
+		c->plan.join_fd[ns] = -1;
+	attach_init(&c->attach);
+}
+
+static int create(struct create *c, struct created *ret, struct err *err)
+{
+	size_t i;
+
+	begin(c, ret);
 	for (i = 0; i < ARRAY_SIZE(steps); i++) {
-		if (!is_due(&c, i))
+		if (!is_due(c, i))
 			continue;
-		runtime_debug(c.rt, "create: %s", steps[i].what);
-		if (steps[i].run(&c, err) < 0)
+		runtime_debug(c->rt, "create: %s", steps[i].what);
+		if (steps[i].run(c, err) < 0)
 			break;
 	}
 	if (i < ARRAY_SIZE(steps)) {
@@ -690,21 +685,23 @@ static int create(struct create *given, struct created *ret, struct err *err)
 		if (err && !err->phase[0])
 			(void)str_copy(err->phase, sizeof(err->phase), steps[i].what);
 		for (i++; i-- > 0;)
-			if (steps[i].undo && is_due(&c, i))
-				steps[i].undo(&c);
-		close_all(&c);
+			if (steps[i].undo && is_due(c, i))
+				steps[i].undo(c);
+		close_all(c);
 		created_release(ret);
 		return -1;
 	}
-	ret->sock = c.sock;
-	close_all(&c);
+	ret->sock = c->sock;
+	close_all(c);
 	return 0;
 }
 
 int container_create(struct runtime *rt, const char *id, const struct skerry_create_options *o,
 		     enum create_mode mode, struct created *ret, struct err *err)
 {
-	return create(&(struct create){ .rt = rt, .o = o, .id = id, .mode = mode }, ret, err);
+	struct create c = { .rt = rt, .o = o, .id = id, .mode = mode };
+
+	return create(&c, ret, err);
 }
 
 int container_create_by(struct runtime *rt, const char *id, const struct skerry_create_options *o,
@@ -718,31 +715,11 @@ int container_create_by(struct runtime *rt, const char *id, const struct skerry_
 int container_plan_write(struct runtime *rt, const char *id, const struct skerry_create_options *o,
 			 struct json_out *out, struct err *err)
 {
-	struct created made = { .entry = STORE_ENTRY_INIT,
-				.cgroup = CGROUP_INIT,
-				.pidfd = -1,
-				.sock = -1,
-				.master = -1,
-				.notify = -1 };
-	struct create c = { .rt = rt,
-			    .o = o,
-			    .id = id,
-			    .mode = CREATE_AND_START,
-			    .c = &made,
-			    .bundle_fd = -1,
-			    .cache = -1,
-			    .fifo = -1,
-			    .answer = -1,
-			    .console_socket = -1,
-			    .pidfd_socket = -1,
-			    .rdt_root = -1,
-			    .sock = -1 };
+	struct create c = { .rt = rt, .o = o, .id = id, .mode = CREATE_AND_START };
+	struct created made;
 	int rc = -1;
 
-	for (int ns = 0; ns < NS_COUNT; ns++)
-		c.plan.join_fd[ns] = -1;
-	attach_init(&c.attach);
-	arena_init(&made.arena, PLAN_ARENA_MAX);
+	begin(&c, &made);
 	if (open_bundle(&c, err) == 0 && load_config(&c, err) == 0 &&
 	    choose_networks(&c, err) == 0 && make_plan(&c, err) == 0) {
 		plan_write(&c.plan, &c.place, out);

@@ -307,32 +307,50 @@ static void drop_gid(const char *data, char *dst, size_t size)
 	dst[len] = '\0';
 }
 
+static const char *source_of(const struct mount_entry *e)
+{
+	return e->source && e->source[0] ? e->source : e->type;
+}
+
+static NOINLINE int mount_without_gid(const struct mount_entry *e, const char *path,
+				      const char *data)
+{
+	char other[DATA_MAX];
+
+	drop_gid(data, other, sizeof(other));
+	return mount(source_of(e), path, e->type, e->flags, other);
+}
+
 static int mount_fs(const struct job *j, const char *path, const char *data)
 {
 	const struct mount_entry *e = j->e;
-	const char *source = e->source && e->source[0] ? e->source : e->type;
-	char other[DATA_MAX];
 
-	if (mount(source, path, e->type, e->flags, data) == 0)
+	if (mount(source_of(e), path, e->type, e->flags, data) == 0)
 		return 0;
 	if (errno != EINVAL || j->m->privileged || !data || strcmp(e->type, "devpts") != 0)
 		return -1;
-	drop_gid(data, other, sizeof(other));
-	return mount(source, path, e->type, e->flags, other);
+	return mount_without_gid(e, path, data);
 }
 
-/* The data with the mode of the directory that is covered; the entry's own data if that is enough. */
-static const char *data_for(const struct job *j, int target, bool made, char *dst, size_t size)
+static NOINLINE int mount_with_mode(const struct job *j, const char *path, mode_t mode)
 {
-	const struct mount_entry *e = j->e;
+	const char *data = j->e->data;
+	char all[DATA_MAX];
+
+	if (str_format(all, sizeof(all), "%s%smode=%04o", data ? data : "", data ? "," : "",
+		       (unsigned int)mode) < 0)
+		return mount_fs(j, path, data);
+	return mount_fs(j, path, all);
+}
+
+/* With the mode of the directory that is covered, where the entry asks for that. */
+static int mount_covering(const struct job *j, const char *path, int target, bool made)
+{
 	struct stat st;
 
-	if (!e->keep_mode || made || fstat(target, &st) < 0)
-		return e->data;
-	if (str_format(dst, size, "%s%smode=%04o", e->data ? e->data : "", e->data ? "," : "",
-		       (unsigned int)st.st_mode & 07777) < 0)
-		return e->data;
-	return dst;
+	if (!j->e->keep_mode || made || fstat(target, &st) < 0)
+		return mount_fs(j, path, j->e->data);
+	return mount_with_mode(j, path, st.st_mode & 07777);
 }
 
 /* The kernel refuses a fresh mount in some user namespaces; what the host has shows the same. */
@@ -403,12 +421,11 @@ static int apply_staged(const struct job *j, int index, struct err *err)
 	const struct mount_entry *e = j->e;
 	AUTO_FD target = -1;
 	AUTO_FD fd = -1;
-	char data[DATA_MAX];
 	bool made = true;
 
 	if (j->owner >= 0 ? make_in_owner(j) < 0 : (target = open_target(j, -1, &made)) < 0)
 		return fail(j, err, "open the target of");
-	if (mount_fs(j, STAGE, data_for(j, target, made, data, sizeof(data))) < 0)
+	if (mount_covering(j, STAGE, target, made) < 0)
 		return may_fall_back(j) ? apply_fallback(j, err) : fail(j, err, "mount");
 	fd = open(STAGE, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (fd < 0)
@@ -441,7 +458,6 @@ static int apply_over_itself(const struct job *j, int target, struct err *err)
 static int apply_fs(const struct job *j, struct err *err)
 {
 	const struct mount_entry *e = j->e;
-	char data[DATA_MAX];
 	bool made = false;
 	AUTO_FD fd = -1;
 	AUTO_FD target =
@@ -450,7 +466,7 @@ static int apply_fs(const struct job *j, struct err *err)
 	if (target < 0 || fchdir(target) < 0)
 		return fail(j, err, "open the target of");
 	forget_cwd(j);
-	if (mount_fs(j, ".", data_for(j, target, made, data, sizeof(data))) < 0) {
+	if (mount_covering(j, ".", target, made) < 0) {
 		if (errno == EBUSY)
 			return apply_over_itself(j, target, err);
 		return may_fall_back(j) ? apply_fallback(j, err) : fail(j, err, "mount");

@@ -41,7 +41,8 @@ struct nft *nft_open(struct err *err)
 	}
 	buf_init_max(&nft->batch, BATCH_MAX);
 	nft->receive = malloc(RECEIVE_SIZE);
-	nft->operations = calloc(NFT_OPERATIONS_MAX, sizeof(*nft->operations));
+	/* each is written before it is read */
+	nft->operations = reallocarray(NULL, NFT_OPERATIONS_MAX, sizeof(*nft->operations));
 	nft->socket = mnl_socket_open2(NETLINK_NETFILTER, SOCK_CLOEXEC);
 	if (!nft->receive || !nft->operations || !nft->socket ||
 	    mnl_socket_bind(nft->socket, 0, MNL_SOCKET_AUTOPID) < 0) {

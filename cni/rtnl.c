@@ -25,16 +25,19 @@
 #include "base/fd.h"
 #include "cni/netns.h"
 
-#define MESSAGE_MAX 4096 /* one request */
-#define ANSWER_MAX  32768 /* what the kernel puts into one message of a dump */
-#define REPEATS	    16 /* of an interrupted dump */
-#define WORDS_MAX   160
+#define MESSAGE_MAX  4096 /* one request */
+#define ANSWER_MAX   32768 /* what the kernel puts into one message of a dump */
+#define REPEATS	     16 /* of an interrupted dump */
+#define WORDS_MAX    160
+#define PENDING_SIZE (RTNL_BATCH_MAX * sizeof(struct rtnl_pending))
+
+_Static_assert(PENDING_SIZE % NLMSG_ALIGNTO == 0, "answers are aligned");
 
 int rtnl_open(struct rtnl *r, int netns, struct err *err)
 {
 	const int on = 1;
 	AUTO_FD fd = netns_socket(netns, AF_NETLINK, SOCK_RAW, NETLINK_ROUTE, err);
-	struct rtnl_pending *pending;
+	char *memory;
 
 	if (fd < 0)
 		return err_wrap(err, "rtnetlink");
@@ -42,11 +45,13 @@ int rtnl_open(struct rtnl *r, int netns, struct err *err)
 	(void)setsockopt(fd, SOL_NETLINK, NETLINK_CAP_ACK, &on, sizeof(on));
 	(void)setsockopt(fd, SOL_NETLINK, NETLINK_EXT_ACK, &on, sizeof(on));
 	(void)setsockopt(fd, SOL_NETLINK, NETLINK_GET_STRICT_CHK, &on, sizeof(on));
-	/* not cleared: what is never used costs no memory */
-	pending = reallocarray(NULL, RTNL_BATCH_MAX, sizeof(*pending));
-	if (!pending)
+	/* not cleared, and not on the stack, where it would be: what is never used costs no memory */
+	memory = malloc(PENDING_SIZE + ANSWER_MAX);
+	if (!memory)
 		return err_sys(err, "rtnetlink");
-	*r = (struct rtnl){ .fd = fd_take(&fd), .pending = pending };
+	*r = (struct rtnl){ .fd = fd_take(&fd),
+			    .pending = (struct rtnl_pending *)(void *)memory,
+			    .answer = memory + PENDING_SIZE };
 	buf_init(&r->batch);
 	return 0;
 }
@@ -71,8 +76,7 @@ void rtnl_begin(struct rtnl *r, int type, int flags, const void *header, size_t 
 	va_list ap;
 
 	r->n_nests = 0;
-	nlmsg_free(r->msg);
-	r->msg = NULL;
+	r->building = false;
 	if (r->n_pending == RTNL_BATCH_MAX) {
 		r->failed = true;
 		return;
@@ -81,18 +85,22 @@ void rtnl_begin(struct rtnl *r, int type, int flags, const void *header, size_t 
 	va_start(ap, what);
 	(void)vsnprintf(pending->what, sizeof(pending->what), what, ap);
 	va_end(ap);
-	r->msg = nlmsg_alloc_size(MESSAGE_MAX);
+	if (r->msg)
+		nlmsg_hdr(r->msg)->nlmsg_len = NLMSG_HDRLEN; /* the last one is in the batch */
+	else
+		r->msg = nlmsg_alloc_size(MESSAGE_MAX);
 	if (!r->msg ||
 	    !nlmsg_put(r->msg, NL_AUTO_PORT, pending->seq, type, 0, NLM_F_REQUEST | flags)) {
 		r->failed = true;
 		return;
 	}
+	r->building = true;
 	rtnl_append(r, header, size);
 }
 
 void rtnl_put(struct rtnl *r, int attr, const void *data, size_t size)
 {
-	if (!r->msg || nla_put(r->msg, attr, (int)size, data) < 0)
+	if (!r->building || nla_put(r->msg, attr, (int)size, data) < 0)
 		r->failed = true;
 }
 
@@ -128,7 +136,7 @@ void rtnl_put_ip(struct rtnl *r, int attr, const struct ip *ip)
 
 void rtnl_append(struct rtnl *r, const void *data, size_t size)
 {
-	void *room = r->msg ? nlmsg_reserve(r->msg, size, NLMSG_ALIGNTO) : NULL;
+	void *room = r->building ? nlmsg_reserve(r->msg, size, NLMSG_ALIGNTO) : NULL;
 
 	if (room)
 		memcpy(room, data, size);
@@ -140,7 +148,7 @@ void rtnl_nest(struct rtnl *r, int attr)
 {
 	struct nlattr *nest = NULL;
 
-	if (r->msg && r->n_nests < RTNL_NEST_MAX)
+	if (r->building && r->n_nests < RTNL_NEST_MAX)
 		nest = nla_nest_start(r->msg, attr);
 	if (nest)
 		r->nests[r->n_nests++] = nest;
@@ -150,7 +158,7 @@ void rtnl_nest(struct rtnl *r, int attr)
 
 void rtnl_nest_end(struct rtnl *r)
 {
-	if (r->msg && r->n_nests > 0)
+	if (r->building && r->n_nests > 0)
 		(void)nla_nest_end(r->msg, r->nests[--r->n_nests]);
 	else
 		r->failed = true;
@@ -160,7 +168,7 @@ void rtnl_tolerate(struct rtnl *r, int code)
 {
 	size_t n = r->n_pending;
 
-	if (!r->msg && n > 0)
+	if (!r->building && n > 0)
 		n--;
 	if (n < RTNL_BATCH_MAX)
 		r->pending[n].tolerated = code;
@@ -171,22 +179,20 @@ void rtnl_end(struct rtnl *r)
 	const struct nlmsghdr *h;
 	static const char zeros[NLMSG_ALIGNTO];
 
-	if (!r->msg || r->n_nests > 0) {
+	if (!r->building || r->n_nests > 0) {
 		r->failed = true;
 		return;
 	}
 	h = nlmsg_hdr(r->msg);
 	buf_add(&r->batch, h, h->nlmsg_len);
 	buf_add(&r->batch, zeros, NLMSG_ALIGN(h->nlmsg_len) - h->nlmsg_len);
-	nlmsg_free(r->msg);
-	r->msg = NULL;
+	r->building = false;
 	r->n_pending++;
 }
 
 void rtnl_discard(struct rtnl *r)
 {
-	nlmsg_free(r->msg);
-	r->msg = NULL;
+	r->building = false;
 	r->n_nests = 0;
 	buf_clear(&r->batch);
 	r->n_pending = 0;
@@ -224,12 +230,13 @@ static int send_batch(struct rtnl *r, struct err *err)
 	return 0;
 }
 
-static ssize_t receive(struct rtnl *r, void *dst, struct err *err)
+/* Into r->answer: how much. */
+static ssize_t receive(struct rtnl *r, struct err *err)
 {
 	ssize_t n;
 
 	do {
-		n = recv(r->fd, dst, ANSWER_MAX, MSG_TRUNC);
+		n = recv(r->fd, r->answer, ANSWER_MAX, MSG_TRUNC);
 	} while (n < 0 && errno == EINTR);
 	if (n < 0)
 		return err_sys(err, "rtnetlink: receive");
@@ -280,7 +287,6 @@ static int take_error(struct rtnl *r, const struct nlmsghdr *h, struct err *err)
 
 int rtnl_flush(struct rtnl *r, struct err *err)
 {
-	char answer[ANSWER_MAX] __attribute__((aligned(NLMSG_ALIGNTO)));
 	struct nlmsghdr *last;
 	bool done = false;
 	int result = 0;
@@ -297,13 +303,13 @@ int rtnl_flush(struct rtnl *r, struct err *err)
 		result = -1;
 	else
 		while (!done) {
-			ssize_t n = receive(r, answer, err);
+			ssize_t n = receive(r, err);
 
 			if (n < 0) {
 				result = -1;
 				break;
 			}
-			for (struct nlmsghdr *h = (void *)answer; NLMSG_OK(h, n);
+			for (struct nlmsghdr *h = (void *)r->answer; NLMSG_OK(h, n);
 			     h = NLMSG_NEXT(h, n)) {
 				if (h->nlmsg_type != NLMSG_ERROR)
 					continue;
@@ -351,18 +357,17 @@ static int take_answer(struct rtnl *r, struct answer *a, const struct nlmsghdr *
 
 static int query_once(struct rtnl *r, struct answer *a, struct err *err)
 {
-	char answer[ANSWER_MAX] __attribute__((aligned(NLMSG_ALIGNTO)));
 	int result = 0;
 
 	a->done = a->interrupted = a->stopped = false;
 	if (send_batch(r, err) < 0)
 		return -1;
 	while (!a->done) {
-		ssize_t n = receive(r, answer, err);
+		ssize_t n = receive(r, err);
 
 		if (n < 0)
 			return -1;
-		for (struct nlmsghdr *h = (void *)answer; NLMSG_OK(h, n); h = NLMSG_NEXT(h, n))
+		for (struct nlmsghdr *h = (void *)r->answer; NLMSG_OK(h, n); h = NLMSG_NEXT(h, n))
 			if (take_answer(r, a, h, result == 0 ? err : NULL) < 0)
 				result = -1;
 	}

@@ -42,12 +42,14 @@ struct rtnl_pending {
 struct rtnl {
 	int fd; /* -1: not open */
 	uint32_t seq;
-	struct nl_msg *msg; /* under construction */
+	struct nl_msg *msg; /* the request under construction, while there is one */
+	bool building;
 	struct nlattr *nests[RTNL_NEST_MAX];
 	size_t n_nests;
 	struct buf batch; /* finished messages */
 	struct rtnl_pending *pending;
 	size_t n_pending;
+	char *answer; /* of the kernel, until the next */
 	bool failed; /* out of memory while building */
 };
 

@@ -33,11 +33,24 @@
 
 _Static_assert(PENDING_SIZE % NLMSG_ALIGNTO == 0, "answers are aligned");
 
+int rtnl_init(struct rtnl *r, int fd, struct err *err)
+{
+	/* not cleared, and not on the stack, where it would be: what is never used costs no memory */
+	char *memory = malloc(PENDING_SIZE + ANSWER_MAX);
+
+	if (!memory)
+		return err_sys(err, "rtnetlink");
+	*r = (struct rtnl){ .fd = fd,
+			    .pending = (struct rtnl_pending *)(void *)memory,
+			    .answer = memory + PENDING_SIZE };
+	buf_init(&r->batch);
+	return 0;
+}
+
 int rtnl_open(struct rtnl *r, int netns, struct err *err)
 {
 	const int on = 1;
 	AUTO_FD fd = netns_socket(netns, AF_NETLINK, SOCK_RAW, NETLINK_ROUTE, err);
-	char *memory;
 
 	if (fd < 0)
 		return err_wrap(err, "rtnetlink");
@@ -45,14 +58,9 @@ int rtnl_open(struct rtnl *r, int netns, struct err *err)
 	(void)setsockopt(fd, SOL_NETLINK, NETLINK_CAP_ACK, &on, sizeof(on));
 	(void)setsockopt(fd, SOL_NETLINK, NETLINK_EXT_ACK, &on, sizeof(on));
 	(void)setsockopt(fd, SOL_NETLINK, NETLINK_GET_STRICT_CHK, &on, sizeof(on));
-	/* not cleared, and not on the stack, where it would be: what is never used costs no memory */
-	memory = malloc(PENDING_SIZE + ANSWER_MAX);
-	if (!memory)
-		return err_sys(err, "rtnetlink");
-	*r = (struct rtnl){ .fd = fd_take(&fd),
-			    .pending = (struct rtnl_pending *)(void *)memory,
-			    .answer = memory + PENDING_SIZE };
-	buf_init(&r->batch);
+	if (rtnl_init(r, fd, err) < 0)
+		return -1;
+	(void)fd_take(&fd);
 	return 0;
 }
 

@@ -32,9 +32,7 @@ static void open_pair(struct rtnl *r)
 	if (kernel >= 0)
 		kernel = fd_close(kernel);
 	REQUIRE(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) == 0);
-	*r = (struct rtnl){ .fd = ends[0], .pending = calloc(RTNL_BATCH_MAX, sizeof(*r->pending)) };
-	REQUIRE(r->pending);
-	buf_init(&r->batch);
+	REQUIRE(rtnl_init(r, ends[0], &err) == 0);
 	kernel = ends[1];
 }
 

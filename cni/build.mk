@@ -19,19 +19,6 @@ endif
 # libnl keeps its headers in a folder of their own.
 override CPPFLAGS += -isystem /usr/include/libnl3
 
-# What a start touches lies side by side, and relocations are packed, where linker and C library can.
-CNI_ORDER_TRY := -Wl,-T,cni/order.ld -Wl,-z,pack-relative-relocs
-ifeq ($(filter clean help fmt,$(MAKECMDGOALS)),)
- -include $(BUILD)/cni-order.mk
-endif
-$(BUILD)/cni-order.mk: cni/build.mk $(BUILD)/config.mk
-	@mkdir -p $(BUILD)
-	@case $$(sed -n 's/^CONFIG_STATIC := //p' $(BUILD)/config.mk) in pie) link=-static-pie ;; *) link=-static ;; esac; \
-	echo 'int main(void) { return 0; }' | $(CC) -x c -fPIC $$link $(CNI_ORDER_TRY) \
-		-o $(BUILD)/cni-order.try - >/dev/null 2>&1 && $(BUILD)/cni-order.try && \
-		order='$(CNI_ORDER_TRY)' || order=; \
-	rm -f $(BUILD)/cni-order.try; echo "CNI_ORDER := $$order" >$@
-
 # What a program with the plugins in it links behind its own objects, and how: static like the others
 # (0.36 ms to start; 0.61 ms with shared libraries), so that it can be copied to a host that has
 # nothing else of ours.  Where there is no libmnl.a (Debian) cni/static stands in for it.
@@ -42,7 +29,7 @@ CNI_NO_LOOKUPS := $(patsubst %,-Wl$(comma)--wrap=%,getaddrinfo freeaddrinfo getp
 CNI_LIBS_DYNAMIC := -lnftnl -lmnl -lnl-3 -lyajl
 CNI_LIBS = $(if $(filter no,$(LINK_MODE)),$(CNI_LIBS_DYNAMIC),\
 	-l:libnl-3.a -l:libnftnl.a $(CNI_MNL) $(BUILD)/lib/cni-static.a -l:libyajl_s.a $(CNI_NO_LOOKUPS))
-CNI_LINK = $(LINK_PROGRAM) $(if $(filter no,$(LINK_MODE)),,$(CNI_ORDER))
+CNI_LINK = $(LINK_PROGRAM)
 LAYERS_static := cni/static base
 
 $(BUILD)/lib/cni.a: $(patsubst %.c,$(BUILD)/obj/%.o,$(CNI_CORE_SRC))
@@ -50,9 +37,9 @@ $(BUILD)/lib/cni.a: $(patsubst %.c,$(BUILD)/obj/%.o,$(CNI_CORE_SRC))
 $(BUILD)/lib/cni-plugins.a: $(patsubst %.c,$(BUILD)/obj/%.o,$(filter-out %/main.c,$(CNI_PLUGIN_SRC)))
 	$(archive)
 
-$(BUILD)/skerry-cni: $(BUILD)/obj/cni/plugins/main.o $(CNI_ARCHIVES) cni/order.ld | $(BUILD)/lib/cni-static.a
+$(BUILD)/skerry-cni: $(BUILD)/obj/cni/plugins/main.o $(CNI_ARCHIVES) | $(BUILD)/lib/cni-static.a
 	$(call say,LD,$@)
-	$(Q)$(CC) $(CFLAGS_ALL) $(CNI_LINK) $(LDFLAGS_ALL) -o $@ $(filter-out %.ld,$^) $(CNI_LIBS)
+	$(Q)$(CC) $(CFLAGS_ALL) $(CNI_LINK) $(LDFLAGS_ALL) -o $@ $^ $(CNI_LIBS)
 
 LAYERS_cni := cni-plugins cni base
 LIBS_cni := $(CNI_LIBS_DYNAMIC)

@@ -12,9 +12,9 @@ $(BUILD)/lib/cni-net.a: $(patsubst %.c,$(BUILD)/obj/%.o,$(filter-out %/main.c,$(
 	$(archive)
 
 $(BUILD)/skerry-net: $(patsubst %.c,$(BUILD)/obj/%.o,$(NET_SRC) runtime/cli/options.c) $(CNI_ARCHIVES) \
-		cni/order.ld | $(BUILD)/lib/cni-static.a
+		| $(BUILD)/lib/cni-static.a
 	$(call say,LD,$@)
-	$(Q)$(CC) $(CFLAGS_ALL) $(CNI_LINK) $(LDFLAGS_ALL) -o $@ $(filter-out %.ld,$^) $(CNI_LIBS)
+	$(Q)$(CC) $(CFLAGS_ALL) $(CNI_LINK) $(LDFLAGS_ALL) -o $@ $^ $(CNI_LIBS)
 
 LAYERS_net := cni-net $(LAYERS_cni)
 LIBS_net := $(LIBS_cni)

@@ -20,6 +20,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <poll.h>
 #include <sched.h>
 #include <stdarg.h>
@@ -27,6 +28,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -198,7 +200,8 @@ NORETURN static void child_main(const struct helper *h)
 		child_fail(h, FAILED_SETUP);
 	if (child_stdio(stdio) < 0 || fd_cloexec_from(3) < 0)
 		child_fail(h, FAILED_SETUP);
-	/* exec resets handlers but keeps what is ignored; ours are our own affair. */
+	/* exec resets handlers but keeps what is ignored (as CLONE_CLEAR_SIGHAND of clone3(2) does);
+	 * ours are our own affair. */
 	for (int sig = 1; sig <= SIGNALS; sig++)
 		(void)signal(sig, SIG_DFL); /* fails for KILL and STOP and two of the libc's */
 	if (sigemptyset(&none) < 0 || sigprocmask(SIG_SETMASK, &none, NULL) < 0)
@@ -422,6 +425,118 @@ int proc_background(int (*run)(void *data), void *data, struct err *err)
 		return err_sys(err, "fork a child in the background");
 	return ends[0];
 }
+
+/* --- a keeper ------------------------------------------------------------------- */
+
+#define KEEPER_STACK 8192
+
+/* All that the child looks at; it lies in pages of its own, with the child's stack behind it. */
+struct keeper {
+	int fd, nap_ms, rounds;
+	size_t question_len, answer_len[2];
+	char question[PROC_QUESTION_MAX], answer[2][PROC_QUESTION_MAX];
+	char stack[KEEPER_STACK] __attribute__((aligned(16)));
+};
+
+/* errno is the parent's as well, so that no call may set it. */
+static long keeper_call(long number, long a, long b, long c, long d)
+{
+#if defined(__x86_64__)
+	register long r10 __asm__("r10") = d;
+	register long r8 __asm__("r8") = 0;
+	register long r9 __asm__("r9") = 0;
+	long rax = number;
+
+	__asm__ volatile("syscall"
+			 : "+a"(rax)
+			 : "D"(a), "S"(b), "d"(c), "r"(r10), "r"(r8), "r"(r9)
+			 : "rcx", "r11", "memory");
+	return rax;
+#else
+	return syscall(number, a, b, c, d, 0, 0);
+#endif
+}
+
+static void keeper_ask(struct keeper *k, int which)
+{
+	long n = keeper_call(SYS_sendto, k->fd, (long)k->question, (long)k->question_len, 0);
+
+	if (n >= 0)
+		n = keeper_call(SYS_recvfrom, k->fd, (long)k->answer[which],
+				sizeof(k->answer[which]), MSG_DONTWAIT);
+	k->answer_len[which] = n > 0 ? (size_t)n : 0;
+}
+
+static int keeper_main(void *keeper)
+{
+	struct keeper *k = keeper;
+	const struct timespec nap = { .tv_sec = k->nap_ms / 1000,
+				      .tv_nsec = k->nap_ms % 1000 * 1000000L };
+
+	if (k->fd > 0)
+		(void)keeper_call(SYS_close_range, 0, k->fd - 1, 0, 0);
+	(void)keeper_call(SYS_close_range, k->fd + 1, INT_MAX, 0, 0);
+	keeper_ask(k, 0);
+	for (int i = 1; i <= k->rounds; i++) {
+		const int now = i % 2;
+
+		(void)keeper_call(SYS_nanosleep, (long)&nap, 0, 0, 0);
+		keeper_ask(k, now);
+		if (k->answer_len[0] == k->answer_len[1] &&
+		    memcmp(k->answer[0], k->answer[1], k->answer_len[0]) == 0)
+			break;
+	}
+	(void)keeper_call(SYS_exit_group, 0, 0, 0, 0);
+	return 0;
+}
+
+/* A child that shares the memory costs a third of what one with a copy does, and none of the pages
+ * that are written afterwards.  It is on a stack of its own, calls nothing of the C library that has
+ * a state, and has all signals blocked, so that no handler runs in it. */
+static pid_t keeper_fork(struct keeper *k)
+{
+	pid_t pid;
+
+#if defined(__x86_64__)
+	pid = clone(keeper_main, k->stack + sizeof(k->stack), CLONE_VM | SIGCHLD, k);
+#else
+	pid = fork();
+	if (pid == 0)
+		_exit(keeper_main(k));
+#endif
+	return pid;
+}
+
+int proc_keep(const struct proc_keep *keep, struct err *err)
+{
+	struct keeper *k =
+		mmap(NULL, sizeof(*k), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	sigset_t all, before;
+	pid_t pid;
+
+	if (k == MAP_FAILED)
+		return err_sys(err, "memory for a keeper");
+	if (keep->question_len > sizeof(k->question)) {
+		(void)munmap(k, sizeof(*k));
+		return err_set(err, EMSGSIZE, "the question of a keeper is too long");
+	}
+	k->fd = keep->fd;
+	k->nap_ms = keep->nap_ms;
+	k->rounds = keep->rounds;
+	k->question_len = keep->question_len;
+	memcpy(k->question, keep->question, keep->question_len);
+	if (sigfillset(&all) < 0 || sigprocmask(SIG_SETMASK, &all, &before) < 0)
+		return err_sys(err, "block signals");
+	pid = keeper_fork(k);
+	if (pid < 0)
+		err_sys_(err, "start a keeper");
+	(void)sigprocmask(SIG_SETMASK, &before, NULL); /* it was valid when it was given to us */
+	if (pid < 0)
+		(void)munmap(k, sizeof(*k));
+	return pid < 0 ? -1 : 0;
+}
+
+/* --- user namespaces ------------------------------------------------------------ */
 
 static int write_map(pid_t pid, const char *file, const char *map, struct err *err)
 {

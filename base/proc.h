@@ -59,6 +59,21 @@ int proc_run(const struct proc_run *run, struct err *err);
  * it; a caller that lives on leaves a zombie until then. */
 int proc_background(int (*run)(void *data), void *data, struct err *err);
 
+/* Keeps a socket open after our own end, for as long as it is told news: a child asks the same
+ * question again and again, and ends, and with it the socket, when two answers in a row are alike
+ * (or none comes), at the latest after so many rounds.  The answers must be there when the question
+ * is sent.  It has no other descriptor.
+ * It shares our memory, and keeps a few pages of it for ever: for programs that end soon.  Until it
+ * has ended this process can't enter a user namespace (setns(2), unshare(2)). */
+#define PROC_QUESTION_MAX 256 /* and of an answer as much is looked at */
+struct proc_keep {
+	int fd;
+	const void *question;
+	size_t question_len;
+	int nap_ms, rounds;
+};
+int proc_keep(const struct proc_keep *keep, struct err *err);
+
 /* A descriptor of a new user namespace with these maps, in which nobody lives ("CONTAINER HOST COUNT\n"
  * lines as in user_namespaces(7)): what an id-mapped mount wants. -1 with err. */
 int spawn_userns(const char *uid_map, const char *gid_map, struct err *err);

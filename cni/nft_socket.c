@@ -17,17 +17,16 @@
 #include <libnftnl/common.h>
 #include <linux/netfilter/nf_tables.h>
 #include <linux/netfilter/nfnetlink.h>
-#include <poll.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 
-#include "base/fd.h"
 #include "base/proc.h"
 
 #define BATCH_MAX      ((size_t)256 << 20)
 #define SOCKET_DEFAULT ((size_t)96 << 10) /* what fits into any socket's buffer */
 #define SOCKET_MARGIN  8192
 #define RECEIVE_SIZE   ((size_t)64 << 10)
+#define QUESTION_SIZE  (NLMSG_HDRLEN + NLMSG_ALIGN(sizeof(struct nfgenmsg)))
 #define LINGER_MS      50
 #define LINGER_ROUNDS  20
 
@@ -54,12 +53,17 @@ struct nft *nft_open(struct err *err)
 	return nft;
 }
 
-/* The number of the current generation of rules: every change makes a new one.  0: not known. */
+/* "Which generation of rules is this?", which every change makes a new one; QUESTION_SIZE bytes. */
+static struct nlmsghdr *ask_generation(struct nft *nft, char *question)
+{
+	return nftnl_nlmsg_build_hdr(question, NFT_MSG_GETGEN, AF_UNSPEC, 0, nft->seq++);
+}
+
+/* The number of the current generation.  0: not known. */
 uint32_t nft_generation(struct nft *nft)
 {
-	char request[NLMSG_HDRLEN + NLMSG_ALIGN(sizeof(struct nfgenmsg))];
-	struct nlmsghdr *h =
-		nftnl_nlmsg_build_hdr(request, NFT_MSG_GETGEN, AF_UNSPEC, 0, nft->seq++);
+	char question[QUESTION_SIZE];
+	struct nlmsghdr *h = ask_generation(nft, question);
 	struct nlattr *attr;
 	ssize_t size;
 
@@ -77,20 +81,19 @@ uint32_t nft_generation(struct nft *nft)
 }
 
 /* The child has the descriptor as well: its exit, when all is quiet, is the last close. */
-static int linger(void *data)
+static void linger(struct nft *nft)
 {
-	uint32_t before = nft_generation(data);
+	char question[QUESTION_SIZE];
+	const struct nlmsghdr *h = ask_generation(nft, question);
+	const struct proc_keep keep = {
+		.fd = mnl_socket_get_fd(nft->socket),
+		.question = h,
+		.question_len = h->nlmsg_len,
+		.nap_ms = LINGER_MS,
+		.rounds = LINGER_ROUNDS,
+	};
 
-	for (int i = 0; i < LINGER_ROUNDS; i++) {
-		uint32_t now;
-
-		(void)poll(NULL, 0, LINGER_MS);
-		now = nft_generation(data);
-		if (now == before)
-			break;
-		before = now;
-	}
-	return 0;
+	(void)proc_keep(&keep, NULL); /* without it the close waits, no more */
 }
 
 void nft_close(struct nft *nft)
@@ -98,7 +101,7 @@ void nft_close(struct nft *nft)
 	if (!nft)
 		return;
 	if (nft->used && nft->socket)
-		(void)fd_close(proc_background(linger, nft, NULL));
+		linger(nft);
 	if (nft->socket)
 		(void)mnl_socket_close(nft->socket);
 	buf_release(&nft->batch);

@@ -5,7 +5,9 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/time.h>
 #include <sys/wait.h>
 #include <time.h>
 
@@ -282,6 +284,42 @@ TEST(a_child_in_the_background_says_what_came_of_it)
 	fd = proc_background(answer_or_die, &value, &err);
 	CHECK_INT(fd_read_full(fd, &got, sizeof(got)), 0);
 	CHECK(wait(NULL) > 0 && wait(NULL) > 0);
+}
+
+/* What the keeper asked; 0 when it is gone. */
+static ssize_t take_question(int fd)
+{
+	char question[8];
+
+	return recv(fd, question, sizeof(question), 0);
+}
+
+TEST(a_socket_is_kept_until_two_answers_are_alike)
+{
+	const struct timeval patience = { .tv_sec = 10 };
+	struct err err = { 0 };
+	int ends[2] = { -1, -1 };
+	struct proc_keep keep = {
+		.question = "news?", .question_len = 5, .nap_ms = 1, .rounds = 9
+	};
+
+	REQUIRE(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) == 0);
+	REQUIRE(setsockopt(ends[0], SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience)) == 0);
+	keep.fd = ends[1];
+	/* the answers are there already: two that differ, then two alike */
+	CHECK_INT(send(ends[0], "a", 1, 0), 1);
+	CHECK_INT(send(ends[0], "b", 1, 0), 1);
+	CHECK_INT(send(ends[0], "b", 1, 0), 1);
+	REQUIRE(proc_keep(&keep, &err) == 0);
+	ends[1] = fd_close(ends[1]);
+	for (int i = 0; i < 3; i++)
+		CHECK_INT(take_question(ends[0]), 5);
+	CHECK_INT(take_question(ends[0]), 0);
+	CHECK(wait(NULL) > 0);
+	ends[0] = fd_close(ends[0]);
+	keep.question_len = PROC_QUESTION_MAX + 1;
+	CHECK_INT(proc_keep(&keep, &err), -1);
+	CHECK_INT(err.code, EMSGSIZE);
 }
 
 TEST(a_user_namespace_without_the_identity_is_mapped)

@@ -43,7 +43,6 @@ struct build {
 	size_t n_stages;
 	struct stage *now;
 	unsigned int containers; /* made so far: their ids differ */
-	char self[PATH_MAX]; /* of this program */
 };
 
 /* Steps; each in its own file's company. */

@@ -130,31 +130,11 @@ static int write_bundle(struct build *b, const struct workspace *w, const struct
 	return 0;
 }
 
-/* The runtime: beside this program, or where PATH has it. */
-static int find_runtime(const struct build *b, char path[PATH_MAX], struct err *err)
-{
-	const char *slash = strrchr(b->self, '/');
-	const char *dirs = getenv("PATH"); /* NOLINT(concurrency-mt-unsafe) */
-	if (slash &&
-	    str_format(path, PATH_MAX, "%.*s/skerry", (int)(slash - b->self), b->self) == 0 &&
-	    access(path, X_OK) == 0)
-		return 0;
-	for (const char *d = dirs ? dirs : "/usr/local/bin:/usr/bin"; *d;) {
-		size_t len = strcspn(d, ":");
-		if (len > 0 && str_format(path, PATH_MAX, "%.*s/skerry", (int)len, d) == 0 &&
-		    access(path, X_OK) == 0)
-			return 0;
-		d += len + (d[len] == ':');
-	}
-	return err_set(err, ENOENT, "the program \"skerry\" is neither beside \"%s\" nor in PATH",
-		       b->self);
-}
-
-static int execute(struct build *b, struct workspace *w, struct err *err)
+static int execute(struct workspace *w, struct err *err)
 {
 	static char name[] = "skerry", verb[] = "run", bundle[] = "--bundle";
 	char path[PATH_MAX];
-	if (find_runtime(b, path, err) < 0)
+	if (common_runtime(path, err) < 0)
 		return -1;
 	char *argv[] = { name, verb, bundle, w->dir, w->id, NULL };
 	const struct proc_run run = {
@@ -205,7 +185,7 @@ int build_run(struct build *b, const struct dockerfile_instruction *i, struct er
 	bool resolver = has_resolver(&w);
 	int rc = write_bundle(b, &w, &words, err);
 	if (rc == 0)
-		rc = execute(b, &w, err);
+		rc = execute(&w, err);
 	if (rc == 0) {
 		drop_resolver(&w, resolver);
 		rc = workspace_commit(b, &w, err);

@@ -258,10 +258,6 @@ static int finish(struct build *b, struct digest *ret, struct err *err)
 
 static int make(struct build *b, struct digest *ret, struct err *err)
 {
-	ssize_t n = readlink("/proc/self/exe", b->self, sizeof(b->self) - 1);
-	if (n < 0)
-		return err_sys(err, "find the own program");
-	b->self[n] = 0;
 	if (b->f->network && !str_eq(b->f->network, "host") && !str_eq(b->f->network, "none"))
 		return err_set(err, EINVAL, "invalid value \"%s\" for --network: host or none",
 			       b->f->network);

@@ -6,7 +6,9 @@
 #include <unistd.h>
 
 #include "base/fd.h"
+#include "base/log.h"
 #include "image/cli/build.h"
+#include "image/cli/commit_pause.h"
 #include "image/cli/common.h"
 #include "image/compose.h"
 #include "image/config.h"
@@ -16,7 +18,9 @@
 struct commit_flags {
 	const char *author, *message;
 	struct option_list changes;
+	int pause; /* -1: where that is possible */
 };
+static const struct commit_flags commit_defaults = { .pause = -1 };
 
 #define ROW(name_, letter_, kind_, member, value_, help_) \
  .name = (name_), .letter = (letter_), .kind = (kind_),   \
@@ -27,6 +31,8 @@ static const struct option rows[] = {
 	{ ROW("message", 'm', OPTION_STRING, message, "TEXT", "a comment for the history") },
 	{ ROW("change", 'c', OPTION_STRINGS, changes, "INSTRUCTION",
 	      "a Dockerfile's instruction for the new configuration: CMD, ENV, ...") },
+	{ ROW("pause", 'p', OPTION_SWITCH, pause, NULL,
+	      "the container stands still meanwhile (default: true, where it can be paused)") },
 };
 
 struct commit {
@@ -125,10 +131,21 @@ static int commit(struct cli *cli, const void *options, const struct option_args
 			return -1;
 		reference_format(&ref, name, sizeof(name));
 	}
-	if (common_store(true, &s, err) < 0)
-		return -1;
+	struct pause_hold hold = { -1, -1 };
+	struct err why = { 0 };
+	int rc = 0;
+	if (f->pause != 0 && pause_begin(&hold, image_globals.root, args->v[0], &why) < 0) {
+		if (f->pause > 0)
+			rc = err_set(err, why.code, "%s", why.msg);
+		else
+			log_warning("%s: it goes on while it is read", why.msg);
+	}
+	if (rc == 0)
+		rc = common_store(true, &s, err);
 	c.store = s;
-	return commit_container(&c, f, args->v[0], args->n > 1 ? name : NULL, err);
+	if (rc == 0)
+		rc = commit_container(&c, f, args->v[0], args->n > 1 ? name : NULL, err);
+	return pause_end(&hold, rc < 0 ? NULL : err) < 0 ? -1 : rc;
 }
 
 const struct command verb_commit = {
@@ -137,6 +154,7 @@ const struct command verb_commit = {
 	.summary = "make an image of what a container changed",
 	.options = { rows, ARRAY_SIZE(rows), NULL },
 	.size = sizeof(struct commit_flags),
+	.defaults = &commit_defaults,
 	.min_args = 1,
 	.max_args = 2,
 	.run = commit,

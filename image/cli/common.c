@@ -34,6 +34,29 @@ const volatile int *common_interruptible(void)
 	return &interrupted;
 }
 
+int common_runtime(char path[], struct err *err)
+{
+	char self[PATH_MAX];
+	const char *dirs = getenv("PATH"); /* NOLINT(concurrency-mt-unsafe) */
+	ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
+	if (n < 0)
+		return err_sys(err, "find the own program");
+	self[n] = '\0';
+	const char *slash = strrchr(self, '/');
+	if (slash && str_format(path, PATH_MAX, "%.*s/skerry", (int)(slash - self), self) == 0 &&
+	    access(path, X_OK) == 0)
+		return 0;
+	for (const char *d = dirs ? dirs : "/usr/local/bin:/usr/bin"; *d;) {
+		size_t len = strcspn(d, ":");
+		if (len > 0 && str_format(path, PATH_MAX, "%.*s/skerry", (int)len, d) == 0 &&
+		    access(path, X_OK) == 0)
+			return 0;
+		d += len + (d[len] == ':');
+	}
+	return err_set(err, ENOENT, "the program \"skerry\" is neither beside \"%s\" nor in PATH",
+		       self);
+}
+
 int common_store(bool create, struct store **ret, struct err *err)
 {
 	char path[PATH_MAX];

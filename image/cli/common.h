@@ -15,6 +15,7 @@
 /* What comes before the command. */
 struct image_globals {
 	const char *store, *layers;
+	const char *root; /* where the runtime keeps its state; NULL: its own default */
 	bool version;
 };
 extern struct image_globals image_globals;
@@ -57,6 +58,9 @@ int common_config(const struct store *s, const struct image *image, struct image
 /* What `inspect` says of a container of the store; nothing is written when there is none. */
 int inspect_container(struct json_out *o, struct store *s, const char *id, struct arena *arena,
 		      struct err *err);
+
+/* The runtime, "skerry": beside this program, or where PATH has it. */
+int common_runtime(char path[], struct err *err);
 
 /* A file that appears, or replaces another, when all of it is written; anything but a plain file is
  * written as it is.  The descriptor, or -1. */

@@ -33,6 +33,7 @@ static const struct option rows[] = {
 	{ GLOBAL("layers", 0, OPTION_STRING, layers, "FORM",
 		 "how new layers are kept: erofs, directory or auto (default: $SKERRY_LAYERS, else "
 		 "auto)") },
+	{ GLOBAL("root", 0, OPTION_STRING, root, "DIR", NULL) },
 	{ GLOBAL("version", 'v', OPTION_FLAG, version, NULL, "print the version and exit") },
 };
 const struct option_table cli_global_options = { rows, ARRAY_SIZE(rows), NULL };

@@ -4,6 +4,8 @@
  * All are skerry-image's, which this program becomes: what talks to registries
  * and unpacks layers is not part of the runtime.
  */
+#include <errno.h>
+
 #include "runtime/cli/cmd.h"
 #include "runtime/cli/image_run.h"
 
@@ -11,7 +13,16 @@ static int run(struct cli *cli, const void *options, const struct option_args *a
 	       struct err *err)
 {
 	(void)options; /* unread */
-	return image_exec(cli, args->v, args->n, err);
+	const char *root = cli->globals->root;
+	if (!root)
+		return image_exec(cli, args->v, args->n, err);
+	/* commit pauses the container that it reads */
+	char **words = arena_array(&cli->arena, (size_t)args->n + 1, sizeof(*words));
+	if (!words || !(words[0] = arena_printf(&cli->arena, "--root=%s", root)))
+		return err_set(err, ENOMEM, "out of memory");
+	for (int i = 0; i < args->n; i++)
+		words[i + 1] = args->v[i];
+	return image_exec(cli, words, args->n + 1, err);
 }
 
 #define IMAGE_COMMAND(name_, arguments_, summary_)                                   \

@@ -119,9 +119,42 @@ check 'the new image has one more layer' prints 3 eval 'I inspect committed | jq
 check 'and what the container wrote' prints added R run --image committed --entrypoint '' r6 cat /added
 check 'and not what it deleted' fails R run --image committed --entrypoint '' r6 cat /data/file
 check 'history shows it' shows 'a comment' I history committed
+status_of() { R state "$1" | jq -r .status; }
+check 'the container goes on after it' prints running status_of r5
+# commit waits for the store's lock, and holds the container still
+hold() { # hold COMMIT...: sets $commit; until it waits there
+	flock -o "$STORE/locks/gc" sleep 60 &
+	locker=$!
+	eventually grep -q " $locker " /proc/locks
+	"$SKERRY" --root "$ROOT" commit "$@" >/dev/null 2>&1 &
+	commit=$!
+	eventually grep -q -- "-> FLOCK.* $commit " /proc/locks
+}
+release() {
+	pkill -P "$locker"
+	wait "$locker"
+}
+hold r5 held
+check 'while it is read it is paused' prints paused status_of r5
+release
+check 'and then goes on' eval 'wait $commit && prints running status_of r5'
+hold r5 held
+check 'it is paused again' prints paused status_of r5
+kill -9 $commit
+wait $commit 2>/dev/null
+check 'a commit that is killed lets it go on' eventually eval '[ "$(status_of r5)" = running ]'
+release
+hold --pause=false r5 held
+check 'commit --pause=false lets it run' prints running status_of r5
+release
+wait $commit
+R pause r5
+check 'commit --pause of one that is paused' R commit --pause r5 held
+check 'leaves it so' prints paused status_of r5
+R resume r5
 check 'export' eval 'I export -o "$T/export.tar" r5 && tar tf "$T/export.tar" | grep -q added'
 R delete --force r5
-check 'rmi of an image' I rmi committed
+check 'rmi of an image' eval 'I rmi held && I rmi committed'
 
 # --- after a crash --------------------------------------------------------------------------------
 I bundle --image bb --marker "$ROOT/.images/r8" r8 >/dev/null

@@ -26,13 +26,27 @@ static void must(bool good)
 
 /* A root with /etc/passwd and /etc/group being one file, made once; the file's descriptor. */
 static int root_fd = -1, file_fd = -1;
+static char dir[] = "/dev/shm/skerry-passwd-XXXXXX"; /* a disk's journal takes longer than a run */
+
+static void drop_root(void)
+{
+	static const char *const parts[] = { "/etc/passwd", "/etc/group", "/etc", "" };
+	char path[128];
+
+	for (size_t i = 0; i < ARRAY_SIZE(parts); i++)
+		if (str_format(path, sizeof(path), "%s%s", dir, parts[i]) == 0)
+			(void)remove(path);
+}
 
 static void make_root(void)
 {
-	static char dir[] = "/tmp/skerry-passwd-XXXXXX";
 	char path[128];
 
-	must(mkdtemp(dir) != NULL);
+	if (mkdtemp(dir) == NULL) {
+		(void)str_copy(dir, sizeof(dir), "/tmp/skerry-passwd-XXXXXX");
+		must(mkdtemp(dir) != NULL);
+	}
+	must(atexit(drop_root) == 0);
 	must(str_format(path, sizeof(path), "%s/etc", dir) == 0 && mkdir(path, 0755) == 0);
 	root_fd = open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	must(root_fd >= 0);
@@ -66,7 +80,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	buf_add(&text, data, len);
 	data += len;
 	size -= len;
-	must(ftruncate(file_fd, 0) == 0 && pwrite(file_fd, data, size, 0) == (ssize_t)size);
+	must(pwrite(file_fd, data, size, 0) == (ssize_t)size &&
+	     ftruncate(file_fd, (off_t)size) == 0);
 	if (user_find(root_fd, text.s, &uid, &gid, NULL) == 0) {
 		must(uid != UINT32_MAX && gid != UINT32_MAX);
 		check_number(text.s, uid);

@@ -68,7 +68,8 @@ static int is_word(const char *text, const char *word)
 /* A false hit (a container called "run") costs what every real one does. */
 static int has_sealed_command(char *const argv[])
 {
-	static const char words[][8] = { "run", "create", "exec", "mounts", "device" };
+	static const char words[][8] = { "run",	   "create",  "exec", "mounts",
+					 "device", "restore", "clone" };
 
 	for (; *argv; argv++)
 		for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)

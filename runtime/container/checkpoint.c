@@ -41,7 +41,9 @@ struct checkpoint {
 	struct cgroup cgroup;
 	struct image_dirs dirs;
 	struct criu criu;
+	struct err unstarted; /* why it isn't there */
 	struct criu_opts opts;
+	struct criu_cgroup_flags flags;
 	struct buf mountinfo;
 	struct criu_relay relay;
 	int pidfd;
@@ -79,6 +81,7 @@ static int find_container(struct checkpoint *c, struct err *err)
 	return container_open_cgroup(c->rt, &c->entry, &c->cgroup, err);
 }
 
+/* It starts while we look at the container; who asks for one that isn't there isn't told of criu. */
 static int start_criu(struct checkpoint *c, struct err *err)
 {
 	const int pages = checkpoint_page_fd(c->o);
@@ -87,11 +90,26 @@ static int start_criu(struct checkpoint *c, struct err *err)
 					  .keep = &pages,
 					  .n_keep = pages >= 0 ? 1 : 0,
 					  .same_session = c->o->shell_job };
+
+	(void)err;
+	(void)criu_open(&c->criu, &start, &c->unstarted);
+	return 0;
+}
+
+static int open_images(struct checkpoint *c, struct err *err)
+{
+	if (c->unstarted.code) {
+		*err = c->unstarted;
+		return -1;
+	}
+	return image_dirs_open(c->o, true, &c->dirs, err);
+}
+
+static int check_criu(struct checkpoint *c, struct err *err)
+{
 	struct criu_features features;
 
-	if (image_dirs_open(c->o, true, &c->dirs, err) < 0 ||
-	    criu_open(&c->criu, &start, err) < 0 ||
-	    criu_check(&c->criu, CHECKPOINT_CRIU_LEAST, err) < 0)
+	if (criu_check(&c->criu, CHECKPOINT_CRIU_LEAST, err) < 0)
 		return -1;
 	if (c->call->ret_criu)
 		*c->call->ret_criu = c->criu.version;
@@ -340,6 +358,7 @@ static int decide(struct checkpoint *c, struct err *err)
 	if (external_mounts(c, err) < 0 || fresh_mounts(c, err) < 0 ||
 	    external_namespaces(c, err) < 0 || freezer(c, err) < 0 || lazy_socket(c, err) < 0)
 		return -1;
+	criu_cgroup_flags_save(&c->flags);
 	if (c->o->pre_dump)
 		return 0;
 	if (external_descriptors(c, err) < 0)
@@ -397,19 +416,31 @@ static int notified(void *arg, const struct criu_notify *n, int fd, struct err *
 	return 0;
 }
 
+static void give_flags_back(const struct checkpoint *c)
+{
+	struct err lost;
+
+	if (c->rt->has_host && criu_cgroup_flags_restore(&c->flags, c->rt->host.mount, &lost) < 0)
+		runtime_warn(c->rt, "%s", lost.msg);
+}
+
+/* While criu ends the processes. */
+static void answered(void *arg, const struct criu_notify *n)
+{
+	if (strcmp(n->script, "post-dump") == 0)
+		give_flags_back(arg);
+}
+
 static int dump(struct checkpoint *c, struct err *err)
 {
 	const struct criu_req req = { .type = c->o->pre_dump ? CRIU_SINGLE_PRE_DUMP : CRIU_DUMP,
 				      .opts = &c->opts };
-	struct criu_cgroup_flags flags;
 	struct criu_resp resp;
-	struct err lost;
 	int rc;
 
-	criu_cgroup_flags_save(&flags);
+	c->criu.after = answered;
 	rc = criu_call(&c->criu, &req, notified, c, &resp, err);
-	if (c->rt->has_host && criu_cgroup_flags_restore(&flags, c->rt->host.mount, &lost) < 0)
-		runtime_warn(c->rt, "%s", lost.msg);
+	give_flags_back(c);
 	if (rc < 0)
 		thaw(c);
 	if (c->refused)
@@ -421,10 +452,9 @@ static const struct {
 	const char *what;
 	int (*run)(struct checkpoint *c, struct err *err);
 } steps[] = {
-	{ "find container", find_container },
-	{ "start criu", start_criu },
-	{ "decide", decide },
-	{ "dump", dump },
+	{ "start criu", start_criu },	{ "find container", find_container },
+	{ "open images", open_images }, { "decide", decide },
+	{ "check criu", check_criu },	{ "dump", dump },
 };
 
 int container_checkpoint_with(struct runtime *rt, const char *id,

@@ -184,12 +184,16 @@ int criu_open(struct criu *c, const struct criu_start *start, struct err *err)
 	(void)fd_close(s.sock[1]);
 	if (c->pid < 0)
 		return err_wrap(err, "start \"%s\"", c->program);
-	return start->own_mounts ? take_socket(c, err) : 0;
+	c->own_mounts = start->own_mounts;
+	return 0;
 }
 
 void criu_close(struct criu *c)
 {
 	c->sock = fd_close(c->sock);
+	/* Nobody waits for the start of one that isn't needed. */
+	if (c->pid > 0 && !c->asked)
+		(void)proc_kill(c->pid, SIGKILL);
 	if (c->pid > 0)
 		while (waitpid(c->pid, NULL, 0) < 0 && errno == EINTR)
 			;
@@ -275,6 +279,8 @@ int criu_call(struct criu *c, const struct criu_req *req, criu_notify_fn *notify
 			answer.notify_success = false;
 		if (send_request(c, &answer, err) < 0)
 			return -1;
+		if (c->after && answer.notify_success)
+			c->after(arg, ret->notify);
 	}
 	if (why.code && !ret->success) {
 		if (err)
@@ -294,7 +300,9 @@ int criu_check(struct criu *c, int least, struct err *err)
 	struct utsname host;
 	int needed = least;
 
-	if (criu_call(c, &req, NULL, NULL, &resp, err) < 0)
+	c->asked = true;
+	if ((c->own_mounts && take_socket(c, err) < 0) ||
+	    criu_call(c, &req, NULL, NULL, &resp, err) < 0)
 		return -1;
 	if (!resp.version)
 		return err_set(err, EBADMSG, "criu did not say its version");

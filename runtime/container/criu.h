@@ -160,6 +160,9 @@ typedef int criu_notify_fn(void *arg, const struct criu_notify *n, int fd, struc
 struct criu {
 	int sock, pidfd;
 	pid_t pid;
+	bool own_mounts, asked;
+	/* Called behind each notification that was answered, while criu goes on; or NULL. */
+	void (*after)(void *arg, const struct criu_notify *n);
 	int version; /* CRIU_VERSION() of what runs */
 	char program[1024];
 	struct arena arena; /* answers */
@@ -181,6 +184,7 @@ struct criu_start {
 };
 /* $SKERRY_CRIU, else the first of $PATH and the usual folders; 0 or -1. */
 int criu_find(char *path, size_t size, struct err *err);
+/* It starts, while the caller goes on; criu_check() waits for it. */
 int criu_open(struct criu *c, const struct criu_start *start, struct err *err);
 /* Ends it by the end of the socket, and waits. */
 void criu_close(struct criu *c);
@@ -189,7 +193,8 @@ void criu_init(struct criu *c);
  * the log (criu_log_explain()). */
 int criu_call(struct criu *c, const struct criu_req *req, criu_notify_fn *notify, void *arg,
 	      struct criu_resp *ret, struct err *err);
-/* Asks for the version and refuses one that can't work on this kernel. */
+/* The first request: asks for the version and refuses one that can't work on this kernel.  Its mounts are
+ * made when this returns. */
 int criu_check(struct criu *c, int least, struct err *err);
 /* Does this criu, on this kernel, have them?  Ends the process like every other request. */
 int criu_features(struct criu *c, struct criu_features *ret, struct err *err);

@@ -52,6 +52,7 @@ struct restore {
 	struct arena arena;
 	struct criu criu;
 	struct criu_opts opts;
+	struct criu_cgroup_flags flags;
 	struct criu_relay relay;
 	struct restoring *with;
 	char state[PATH_MAX], root[PATH_MAX];
@@ -601,10 +602,10 @@ static int wait_for_images(struct restore *r, struct err *err)
 
 static int decide(struct restore *r, struct err *err)
 {
-	if (inherit_stdio(r, err) < 0 || adapt_files(r, err) < 0 || external_mounts(r, err) < 0 ||
-	    fresh_mounts(r, err) < 0)
+	if (inherit_stdio(r, err) < 0 || adapt_files(r, err) < 0 || external_mounts(r, err) < 0)
 		return -1;
-	return mount_for_criu(r, err);
+	criu_cgroup_flags_save(&r->flags);
+	return fresh_mounts(r, err);
 }
 
 static int start_criu(struct restore *r, struct err *err)
@@ -620,10 +621,14 @@ static int start_criu(struct restore *r, struct err *err)
 					  .n_keep = r->n_keep,
 					  .same_session = r->o->shell_job };
 
+	return criu_open(&r->criu, &start, err);
+}
+
+static int check_criu(struct restore *r, struct err *err)
+{
 	struct criu_features features;
 
-	if (criu_open(&r->criu, &start, err) < 0 ||
-	    criu_check(&r->criu, CHECKPOINT_CRIU_LEAST, err) < 0)
+	if (criu_check(&r->criu, CHECKPOINT_CRIU_LEAST, err) < 0)
 		return -1;
 	/* The first criu since the boot asks the kernel for all that it can do, and remembers the answers in /run:
 	 * not once everything stands still. */
@@ -637,18 +642,30 @@ static void reap(struct restore *r)
 		(void)waitpid(r->pid, NULL, 0);
 }
 
+static void give_flags_back(const struct restore *r)
+{
+	struct err lost;
+
+	if (r->rt->has_host && criu_cgroup_flags_restore(&r->flags, r->rt->host.mount, &lost) < 0)
+		runtime_warn(r->rt, "%s", lost.msg);
+}
+
+/* While criu restores the processes; its own mounts are behind it then. */
+static void answered(void *arg, const struct criu_notify *n)
+{
+	if (strcmp(n->script, "setup-namespaces") == 0)
+		give_flags_back(arg);
+}
+
 static int ask(struct restore *r, struct err *err)
 {
 	const struct criu_req req = { .type = CRIU_RESTORE, .opts = &r->opts };
-	struct criu_cgroup_flags flags;
 	struct criu_resp resp;
-	struct err lost;
 	int rc;
 
-	criu_cgroup_flags_save(&flags);
+	r->criu.after = answered;
 	rc = criu_call(&r->criu, &req, notified, r, &resp, err);
-	if (r->rt->has_host && criu_cgroup_flags_restore(&flags, r->rt->host.mount, &lost) < 0)
-		runtime_warn(r->rt, "%s", lost.msg);
+	give_flags_back(r);
 	return rc < 0 ? checkpoint_failed(&r->dirs, RESTORE_LOG, err) : 0;
 }
 
@@ -685,6 +702,18 @@ static void close_passage(const struct restore *r, const struct passage *p)
 	(void)fchmod(r->dirs.images_fd, p->was.st_mode & 07777);
 }
 
+/* Where there are images criu starts meanwhile; where they are waited for it starts before they come. */
+static int settle(struct restore *r, struct err *err)
+{
+	const bool wait = !r->relay.over;
+
+	if (wait && (check_criu(r, err) < 0 || wait_for_images(r, err) < 0))
+		return -1;
+	if (decide(r, err) < 0 || (!wait && check_criu(r, err) < 0))
+		return -1;
+	return mount_for_criu(r, err);
+}
+
 static int restore_processes(void *arg, struct restoring *with, struct err *err)
 {
 	struct restore *r = arg;
@@ -692,9 +721,8 @@ static int restore_processes(void *arg, struct restoring *with, struct err *err)
 	int rc;
 
 	r->with = with;
-	rc = prepare(r, err) < 0 || start_criu(r, err) < 0 || wait_for_images(r, err) < 0 ||
-			     decide(r, err) < 0 || open_passage(r, &passage, err) < 0 ||
-			     ask(r, err) < 0
+	rc = prepare(r, err) < 0 || start_criu(r, err) < 0 || settle(r, err) < 0 ||
+			     open_passage(r, &passage, err) < 0 || ask(r, err) < 0
 		     ? -1
 		     : 0;
 	criu_close(&r->criu);

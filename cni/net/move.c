@@ -504,12 +504,16 @@ int move_finish(struct net *n, const struct move_request *r, struct err *err)
 
 /* --- abort --------------------------------------------------------------------------- */
 
-/* The port only where something of the cut-over may have been done: one that is up needs nothing. */
+/* The port only where something of the cut-over may have been done.  Of a source that is open still the address is
+ * announced once more: the target may have done its own cut-over, and all others look for it there. */
 static int abort_port(const struct move *m, const struct move_place *place, const char *netns,
 		      struct err *err)
 {
-	if (m->state == MOVE_PREPARED)
+	if (m->state == MOVE_PREPARED) {
+		if (m->role == MOVE_SOURCE && m->kind == MOVE_BRIDGED && netns[0])
+			(void)move_announce(m, place, netns, NULL);
 		return 0;
+	}
 	return m->role == MOVE_SOURCE ? move_open_port(m, place, netns, err)
 				      : move_close_port(m, place, netns, err);
 }

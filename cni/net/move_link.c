@@ -562,6 +562,12 @@ static int change_inside(const struct move *m, const struct move_place *place, c
 	return rc;
 }
 
+int move_announce(const struct move *m, const struct move_place *place, const char *netns,
+		  struct err *err)
+{
+	return change_inside(m, place, netns, true, err);
+}
+
 int move_open_port(const struct move *m, const struct move_place *place, const char *netns,
 		   struct err *err)
 {

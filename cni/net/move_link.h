@@ -36,6 +36,9 @@ int move_entries_lead_out(const struct move *m, const struct move_place *place, 
 int move_entries_end(const struct move *m, const struct move_place *place, bool keep_unlearnt,
 		     struct err *err);
 
+/* From inside: here is the address.  Nothing where the port is closed. */
+int move_announce(const struct move *m, const struct move_place *place, const char *netns,
+		  struct err *err);
 /* Sets the port up and waits until frames pass; announces from inside.  netns "": it is gone. */
 int move_open_port(const struct move *m, const struct move_place *place, const char *netns,
 		   struct err *err);

@@ -10,7 +10,8 @@ needs 'no python3' command -v python3
 
 export SKERRY
 STANDIN=$HERE/migrate/standin.py
-hosts_make || {
+# shellcheck disable=SC2086
+hosts_make ${HOSTS:-a b} || {
 	cat "$T"/host-*.out
 	echo 'Bail out! no hosts'
 	exit 1

@@ -223,7 +223,11 @@ def restore(glob, words):
     wrong = check_images(images)
     if wrong:
         fail(glob, wrong)
-    if run(glob, "create", "-b", bundle, name) != 0:
+    networks = []
+    if os.path.exists(f"{images}/network.json"):
+        with open(f"{images}/network.json") as f:
+            networks = ["--net=" + n for n in json.load(f)["networks"]]
+    if run(glob, "create", *networks, "-b", bundle, name) != 0:
         with open(f"{bundle}/log") as f:
             fail(glob, f.read().strip())
     if not steps.ask("post-restore", pid_of(glob, name)) or broken("late"):

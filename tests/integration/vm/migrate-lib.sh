@@ -76,28 +76,6 @@ whole_on() {
 		is 0 "$(said_on "$1" | cut -d' ' -f2)"
 }
 
-# red_make NAME...: network "red" on these hosts, one VXLAN; each gives addresses of its own
-red_make() {
-	local h k n=0 peers
-	for h; do
-		n=$((n + 1))
-		peers=
-		for k in $(seq $#); do
-			[ "$k" = $n ] || peers+=${peers:+,}\"10.99.0.$k\"
-		done
-		on "$h" sh -c 'cat >/etc/cni/net.d/red.conflist' <<-LIST
-			{"cniVersion":"1.1.0","name":"red","plugins":[
-			{"type":"bridge","bridge":"red0","ipam":{"type":"host-local",
-				"ranges":[[{"subnet":"10.7.0.0/24","rangeStart":"10.7.0.${n}0"}]]}},
-			{"type":"vxlan","id":100,"dev":"up0","local":"10.99.0.$n","peers":[$peers]}]}
-		LIST
-	done
-}
-# address_on NAME: c1's there
-address_on() {
-	on "$1" nsenter -t "$(pid_on "$1" c1)" -n ip -o -4 addr show eth0 | sed 's|.* inet \([0-9.]*\)/.*|\1|'
-}
-
 # patiently COMMAND...: within a minute
 patiently() {
 	local _

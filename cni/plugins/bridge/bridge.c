@@ -37,7 +37,7 @@ struct add {
 	struct link bridge;
 	struct veth veth;
 	char held_port[IFNAMSIZ];
-	bool leased, has_gateway, held, linked, masqueraded, checked;
+	bool leased, has_gateway, made_bridge, held, linked, masqueraded, checked;
 };
 
 /* --- gateways ------------------------------------------------------------------- */
@@ -171,7 +171,7 @@ static int make_link(void *add, struct err *err)
 {
 	struct add *a = add;
 
-	if (bridge_device_ensure(a->call, &a->config, &a->bridge, err) < 0 ||
+	if (bridge_device_ensure(a->call, &a->config, &a->bridge, &a->made_bridge, err) < 0 ||
 	    set_gateway(a, err) < 0)
 		return -1;
 	a->veth.inside_name = a->call->args->ifname;
@@ -258,6 +258,8 @@ static void undo(struct add *a)
 		(void)link_remove(-1, a->veth.host_name, NULL);
 	if (a->held)
 		(void)hold_end(&hold, NULL);
+	if (a->made_bridge)
+		bridge_device_unmake(a->call, &a->bridge);
 }
 
 static int make(struct add *a, struct err *err)

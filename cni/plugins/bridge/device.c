@@ -25,8 +25,9 @@
 #define NEIGHBOURS   64 /* addresses of a bridge that are looked at */
 #define GATEWAY_NAME (IFNAMSIZ * 2) /* BRIDGE.VLAN, before it is found too long */
 
+/* *ret_made: it was us, and not somebody else at the same moment. */
 static int make(struct cni_call *call, const struct bridge_config *config, struct link *ret,
-		struct err *err)
+		bool *ret_made, struct err *err)
 {
 	struct rtnl *r = cni_host(call, err);
 	const struct mac mac = names_mac();
@@ -49,7 +50,10 @@ static int make(struct cni_call *call, const struct bridge_config *config, struc
 		return err_sys(err, "settings of \"%s\"", config->bridge);
 	if (netns_sysctls(-1, settings, ARRAY_SIZE(settings), err) < 0)
 		return -1;
-	return link_get(r, config->bridge, ret, err);
+	if (link_get(r, config->bridge, ret, err) < 0)
+		return -1;
+	*ret_made = mac_eq(&ret->mac, &mac);
+	return 0;
 }
 
 /* A bridge that was made without VLANs begins to tell them apart.  Its ports are in the default one
@@ -68,12 +72,12 @@ static void filter_vlans(struct rtnl *r, const struct link *bridge)
 }
 
 int bridge_device_ensure(struct cni_call *call, const struct bridge_config *config,
-			 struct link *ret, struct err *err)
+			 struct link *ret, bool *ret_made, struct err *err)
 {
 	struct rtnl *r = cni_host(call, err);
 	int found = r ? link_find(r, config->bridge, ret, err) : -1;
 
-	if (found < 0 || (found == 0 && make(call, config, ret, err) < 0))
+	if (found < 0 || (found == 0 && make(call, config, ret, ret_made, err) < 0))
 		return -1;
 	if (!str_eq(ret->kind, "bridge"))
 		return cni_err(err, CNI_ERR_CONFIG, "\"%s\" already exists but is not a bridge",
@@ -85,6 +89,35 @@ int bridge_device_ensure(struct cni_call *call, const struct bridge_config *conf
 	if (!(ret->flags & IFF_UP))
 		link_up(r, ret->index);
 	return 0;
+}
+
+struct ports {
+	int bridge;
+	bool any;
+};
+
+static int look_for_port(const struct link *l, void *data, struct err *err)
+{
+	struct ports *ports = data;
+
+	(void)err;
+	if (!l)
+		ports->any = false;
+	else if (l->master == ports->bridge)
+		ports->any = true;
+	return 0;
+}
+
+void bridge_device_unmake(struct cni_call *call, const struct link *bridge)
+{
+	struct rtnl *r = cni_host(call, NULL);
+	struct ports ports = { .bridge = bridge->index };
+
+	if (!r)
+		return;
+	rtnl_discard(r);
+	if (link_each(r, look_for_port, &ports, NULL) == 0 && !ports.any)
+		(void)link_remove(-1, bridge->name, NULL);
 }
 
 /* --- VLANs ---------------------------------------------------------------------- */

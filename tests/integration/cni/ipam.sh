@@ -251,6 +251,19 @@ check 'a failure without words' refused 999 'plugin "fake" failed (status 3)' AD
 echo 'kill -9 $$' >"$T/fake.do"
 check 'a death' refused 999 'plugin "fake" failed (signal 9)' ADD bridge
 check 'nothing is left inside' eval '! ip -n a link show eth0 2>/dev/null'
+CONFIG=$(jq -c '.bridge = "late0"' <<<"$CONFIG")
+echo 'exit 3' >"$T/fake.do"
+check 'nor the bridge that was made for it' eval 'refused 999 fake ADD bridge && ! ip link show late0 2>/dev/null'
+ip link add late0 type bridge
+check 'one that was there stays' eval 'refused 999 fake ADD bridge && ip link show late0'
+ip link del late0
+cat >"$T/fake.do" <<DO
+ip link add late1 master late0 type veth peer late2
+exit 3
+DO
+check 'and one that has a port by then' eval 'refused 999 fake ADD bridge && ip link show late0'
+ip link del late1
+ip link del late0
 
 ranges '[[{"subnet":"10.1.0.0/29"}],[{"subnet":"fd00::/64"}]]'
 CONFIG=${CONFIG/net1/net9}

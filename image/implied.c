@@ -43,6 +43,9 @@ struct stack {
 	struct paths *implied; /* of every layer */
 	struct paths made; /* what the tree has */
 	const char *opaque;
+	int dir; /* where the tree goes: */
+	const char *name;
+	int top; /* it, once there is something to be in it; else -1 */
 };
 
 static int by_text(const void *a, const void *b)
@@ -114,11 +117,9 @@ static bool is_opaque(const struct stack *s, int fd)
 static int look_at(const struct stack *s, size_t layer, const char *path, struct look *ret,
 		   struct err *err)
 {
-	AUTO_FD dir = openat(s->layers->roots[layer], ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	AUTO_FD dir = -1; /* -1: the layer's root still */
 
 	*ret = (struct look){ .presence = ABSENT, .fd = -1 };
-	if (dir < 0)
-		return err_sys(err, "open a layer");
 	while (*path) {
 		size_t n = strcspn(path, "/");
 		char name[NAME_MAX + 1];
@@ -128,7 +129,8 @@ static int look_at(const struct stack *s, size_t layer, const char *path, struct
 			return err_set(err, EBADMSG, "a layer's list of directories is damaged");
 		memcpy(name, path, n);
 		name[n] = '\0';
-		next = openat(dir, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+		next = openat(dir < 0 ? s->layers->roots[layer] : dir, name,
+			      O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 		if (next < 0 && errno != ENOENT && errno != ENOTDIR && errno != ELOOP)
 			return err_sys(err, "open \"%s\" of a layer", name);
 		if (next < 0) {
@@ -199,15 +201,28 @@ static int copy_attributes(int from, int to)
 	return futimens(to, times);
 }
 
+/* Mostly there is nothing to be in it: then it isn't made. */
+static int make_top(struct stack *s, struct err *err)
+{
+	if (s->top >= 0)
+		return 0;
+	if (mkdirat(s->dir, s->name, 0755) < 0)
+		return err_sys(err, "mkdir \"%s\"", s->name);
+	s->top = openat(s->dir, s->name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	return s->top < 0 ? err_sys(err, "open \"%s\"", s->name) : 0;
+}
+
 /* The directory and those above it, made and noted. */
-static int make_path(struct stack *s, int top, const char *path, struct err *err)
+static int make_path(struct stack *s, const char *path, struct err *err)
 {
 	char part[PATH_MAX];
 
+	if (make_top(s, err) < 0)
+		return -1;
 	for (size_t len = strcspn(path, "/");; len += 1 + strcspn(path + len + 1, "/")) {
 		memcpy(part, path, len);
 		part[len] = '\0';
-		if (mkdirat(top, part, 0755) == 0) {
+		if (mkdirat(s->top, part, 0755) == 0) {
 			if (add_path(s, &s->made, part, len, err) < 0)
 				return -1;
 		} else if (errno != EEXIST) {
@@ -227,7 +242,7 @@ static bool was_seen(const struct stack *s, size_t layer, const char *path)
 	return false;
 }
 
-static int make_all(struct stack *s, int top, struct err *err)
+static int make_all(struct stack *s, struct err *err)
 {
 	/* nothing is below the base that could say otherwise */
 	for (size_t i = 1; i < s->layers->n; i++) {
@@ -242,7 +257,7 @@ static int make_all(struct stack *s, int top, struct err *err)
 			found = resolve(s, path, &shown, &why);
 			if (found < 0 && why.code != 0)
 				return err_set(err, why.code, "%s", why.msg);
-			if (found >= 0 && !shown && make_path(s, top, path, err) < 0)
+			if (found >= 0 && !shown && make_path(s, path, err) < 0)
 				return -1;
 		}
 	}
@@ -250,7 +265,7 @@ static int make_all(struct stack *s, int top, struct err *err)
 }
 
 /* Deepest first: what is made in a directory changes its time. */
-static int settle_all(struct stack *s, int top, struct err *err)
+static int settle_all(struct stack *s, struct err *err)
 {
 	qsort(s->made.v, s->made.n, sizeof(char *), by_text);
 	for (size_t i = s->made.n; i-- > 0;) {
@@ -258,7 +273,7 @@ static int settle_all(struct stack *s, int top, struct err *err)
 		struct err why = { 0 };
 		bool shown;
 		AUTO_FD found = resolve(s, path, &shown, &why);
-		AUTO_FD made = beneath_open(top, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0,
+		AUTO_FD made = beneath_open(s->top, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0,
 					    RESOLVE_PLAIN);
 
 		if (found < 0 && why.code != 0)
@@ -270,32 +285,24 @@ static int settle_all(struct stack *s, int top, struct err *err)
 	return 0;
 }
 
-static int make_tree(struct stack *s, int dir, const char *name, const struct layer_info *root,
-		     struct err *err)
+static int make_tree(struct stack *s, const struct layer_info *root, struct err *err)
 {
-	AUTO_FD top = -1;
-
-	if (mkdirat(dir, name, 0755) < 0)
-		return err_sys(err, "mkdir \"%s\"", name);
-	top = openat(dir, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (top < 0)
-		return err_sys(err, "open \"%s\"", name);
-	if (make_all(s, top, err) < 0)
+	if (make_all(s, err) < 0)
 		return -1;
-	if (s->made.n == 0)
-		return unlinkat(dir, name, AT_REMOVEDIR) < 0 ? err_sys(err, "rmdir \"%s\"", name)
-							     : 0;
-	if (settle_all(s, top, err) < 0)
+	if (s->top < 0)
+		return 0;
+	if (settle_all(s, err) < 0)
 		return -1;
-	if (fchown(top, root->root_uid, root->root_gid) < 0 || fchmod(top, root->root_mode) < 0)
-		return err_sys(err, "attributes of \"%s\"", name);
+	if (fchown(s->top, root->root_uid, root->root_gid) < 0 ||
+	    fchmod(s->top, root->root_mode) < 0)
+		return err_sys(err, "attributes of \"%s\"", s->name);
 	return 1;
 }
 
 int implied_make(const struct implied_layers *layers, int dir, const char *name,
 		 const struct layer_info *root, struct err *err)
 {
-	struct stack s = { .layers = layers };
+	struct stack s = { .layers = layers, .dir = dir, .name = name, .top = -1 };
 	size_t total = 0;
 	int ret = 0;
 
@@ -309,7 +316,8 @@ int implied_make(const struct implied_layers *layers, int dir, const char *name,
 		total += i > 0 ? s.implied[i].n : 0;
 	}
 	if (ret == 0 && total > 0)
-		ret = make_tree(&s, dir, name, root, err);
+		ret = make_tree(&s, root, err);
+	(void)fd_close(s.top);
 	arena_release(&s.arena);
 	return ret;
 }

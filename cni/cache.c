@@ -189,10 +189,14 @@ int cache_check(const struct cache_entry *e, struct err *err)
 static int open_results(const char *dir, bool make)
 {
 	char path[PATH_MAX];
+	int fd;
 
 	if (str_format(path, sizeof(path), "%s/results", dir) < 0)
 		return -1;
-	if (make && file_make_dirs(path, 0700) < 0)
+	fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd >= 0 || errno != ENOENT || !make)
+		return fd;
+	if (file_make_dirs(path, 0700) < 0)
 		return -1;
 	return open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 }

@@ -33,15 +33,14 @@ bool ipam_has(const struct cni_call *call)
 }
 
 /* The first regular file of that name in the folders of CNI_PATH. */
-static bool find_file(const char *path, const char *type, char *dst, size_t size)
+static bool find_file(const char *path, const char *type, char *dst, size_t size,
+		      struct stat *ret_st)
 {
-	struct stat st;
-
 	while (*path) {
 		size_t n = strcspn(path, ":");
 
 		if (n > 0 && str_format(dst, size, "%.*s/%s", (int)n, path, type) == 0 &&
-		    stat(dst, &st) == 0 && S_ISREG(st.st_mode))
+		    stat(dst, ret_st) == 0 && S_ISREG(ret_st->st_mode))
 			return true;
 		path += n + (path[n] == ':');
 	}
@@ -53,11 +52,12 @@ static bool needs_link(const struct cni_call *call)
 	const char *type = call->conf->ipam_type;
 	const struct cni_plugin *plugin = type && call->find ? call->find(type) : NULL;
 	char file[PATH_MAX];
+	struct stat st;
 
 	if (plugin && plugin->is_ipam)
 		return plugin->needs_link;
 	/* one that is not there is told of before anything is made */
-	return type && find_file(call->args->path, type, file, sizeof(file));
+	return type && find_file(call->args->path, type, file, sizeof(file), &st);
 }
 
 int ipam_around(const struct cni_call *call, const struct ipam_order *order, void *add,
@@ -72,20 +72,20 @@ int ipam_around(const struct cni_call *call, const struct ipam_order *order, voi
 	return late ? order->lease(add, err) : 0;
 }
 
-static bool same_file(const char *a, const char *b)
+static bool is_file(const char *path, const struct stat *st)
 {
-	struct stat x, y;
+	struct stat other;
 
-	return stat(a, &x) == 0 && stat(b, &y) == 0 && x.st_dev == y.st_dev && x.st_ino == y.st_ino;
+	return stat(path, &other) == 0 && other.st_dev == st->st_dev && other.st_ino == st->st_ino;
 }
 
 /* This program, or the plugins' one in the same folder or where it is installed. */
-static bool is_own_file(const char *file)
+static bool is_own_file(const struct stat *file)
 {
 	char path[PATH_MAX], *slash;
 	ssize_t n;
 
-	if (same_file(file, "/proc/self/exe") || same_file(file, SKERRY_LIBEXECDIR "/" OWN_NAME))
+	if (is_file("/proc/self/exe", file) || is_file(SKERRY_LIBEXECDIR "/" OWN_NAME, file))
 		return true;
 	n = readlink("/proc/self/exe", path, sizeof(path) - sizeof(OWN_NAME) - 1);
 	if (n <= 0)
@@ -95,7 +95,7 @@ static bool is_own_file(const char *file)
 	if (!slash)
 		return false;
 	(void)str_copy(slash + 1, sizeof(path) - (size_t)(slash + 1 - path), OWN_NAME);
-	return same_file(file, path);
+	return is_file(path, file);
 }
 
 /* --- another program ------------------------------------------------------------ */
@@ -223,13 +223,14 @@ static int delegate(struct cni_call *call, enum cni_verb verb, struct result *re
 	struct cni_args args = *call->args;
 	struct cni_call outer = *call;
 	char file[PATH_MAX];
+	struct stat st;
 	bool linked = plugin && plugin->is_ipam;
-	bool found =
-		!(linked && args.linked_first) && find_file(args.path, type, file, sizeof(file));
+	bool found = !(linked && args.linked_first) &&
+		     find_file(args.path, type, file, sizeof(file), &st);
 
 	args.verb = verb;
 	outer.args = &args;
-	if (linked && (!found || is_own_file(file)))
+	if (linked && (!found || is_own_file(&st)))
 		return run_linked(&outer, plugin, verb, ret, err);
 	if (!found)
 		return cni_err(err, CNI_ERR_CONFIG, "failed to find plugin \"%s\" in path [%s]",

@@ -133,9 +133,10 @@ static int make_new(struct hl_store *s, const struct hl_owner *owner, struct err
 	if (str_format(content, sizeof(content), "%s\r\n%s", owner->container_id, owner->ifname) <
 	    0)
 		return err_sys(err, "lease of \"%s\"", owner->container_id);
-	/* left by a crash; it may be a lease's by now, so it isn't written to */
-	(void)unlinkat(s->index, NEW_FILE, 0);
 	fd = openat(s->index, NEW_FILE, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	/* left by a crash; it may be a lease's by now, so it isn't written to */
+	if (fd < 0 && errno == EEXIST && unlinkat(s->index, NEW_FILE, 0) == 0)
+		fd = openat(s->index, NEW_FILE, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 	if (fd < 0 || fd_write_full(fd, content, strlen(content)) < 0)
 		return err_sys(err, "write a lease");
 	s->has_new = true;
@@ -192,10 +193,13 @@ static int put_record(struct hl_store *s, const struct hl_record *record, struct
 	if (record_name(name, sizeof(name), record->container_id, record->ifname) < 0 ||
 	    record_format(record, text, sizeof(text)) < 0)
 		return err_sys(err, "record the lease of \"%s\"", record->container_id);
-	(void)unlinkat(s->index, name, 0); /* none, or of an earlier life */
-	if (symlinkat(text, s->index, name) < 0)
-		return err_sys(err, "record the lease of \"%s\"", record->container_id);
-	return 0;
+	if (symlinkat(text, s->index, name) == 0)
+		return 0;
+	/* of an earlier life */
+	if (errno == EEXIST && unlinkat(s->index, name, 0) == 0 &&
+	    symlinkat(text, s->index, name) == 0)
+		return 0;
+	return err_sys(err, "record the lease of \"%s\"", record->container_id);
 }
 
 static bool get_record(struct hl_store *s, const char *name, struct hl_record *ret)

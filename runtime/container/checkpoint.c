@@ -81,7 +81,8 @@ static int find_container(struct checkpoint *c, struct err *err)
 	return container_open_cgroup(c->rt, &c->entry, &c->cgroup, err);
 }
 
-/* It starts while we look at the container; who asks for one that isn't there isn't told of criu. */
+/* It starts while we look at the container; who asks for one that isn't there isn't told of
+ * criu. */
 static int start_criu(struct checkpoint *c, struct err *err)
 {
 	const int pages = checkpoint_page_fd(c->o);
@@ -160,7 +161,8 @@ static bool has_user_namespace(const struct checkpoint *c)
 	return false;
 }
 
-/* Who asks on --notify-fd, or clones, restores with us, so that what nobody else could make again may be of outside. */
+/* Who asks on --notify-fd, or clones, restores with us, so that what nobody else could make
+ * again may be of outside. */
 static int fresh_mounts(struct checkpoint *c, struct err *err)
 {
 	struct criu_ext_mount *v;
@@ -314,8 +316,8 @@ static int freezer(struct checkpoint *c, struct err *err)
 	return c->opts.freeze_cgroup ? 0 : err_set(err, ENOMEM, "out of memory");
 }
 
-/* Lazy pages are asked for on a socket that criu listens on, to whoever comes first, unless it has one: what
- * no field of the request can say, its settings can. */
+/* Lazy pages are asked for on a socket that criu listens on, to whoever comes first, unless it
+ * has one: what no field of the request can say, its settings can. */
 static int lazy_socket(struct checkpoint *c, struct err *err)
 {
 	const int fd = checkpoint_page_fd(c->o);
@@ -331,7 +333,8 @@ static int lazy_socket(struct checkpoint *c, struct err *err)
 	return c->opts.config_file ? 0 : err_set(err, ENOMEM, "out of memory");
 }
 
-/* The lock waits for connections to come back; without any it would hold back others in the namespace. */
+/* The lock waits for connections to come back; without any it would hold back others in the
+ * namespace. */
 static void unlock_network(struct checkpoint *c)
 {
 	struct err left = { 0 };
@@ -366,8 +369,8 @@ static int decide(struct checkpoint *c, struct err *err)
 	return save_networks(c, err);
 }
 
-/* --notify-fd: whether to go on.  Behind post-dump the group is frozen as well, so that the death of criu,
- * which lets the processes go, starts none while a copy may run elsewhere. */
+/* --notify-fd: whether to go on.  Behind post-dump the group is frozen as well, so that the
+ * death of criu, which lets the processes go, starts none while a copy may run elsewhere. */
 static int ask_relay(struct checkpoint *c, const struct criu_notify *n, struct err *err)
 {
 	if (!c->relay.over && strcmp(n->script, "post-dump") == 0 && c->cgroup.fd >= 0 &&

@@ -26,8 +26,8 @@
 
 int container_checkpoint(struct runtime *rt, const char *id,
 			 const struct skerry_checkpoint_options *o, struct err *err);
-/* The same; dumped() is called when the images are whole and the processes still stand still.  -1: they go
- * on as if nothing had been. */
+/* The same; dumped() is called when the images are whole and the processes still stand still.
+ * -1: they go on as if nothing had been. */
 struct checkpoint_call {
 	const struct skerry_checkpoint_options *o;
 	int (*dumped)(void *arg, struct err *err); /* or NULL */
@@ -45,7 +45,7 @@ struct clone_request {
 	const struct skerry_create_options *create;
 	const struct skerry_checkpoint_options *o;
 	const int *stdio; /* three descriptors, -1 for none */
-	bool outer_network; /* the images have a network namespace of outside, of which there is none here */
+	bool outer_network; /* the images have a network namespace of outside, which isn't here */
 	void (*restored)(void *arg); /* the processes are there: the images may go; or NULL */
 	void *arg;
 };
@@ -105,16 +105,16 @@ int checkpoint_networks(int dir, bool twin, struct arena *arena, struct skerry_c
 /* The group of a twin: the last part becomes its id (arena). */
 char *clone_cgroups_path(const char *path, const char *twin, struct arena *arena);
 
-/* checkpoint_mounts.c, pure.  text: /proc/PID/mountinfo of the container's init.  What criu has to leave
- * to us: binds of file systems that the container has no mount of its own of. */
+/* checkpoint_mounts.c, pure.  text: /proc/PID/mountinfo of the container's init.  What criu has
+ * to leave to us: binds of file systems that the container has no mount of its own of. */
 struct external_mounts {
 	struct criu_ext_mount *v;
 	size_t n, cap;
 };
 int checkpoint_mounts(const char *text, size_t len, struct arena *arena,
 		      struct external_mounts *ret, struct err *err);
-/* Whole file systems in memory that are mounted once, or at several places and read-only as a whole: what
- * masks directories. */
+/* Whole file systems in memory that are mounted once, or at several places and read-only as a
+ * whole: what masks directories. */
 struct tmpfs_mounts {
 	struct {
 		char *target, *source, *options, *device, *flags;

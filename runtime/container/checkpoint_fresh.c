@@ -267,7 +267,7 @@ int fresh_load(int images, struct arena *arena, struct fresh *ret, struct err *e
 	return json_decode(FRESH_FILE, text.s, text.len, &table, ret, arena, err);
 }
 
-/* --- anew ----------------------------------------------------------------------------------------- */
+/* --- anew ------------------------------------------------------------------------------------- */
 
 /* mountinfo also shows what mount(2) doesn't take here, and flags of the mount. */
 static int keep_options(const char *from, char *dst, size_t size)
@@ -360,7 +360,8 @@ int fresh_make(const struct fresh_mount *m, const char *at)
 	if ((strcmp(m->options, "ro") == 0 || str_starts(m->options, "ro,")) &&
 	    mount(NULL, at, NULL, MS_REMOUNT | MS_RDONLY, options) < 0)
 		return -1;
-	/* criu copies this mount; of several of one file system it gives but the first one its flags. */
+	/* criu copies this mount; of several of one file system it gives but the first one its
+	 * flags. */
 	return m->flags ? mount(NULL, at, NULL, MS_REMOUNT | MS_BIND | flags_of(m->flags), NULL)
 			: 0;
 }

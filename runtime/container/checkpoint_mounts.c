@@ -170,8 +170,8 @@ static bool is_read_only(const char *options)
 	return strcmp(options, "ro") == 0 || str_starts(options, "ro,");
 }
 
-/* Is it the only one at its place, and of its file system?  Several are taken
- * where the file system itself is read-only (and empty, as fresh_find() sees to): what masks directories. */
+/* Is it the only one at its place, and of its file system?  Several are taken where the file
+ * system itself is read-only (and empty, as fresh_find() sees to): what masks directories. */
 static bool is_plain(const struct mount_list *list, const struct mount *m, bool *ret_shared)
 {
 	*ret_shared = false;

@@ -77,10 +77,11 @@ struct child {
 	const char *program;
 };
 
-/* What criu takes as the root of what it restores has to be a mount.  Of a container whose root was a
- * slave criu makes a slave of this mount (MOVE_MOUNT_SET_GROUP), which the kernel refuses when this is
- * private, as it is below a private mount or when the last peer of its master has just gone: with a
- * group of its own it never is, and stays a slave of the host's where that is shared. */
+/* What criu takes as the root of what it restores has to be a mount.  Of a container whose root
+ * was a slave criu makes a slave of this mount (MOVE_MOUNT_SET_GROUP), which the kernel refuses
+ * when this is private, as it is below a private mount or when the last peer of its master has
+ * just gone: with a group of its own it never is, and stays a slave of the host's where that is
+ * shared. */
 static int bind_root(const struct criu_start *s)
 {
 	if (mount(NULL, "/", NULL, MS_REC | MS_SLAVE, NULL) < 0 ||
@@ -89,7 +90,8 @@ static int bind_root(const struct criu_start *s)
 	return mount(NULL, s->root_at, NULL, MS_SHARED, NULL);
 }
 
-/* Ours are the container's in the end, which has nothing to read there of iptables, nftables or tar. */
+/* Ours are the container's in the end, which has nothing to read there of iptables, nftables or
+ * tar. */
 static int be_quiet(void)
 {
 	AUTO_FD null = open("/dev/null", O_RDWR | O_CLOEXEC);
@@ -124,8 +126,8 @@ static void child_main(void *arg, int sock)
 	char *argv[] = { name, verb, number, NULL };
 	sigset_t none;
 
-	/* Our death is the end of the socket for it, after which it undoes what it began; a signal would
-	 * take the processes along that it has stopped. */
+	/* Our death is the end of the socket for it, after which it undoes what it began; a
+	 * signal would take the processes along that it has stopped. */
 	(void)prctl(PR_SET_PDEATHSIG, 0, 0, 0, 0);
 	(void)sigemptyset(&none);
 	(void)sigprocmask(SIG_SETMASK, &none, NULL);

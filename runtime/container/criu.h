@@ -153,8 +153,8 @@ int criu_resp_decode(const void *data, size_t len, struct criu_resp *ret, struct
 		     struct err *err);
 
 /* Asked at each notification ("pre-dump", "network-lock", "post-dump", "setup-namespaces",
- * "post-restore", ...); fd is a descriptor that came with it, or -1, and is closed afterwards.  -1: criu
- * is to undo it all. */
+ * "post-restore", ...); fd is a descriptor that came with it, or -1, and is closed afterwards.
+ * -1: criu is to undo it all. */
 typedef int criu_notify_fn(void *arg, const struct criu_notify *n, int fd, struct err *err);
 
 struct criu {
@@ -172,8 +172,8 @@ struct criu {
 struct criu_start {
 	const char *program; /* NULL or "": criu_find() */
 	int cgroup; /* directory that it, and what it restores, is born in; -1: ours */
-	/* A mount namespace of its own, where `root` is bound at `root_at` and the directories are opened
-	 * anew: it may mount below those of its own only. */
+	/* A mount namespace of its own, where `root` is bound at `root_at` and the directories
+	 * are opened anew: it may mount below those of its own only. */
 	bool own_mounts;
 	const char *root, *root_at;
 	const char *dirs[2]; /* paths, and the numbers that they get */
@@ -189,12 +189,12 @@ int criu_open(struct criu *c, const struct criu_start *start, struct err *err);
 /* Ends it by the end of the socket, and waits. */
 void criu_close(struct criu *c);
 void criu_init(struct criu *c);
-/* One request to its answer.  An answer without success is -1 with its cr_errno; why it failed is in
- * the log (criu_log_explain()). */
+/* One request to its answer.  An answer without success is -1 with its cr_errno; why it failed
+ * is in the log (criu_log_explain()). */
 int criu_call(struct criu *c, const struct criu_req *req, criu_notify_fn *notify, void *arg,
 	      struct criu_resp *ret, struct err *err);
-/* The first request: asks for the version and refuses one that can't work on this kernel.  Its mounts are
- * made when this returns. */
+/* The first request: asks for the version and refuses one that can't work on this kernel.  Its
+ * mounts are made when this returns. */
 int criu_check(struct criu *c, int least, struct err *err);
 /* Does this criu, on this kernel, have them?  Ends the process like every other request. */
 int criu_features(struct criu *c, struct criu_features *ret, struct err *err);

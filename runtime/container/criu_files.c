@@ -45,7 +45,8 @@ static const struct wire_field reg_fields[] = {
 };
 static const struct wire_table reg_table = WIRE_TABLE(struct reg, reg_fields);
 
-/* What is said once more; zero, too, is a size and a position.  What is only appended to is of any size. */
+/* What is said once more; zero, too, is a size and a position.  What is only appended to is of
+ * any size. */
 struct again {
 	uint64_t pos, size;
 	uint32_t mode;

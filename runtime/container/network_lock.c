@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* network_lock.c - what holds a container's packets back while its connections are taken or put back
+/* network_lock.c - what holds packets back while a container's connections are taken or put back
  *
  * criu drops all packets of the network namespace, so that no peer hears that
  * there is nobody.  By default it starts iptables-restore(8) and
@@ -195,10 +195,10 @@ static int open_nftables(void)
 	return socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_NETFILTER);
 }
 
-/* --- can criu do it so ---------------------------------------------------------------------------- */
+/* --- can criu do it so ------------------------------------------------------------------------ */
 
-/* It says so only by a run of its own (criu check --feature network_lock_nftables); the name of the library it
- * is linked with says the same. */
+/* It says so only by a run of its own (criu check --feature network_lock_nftables); the name of
+ * the library it is linked with says the same. */
 static bool names_library(const char *program)
 {
 	AUTO_FD fd = open(program, O_RDONLY | O_CLOEXEC);
@@ -225,7 +225,7 @@ bool network_lock_has_nftables(const char *criu)
 	return sock >= 0 && names_library(criu) && list_tables(sock, &list) == 0;
 }
 
-/* --- iptables -------------------------------------------------------------------------------------- */
+/* --- iptables --------------------------------------------------------------------------------- */
 
 static const char unlock[] = "*filter\n:CRIU - [0:0]\n-D INPUT -j CRIU\n-D OUTPUT -j CRIU\n";
 
@@ -271,7 +271,7 @@ static bool has_old_iptables(void)
 	       line[0];
 }
 
-/* --- both ---------------------------------------------------------------------------------------------- */
+/* --- both ------------------------------------------------------------------------------------- */
 
 static void drop_all(void)
 {

@@ -75,8 +75,8 @@ static int out_of_memory(struct err *err)
 
 /* --- descriptors ------------------------------------------------------------- */
 
-/* A copy that criu will have under the same number: from before its start.  Not 0, which couldn't be told
- * apart from none. */
+/* A copy that criu will have under the same number: from before its start.  Not 0, which
+ * couldn't be told apart from none. */
 static int keep(struct restore *r, int fd, struct err *err)
 {
 	int copy;
@@ -154,7 +154,8 @@ static int inherit_stdio(struct restore *r, struct err *err)
 	return 0;
 }
 
-/* Where another file takes a place, criu is to read of it in its own mounts; the images stay as they are. */
+/* Where another file takes a place, criu is to read of it in its own mounts; the images stay as
+ * they are. */
 static int adapt_files(struct restore *r, struct err *err)
 {
 	AUTO_BUF text;
@@ -375,7 +376,8 @@ static void drop_fresh(const struct restore *r)
 			(void)rmdir(at);
 }
 
-/* A network namespace of outside, without its path: the images want one.  It lives in the processes. */
+/* A network namespace of outside, without its path: the images want one.  It lives in the
+ * processes. */
 static int new_network(struct restore *r, struct err *err)
 {
 	static const char self[] = "/proc/self/ns/net";
@@ -477,8 +479,8 @@ static int run_hooks(struct restore *r, pid_t pid, struct err *err)
 	return hooks_run(&run, err);
 }
 
-/* The loopback and the settings of a network namespace that is new: criu has none to restore, and there is no
- * init.  What other namespaces have is in the images. */
+/* The loopback and the settings of a network namespace that is new: criu has none to restore,
+ * and there is no init.  What other namespaces have is in the images. */
 static int set_up_network(struct restore *r, pid_t pid, struct err *err)
 {
 	const struct plan *p = r->with->plan;
@@ -590,8 +592,8 @@ static int prepare(struct restore *r, struct err *err)
 	return group_root(r, err);
 }
 
-/* Who holds --notify-fd may start us before there are images: with what comes before them, and criu's own
- * start, behind us when they are. */
+/* Who holds --notify-fd may start us before there are images: with what comes before them, and
+ * criu's own start, behind us when they are. */
 static int wait_for_images(struct restore *r, struct err *err)
 {
 	static char name[] = "images";
@@ -630,8 +632,8 @@ static int check_criu(struct restore *r, struct err *err)
 
 	if (criu_check(&r->criu, CHECKPOINT_CRIU_LEAST, err) < 0)
 		return -1;
-	/* The first criu since the boot asks the kernel for all that it can do, and remembers the answers in /run:
-	 * not once everything stands still. */
+	/* The first criu since the boot asks the kernel for all that it can do, and remembers
+	 * the answers in /run: not once everything stands still. */
 	return r->relay.over ? 0 : criu_features(&r->criu, &features, err);
 }
 
@@ -669,8 +671,8 @@ static int ask(struct restore *r, struct err *err)
 	return rc < 0 ? checkpoint_failed(&r->dirs, RESTORE_LOG, err) : 0;
 }
 
-/* In a user namespace criu opens images as its root, whom the host's directory is closed to: it may pass
- * through meanwhile, and nobody else. */
+/* In a user namespace criu opens images as its root, whom the host's directory is closed to: it
+ * may pass through meanwhile, and nobody else. */
 struct passage {
 	struct stat was;
 	bool open;
@@ -702,7 +704,8 @@ static void close_passage(const struct restore *r, const struct passage *p)
 	(void)fchmod(r->dirs.images_fd, p->was.st_mode & 07777);
 }
 
-/* Where there are images criu starts meanwhile; where they are waited for it starts before they come. */
+/* Where there are images criu starts meanwhile; where they are waited for it starts before they
+ * come. */
 static int settle(struct restore *r, struct err *err)
 {
 	const bool wait = !r->relay.over;

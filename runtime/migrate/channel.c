@@ -194,8 +194,8 @@ static short read_events(const struct channel *c)
 	return c->ended ? 0 : POLLIN;
 }
 
-/* One look at the stream while a write waits for room.  The other side may be busy with what it has got, so
- * its silence counts from our last byte that went. */
+/* One look at the stream while a write waits for room.  The other side may be busy with what it
+ * has got, so its silence counts from our last byte that went. */
 static int wait_for_room(struct channel *c, int64_t since, struct err *err)
 {
 	struct pollfd p[3] = { { .fd = c->stream.out, .events = POLLOUT },
@@ -345,8 +345,8 @@ static int say_ping(struct channel *c, struct err *err)
 	return channel_send(c, FRAME_PING, none, none, err) < 0 ? -1 : channel_flush(c, err);
 }
 
-/* One poll(2) of at most a second: what the stream brings is looked at.  1: a frame is there; else 0 and
- * in *ret_ready how many of fds[] have something. */
+/* One poll(2) of at most a second: what the stream brings is looked at.  1: a frame is there;
+ * else 0 and in *ret_ready how many of fds[] have something. */
 static int wait_once(struct channel *c, struct pollfd *fds, size_t n, int64_t left, int *ret_ready,
 		     struct err *err)
 {

@@ -52,8 +52,8 @@ int channel_flush(struct channel *c, struct err *err);
 /* ABORT with these words, as far as it can still be said. */
 void channel_abort(struct channel *c, const struct err *why);
 
-/* Flushes and waits until a frame is there (1), one of fds[] has what is asked of it or the time is up
- * (0; fds' revents say which); -1: the other side aborted, ended, is silent. */
+/* Flushes and waits until a frame is there (1), one of fds[] has what is asked of it or the time
+ * is up (0; fds' revents say which); -1: the other side aborted, ended, is silent. */
 int channel_wait(struct channel *c, struct pollfd *fds, size_t n, int timeout_ms, struct err *err);
 /* The next frame, waited for as long as it takes; its body is good until the next wait. */
 int channel_receive(struct channel *c, struct frame *ret, struct err *err);

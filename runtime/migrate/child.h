@@ -48,7 +48,8 @@ struct child_step {
 };
 int child_step(struct child *c, struct child_step *ret);
 int child_answer(struct child *c, const char *word, struct err *err);
-/* Lets go of the socket, waits for its end (SIGKILL with `now`); a failure is told in its own last words. */
+/* Lets go of the socket, waits for its end (SIGKILL with `now`); a failure is told in its own
+ * last words. */
 int child_wait(struct child *c, struct err *err);
 /* The same without a word; a connection whose other side is silent would never end by itself. */
 void child_end(struct child *c);

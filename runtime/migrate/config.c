@@ -193,7 +193,8 @@ static void put_hooks(struct json_out *o, const struct config_change *change)
 		put_hook(o, words);
 }
 
-/* What takes a bundle away, of an image (skerry-image) or an earlier move: the source's is not here. */
+/* What takes a bundle away, of an image (skerry-image) or an earlier move: the source's is not
+ * here. */
 static bool is_of_a_bundle(const struct hook *h)
 {
 	return has_word(&h->args, CONFIG_HOOK) || has_word(&h->args, "unbundle");

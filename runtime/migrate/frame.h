@@ -121,7 +121,7 @@ struct offer {
 	uint64_t disk, memory; /* bytes that it will take */
 	uint32_t dry_run;
 	char *netns; /* network namespace on the target in place of the one in config.json */
-	char *image; /* what skerry-image tells of it: the root file system is what changed since; or NULL */
+	char *image; /* what skerry-image tells of it: the root is what changed since; or NULL */
 	uint32_t lazy; /* memory follows once it runs there */
 	struct wire_u64s stdio; /* st_mode of the init's 0, 1 and 2 */
 };
@@ -186,11 +186,11 @@ struct outcome {
 	int32_t pid;
 };
 
-/* DATA: u64 offset, then bytes of the last ENTRY.
- * (of a layer the offset is the count of those before)
+/* DATA: u64 offset, then bytes of the last ENTRY (of a layer: the count of those before; of
+ * TREE_STDIO: of the file, which 0 begins anew).
  * PAGES: u64 task, u64 address, then whole pages.
- * RUN: u64 task, u64 address, u64 count | flags: the next pages in criu's order; with data behind, these
- * are their contents, else they are as they were sent last. */
+ * RUN: u64 task, u64 address, u64 count | flags: the next pages in criu's order; with data
+ * behind, these are their contents, else they are as they were sent last. */
 #define FRAME_DATA_HEAD	 8
 #define FRAME_PAGES_HEAD 16
 #define FRAME_RUN_HEAD	 24
@@ -208,8 +208,8 @@ const struct wire_table *frame_table(enum frame_type type);
 /* The head: 0 and *ret (body NULL), or -1 (EBADMSG): a type or a size that can't be. */
 int frame_parse_head(const unsigned char head[FRAME_HEAD], struct frame *ret, struct err *err);
 void frame_format_head(enum frame_type type, size_t size, unsigned char head[FRAME_HEAD]);
-/* The body as the struct of its type; what it points at is the arena's or the body's.  Checks what is
- * promised of each: names that lead nowhere else, ids, ranges. */
+/* The body as the struct of its type; what it points at is the arena's or the body's.  Checks
+ * what is promised of each: names that lead nowhere else, ids, ranges. */
 int frame_decode(const struct frame *f, void *dst, struct arena *arena, struct err *err);
 /* The two halves of the bodies that are bytes. */
 int frame_decode_data(const struct frame *f, uint64_t *ret_offset, const unsigned char **ret_data,

@@ -254,7 +254,8 @@ static int take_userfaultfd(pid_t pid)
 	if (theirs >= 0) {
 		ours = (int)syscall(SYS_pidfd_getfd, pidfd, (int)theirs, 0);
 		close_args[0] = (uint64_t)theirs;
-		/* A signal that came with the first call is still to be delivered: behind this one. */
+		/* A signal that came with the first call is still to be delivered: behind this
+		 * one. */
 		(void)inject_call(&i, SYS_close, close_args);
 	}
 	saved = errno;

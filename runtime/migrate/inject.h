@@ -18,9 +18,9 @@
 # define UFFD_USER_MODE_ONLY 1
 #endif
 
-/* A userfaultfd(2) of process pid's memory, for faults of its own alone, or -1 with errno: EBUSY when
- * somebody else traces it or it is stopped, EINTR when a signal came between, EOPNOTSUPP where there is no way
- * to (another processor, a process of another word size). */
+/* A userfaultfd(2) of process pid's memory, for faults of its own alone, or -1 with errno: EBUSY
+ * when somebody else traces it or it is stopped, EINTR when a signal came between, EOPNOTSUPP
+ * where there is no way to (another processor, a process of another word size). */
 int inject_userfaultfd(pid_t pid);
 
 #endif

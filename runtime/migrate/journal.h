@@ -50,11 +50,13 @@ struct journal {
 void journal_new_uuid(char uuid[FRAME_UUID + 1]);
 /* Makes record and folder; uuid, id, host, bundle and is_source are set. */
 int journal_begin(struct journal *j, const char *root, struct err *err);
-/* An earlier one, by its number, or the source's by container id (uuid ""): 1, 0 there is none, -1. */
+/* An earlier one, by its number, or the source's by container id (uuid ""): 1, 0 there is none,
+ * -1. */
 int journal_find(struct journal *j, const char *root, struct err *err);
 /* Until nobody works on it any more; then its state is read once more.  EBUSY: the time is up. */
 int journal_wait(struct journal *j, int wait_ms, struct err *err);
-/* What others left that died before it counted: undo() takes away what the record names, then it goes. */
+/* What others left that died before it counted: undo() takes away what the record names, then it
+ * goes. */
 void journal_sweep(const char *root, void (*undo)(const struct journal *j, void *arg), void *arg);
 /* from: only if it is in that state (ESTALE). */
 int journal_advance(struct journal *j, enum journal_state from, enum journal_state to,

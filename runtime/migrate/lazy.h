@@ -39,8 +39,8 @@ const char *lazy_obstacle(void);
 /* Starts criu's part over these images. */
 int lazy_start(struct lazy *l, const struct options *o, const char *images, uint32_t criu,
 	       struct err *err);
-/* As channel_wait(), while pages go from the channel to criu: 1 a frame that is none of its own is in *ret,
- * 0 one of fds[] has something. */
+/* As channel_wait(), while pages go from the channel to criu: 1 a frame that is none of its own
+ * is in *ret, 0 one of fds[] has something. */
 struct lazy_wait {
 	struct channel *channel;
 	struct store *store;
@@ -50,8 +50,8 @@ struct lazy_wait {
 int lazy_wait(struct lazy *l, const struct lazy_wait *w, struct frame *ret, struct err *err);
 /* Until all are there: 0. */
 int lazy_finish(struct lazy *l, const struct lazy_wait *w, struct err *err);
-/* From here on our own end, whatever it is by, is the container's: criu's part would follow it, and what its
- * processes miss would read as zeros. */
+/* From here on our own end, whatever it is by, is the container's: criu's part would follow it,
+ * and what its processes miss would read as zeros. */
 int lazy_guard(struct lazy *l, const struct options *o, const char *id, struct err *err);
 /* All is there: it lives on without us. */
 void lazy_release(struct lazy *l);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* lazy_guard.c - a process that outlives this program's end by as long as the container has to be ended
+/* lazy_guard.c - a process that outlives this program until the container has been ended
  *
  * It has the other end of a pipe of ours, and our end of criu's connection,
  * which is not to break before the container is gone.

@@ -130,7 +130,8 @@ static int read_wanted(struct reader *r, struct err *err)
 	return 0;
 }
 
-/* It may have the number of one that has ended: then that one's memory is gone, and it is looked at whole. */
+/* It may have the number of one that has ended: then that one's memory is gone, and it is looked
+ * at whole. */
 static struct memory_process *process_of(struct memory *m, pid_t pid)
 {
 	for (size_t i = 0; i < m->processes.n; i++)

@@ -89,8 +89,8 @@ int page_request_parse(const unsigned char *data, size_t head, struct page_reque
 	return 0;
 }
 
-/* TCP over the loopback: before 4.0 criu sets options that only TCP has.  The listening socket is open for
- * this one connection, which is checked to be ours. */
+/* TCP over the loopback: before 4.0 criu sets options that only TCP has.  The listening socket
+ * is open for this one connection, which is checked to be ours. */
 int page_server_pair(int *ret_ours, int *ret_theirs, struct err *err)
 {
 	AUTO_FD listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);

@@ -26,8 +26,8 @@ void page_key_make(struct page_key *k)
 	}
 }
 
-/* Two sums over the same words, the key of the second four words further (RFC 4418, 5.2.1); in lanes that the
- * compiler makes vectors of. */
+/* Two sums over the same words, the key of the second four words further (RFC 4418, 5.2.1); in
+ * lanes that the compiler makes vectors of. */
 struct page_digest page_digest(const struct page_key *k, const void *page)
 {
 	const uint32_t *m = page;

@@ -152,7 +152,7 @@ static int find_trees(struct source *s, struct err *err)
 	return 0;
 }
 
-/* --- the two agree ------------------------------------------------------------------------------ */
+/* --- the two agree ---------------------------------------------------------------------------- */
 
 static int connect_target(struct source *s, struct err *err)
 {
@@ -238,7 +238,7 @@ static int agree(struct source *s, struct err *err)
 	return 0;
 }
 
-/* --- while it runs --------------------------------------------------------------------------------- */
+/* --- while it runs ---------------------------------------------------------------------------- */
 
 static int begin_journal(struct source *s, struct err *err)
 {
@@ -281,9 +281,10 @@ static int send_files(struct source *s, struct err *err)
 	return 0;
 }
 
-/* --- while it stands still --------------------------------------------------------------------------- */
+/* --- while it stands still -------------------------------------------------------------------- */
 
-/* Waits for the next step of criu's and takes its pages; what the target says meanwhile can only be the end. */
+/* Waits for the next step of criu's and takes its pages; what the target says meanwhile can only
+ * be the end. */
 static int next_step(struct source *s, struct child_step *ret, struct err *err)
 {
 	for (;;) {
@@ -329,7 +330,8 @@ static int start_dump(struct source *s, struct err *err)
 	words[7] = arena_printf(&s->arena, "fd:%d", theirs);
 	start.keep = theirs;
 	if (s->o->lazy) {
-		/* The pages are read here, and criu is asked for none: its page server ends with the socket. */
+		/* The pages are read here, and criu is asked for none: its page server ends with
+		 * the socket. */
 		words[8] = "--lazy-pages";
 		words[9] = s->id;
 		s->pages.sock = fd_close(s->pages.sock);
@@ -430,7 +432,7 @@ static int restore_there(struct source *s, struct err *err)
 	return 0;
 }
 
-/* --- the decision ---------------------------------------------------------------------------------------- */
+/* --- the decision ----------------------------------------------------------------------------- */
 
 /* Asks a new process on the target: 1 it runs there, 0 it never will, -1 no answer. */
 static int ask_verdict(const struct options *o, const struct journal *j, struct err *err)
@@ -515,8 +517,8 @@ static int hand_over(struct source *s, struct err *err)
 	return 0;
 }
 
-/* With --lazy its memory follows.  Until all of it is there the end of either side takes it back to here,
- * to the moment at which it was stopped. */
+/* With --lazy its memory follows.  Until all of it is there the end of either side takes it back
+ * to here, to the moment at which it was stopped. */
 static int feed_target(struct source *s, struct err *err)
 {
 	const struct feed_expect fetched = { FRAME_FETCHED, NULL, &s->arena };
@@ -535,7 +537,8 @@ static int feed_target(struct source *s, struct err *err)
 	return 0;
 }
 
-/* The copy here goes without a word to its peers: criu ends the processes with their sockets set so. */
+/* The copy here goes without a word to its peers: criu ends the processes with their sockets set
+ * so. */
 static int release(struct source *s, struct err *err)
 {
 	if (child_answer(&s->dump, "go", err) < 0 || child_wait(&s->dump, err) < 0) {
@@ -554,7 +557,7 @@ static int release(struct source *s, struct err *err)
 	return 0;
 }
 
-/* --- in order ----------------------------------------------------------------------------------------------- */
+/* --- in order --------------------------------------------------------------------------------- */
 
 static const struct {
 	const char *what;
@@ -670,7 +673,7 @@ int source_run(const struct options *o, const char *id, const char *host, struct
 	return rc;
 }
 
-/* --- afterwards ---------------------------------------------------------------------------------------------- */
+/* --- afterwards ------------------------------------------------------------------------------- */
 
 /* It runs there: here it goes, and what its networks had here. */
 static int settle_there(struct source *s, const char *host, struct err *err)

@@ -76,8 +76,8 @@ int memory_rounds(struct source *s, struct err *err);
 int source_image_find(struct source *s, struct err *err);
 int source_image_send(struct source *s, struct err *err);
 
-/* source_stdio.c: into the offer what the init's 0, 1 and 2 are; and what files of them have more than when it
- * was sent last. */
+/* source_stdio.c: into the offer what the init's 0, 1 and 2 are; and what files of them have
+ * more than when it was sent last. */
 int source_stdio_find(struct source *s, struct err *err);
 int source_stdio_send(struct source *s, struct err *err);
 void source_stdio_close(struct source *s);

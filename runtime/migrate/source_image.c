@@ -129,7 +129,7 @@ int source_image_find(struct source *s, struct err *err)
 	return take_layers(s, err);
 }
 
-/* --- what the target lacks ---------------------------------------------------------------------- */
+/* --- what the target lacks -------------------------------------------------------------------- */
 
 static int send_tar(struct source *s, int from, uint64_t *bytes, struct err *err)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* source_net.c - the container's networks on their way: `skerry net move` (cni/net/move.h has the order) */
+/* source_net.c - the container's networks on their way: `skerry net move` (cni/net/move.h) */
 #include <errno.h>
 #include <string.h>
 

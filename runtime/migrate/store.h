@@ -37,7 +37,8 @@ void store_release(struct store *s);
 int store_put(struct store *s, const struct page_run *run, struct err *err);
 /* A RUN frame; the first one ends the rounds. */
 int store_run(struct store *s, const struct page_run *run, struct err *err);
-/* Contents as they were sent last, of as many of the `left` pages as are kept in a row, STORE_PAGES at most. */
+/* Contents as they were sent last, of as many of the `left` pages as are kept in a row,
+ * STORE_PAGES at most. */
 #define STORE_PAGES 64
 struct store_where {
 	uint64_t task, address, left;

@@ -24,7 +24,7 @@
 #define DONE_WAIT_MS 60000
 #define VERDICT_MS   20000
 
-/* --- what is made --------------------------------------------------------------------------------- */
+/* --- what is made ----------------------------------------------------------------------------- */
 
 static int make_dir_at(const char *path, struct err *err)
 {
@@ -202,7 +202,7 @@ static int take_offer(struct target *t, const struct frame *f, struct err *err)
 	return channel_send_message(t->channel, FRAME_ANSWER, &t->answer, err);
 }
 
-/* --- files -------------------------------------------------------------------------------------------- */
+/* --- files ------------------------------------------------------------------------------------ */
 
 static int begin_tree(struct target *t, const struct frame *f, struct err *err)
 {
@@ -264,7 +264,7 @@ static int take_file(struct target *t, const struct frame *f, struct err *err)
 	return rc < 0 ? -1 : 0;
 }
 
-/* --- memory ---------------------------------------------------------------------------------------------- */
+/* --- memory ----------------------------------------------------------------------------------- */
 
 static int take_pages(struct target *t, const struct frame *f, struct err *err)
 {
@@ -284,7 +284,7 @@ static int take_round(struct target *t, const struct frame *f, struct err *err)
 	return frame_decode(f, &r, &t->arena, err) < 0 ? -1 : acknowledge(t, err);
 }
 
-/* --- the processes -------------------------------------------------------------------------------------- */
+/* --- the processes ---------------------------------------------------------------------------- */
 
 static int start_restore(struct target *t, const struct restore_order *order, struct err *err)
 {
@@ -531,7 +531,7 @@ static void wait_for_done(struct target *t)
 	journal_clean(&t->journal, heard);
 }
 
-/* --- a question ------------------------------------------------------------------------------------------- */
+/* --- a question ------------------------------------------------------------------------------- */
 
 static bool does_run(struct target *t, const char *id)
 {
@@ -574,7 +574,8 @@ static int verdict(struct target *t, struct journal *j, struct err *err)
 	return journal_advance(j, JOURNAL_COMMITTED, JOURNAL_ABORTED, err) < 0 ? -1 : 0;
 }
 
-/* The record has done its work once the source knows; what was killed before its copy counted is removed. */
+/* The record has done its work once the source knows; what was killed before its copy counted is
+ * removed. */
 static void forget(struct target *t, struct journal *j, bool runs)
 {
 	struct frame f;
@@ -615,7 +616,7 @@ static int answer_status(struct target *t, const struct frame *f, struct err *er
 	return rc < 0 ? -1 : 0;
 }
 
-/* --- the whole ------------------------------------------------------------------------------------------------ */
+/* --- the whole -------------------------------------------------------------------------------- */
 
 static const struct {
 	enum frame_type type;

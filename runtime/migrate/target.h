@@ -16,7 +16,8 @@
 #define TARGET_PROBLEMS_MAX 64
 #define TARGET_SAID_MAX	    ((size_t)64 << 10)
 
-/* `skerry-image receive` (image/cli/cmd_move.c has what is said), when the container is of an image. */
+/* `skerry-image receive` (image/cli/cmd_move.c has what is said), when the container is of an
+ * image. */
 struct target_image {
 	struct child child;
 	int in, out; /* its ends: what it reads, what it says; -1 */
@@ -74,7 +75,8 @@ void target_image_end(struct target *t);
 /* What a bundle that goes, of that container, has in a store. */
 void target_image_undo(const struct target *t, const char *bundle, const char *id);
 
-/* target_stdio.c: what takes the place of the init's descriptor 0, 1 or 2; and frames of what it had. */
+/* target_stdio.c: what takes the place of the init's descriptor 0, 1 or 2; and frames of what it
+ * had. */
 int target_stdio_open(struct target *t, uint32_t fd, struct err *err);
 int target_stdio_begin(struct target *t, uint32_t fd, struct err *err);
 int target_stdio_take(struct target *t, const struct frame *f, struct err *err);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* target_check.c - can this host take the container?  All that speaks against it is told at once. */
+/* target_check.c - can this host take the container?  All that speaks against it, at once. */
 #include <dirent.h>
 #include <errno.h>
 #include <limits.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* target_net.c - the container's networks on their way to here: `skerry net move` (cni/net/move.h has the order) */
+/* target_net.c - the container's networks on their way here: `skerry net move` (cni/net/move.h) */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>

@@ -18,8 +18,8 @@ struct tls_files {
 };
 struct tls;
 
-/* The handshake, on a connected socket that blocks; server_name NULL: we are the server.  Owns fd from
- * here on when it succeeds. */
+/* The handshake, on a connected socket that blocks; server_name NULL: we are the server.  Owns
+ * fd from here on when it succeeds. */
 struct tls *tls_begin(int fd, const struct tls_files *files, const char *server_name,
 		      struct err *err);
 void tls_free(struct tls *t);

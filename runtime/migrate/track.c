@@ -53,7 +53,7 @@ struct pm_scan_arg {
 # define PAGE_IS_PFNZERO       (1 << 5)
 #endif
 
-/* --- what there is ----------------------------------------------------------------------------- */
+/* --- what there is ---------------------------------------------------------------------------- */
 
 static int agree_on_features(int uffd)
 {
@@ -104,7 +104,7 @@ const char *track_name(enum track_how how)
 	return "contents";
 }
 
-/* --- one process --------------------------------------------------------------------------------- */
+/* --- one process ------------------------------------------------------------------------------ */
 
 /* Filters, a debugger or the limit of its descriptors may keep it from having one. */
 static void protect(struct track *t)
@@ -160,7 +160,8 @@ static int scan(const struct track *t, const struct memory_region *r, struct mem
 		.end = r->end,
 		.vec = (uintptr_t)runs,
 		.vec_len = RUNS_MAX,
-		/* Of files: unchanged, or criu's under another number.  The page of zeros is none. */
+		/* Of files: unchanged, or criu's under another number.  The page of zeros is
+		 * none. */
 		.category_inverted = PAGE_IS_FILE | PAGE_IS_PFNZERO,
 		.category_mask = PAGE_IS_WRITTEN | PAGE_IS_FILE | PAGE_IS_PFNZERO,
 		.category_anyof_mask = PAGE_IS_PRESENT | PAGE_IS_SWAPPED,
@@ -254,7 +255,8 @@ void track_looked(struct track *t)
 {
 	char path[64];
 
-	/* A write between the look and this is found by the contents in the end, as everything is. */
+	/* A write between the look and this is found by the contents in the end, as everything
+	 * is. */
 	if (t->how == TRACK_SOFT_DIRTY &&
 	    str_format(path, sizeof(path), "/proc/%d/clear_refs", (int)t->pid) == 0)
 		(void)file_write_text(AT_FDCWD, path, CLEAR_SOFT_DIRTY);

@@ -40,8 +40,9 @@ struct track {
   .uffd = -1, .pagemap = -1 \
  }
 void track_begin(struct track *t, pid_t pid, const struct track_best *best);
-/* One look at the process: regions in between, each added to *ret as runs of pages that are in memory (or
- * swapped), not of a file, and may have been written to since the last look.  0 the process has ended, 1, -1. */
+/* One look at the process: regions in between, each added to *ret as runs of pages that are in
+ * memory (or swapped), not of a file, and may have been written to since the last look.  0 the
+ * process has ended, 1, -1. */
 int track_look(struct track *t, struct err *err);
 int track_region(struct track *t, const struct memory_region *r, struct memory_regions *ret,
 		 struct err *err);

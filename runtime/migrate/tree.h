@@ -52,7 +52,7 @@ uint64_t tree_size(int top);
 struct tree_dir;
 struct tree_receiver {
 	int top; /* borrowed */
-	int upper; /* the upper directory of the overlay that top is and of which the entries tell; or -1 */
+	int upper; /* of the overlay that top is, of which the entries tell; or -1 */
 	const char *only; /* the one name that may come, or NULL */
 	int file; /* of the last ENTRY, or -1 */
 	struct entry entry; /* whose */

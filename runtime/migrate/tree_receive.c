@@ -85,8 +85,8 @@ static bool is_opaque_here(const struct tree_receiver *r, const char *path)
 	return fd >= 0 && fgetxattr(fd, OPAQUE, value, sizeof(value)) == 1;
 }
 
-/* A directory that has nothing below it needs no mark, and not every kernel makes one; but when it comes
- * again it has to be known from one that shows what is below. */
+/* A directory that has nothing below it needs no mark, and not every kernel makes one; but when
+ * it comes again it has to be known from one that shows what is below. */
 static int mark_opaque(const struct tree_receiver *r, const char *path, struct err *err)
 {
 	AUTO_FD fd = beneath_open(r->upper, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0,
@@ -128,7 +128,8 @@ static int set_time(const struct entry *e, int fd, const char *name)
 	return utimensat(fd, name, times, AT_SYMLINK_NOFOLLOW);
 }
 
-/* Owner, mode, attributes of what fd (O_PATH will do) is; the owner first, which takes bits of the mode away. */
+/* Owner, mode, attributes of what fd (O_PATH will do) is; the owner first, which takes bits of
+ * the mode away. */
 static int set_inode(const struct entry *e, int fd, bool is_over, struct err *err)
 {
 	char self[64];
@@ -192,7 +193,8 @@ static int make_dir(struct tree_receiver *r, const struct entry *e, int parent, 
 		r->upper >= 0 && e->path[0] && is_opaque(e) && !is_opaque_here(r, e->path);
 	AUTO_FD fd = -1;
 
-	/* What was removed and made again doesn't show what is below; what was in it comes again too. */
+	/* What was removed and made again doesn't show what is below; what was in it comes again
+	 * too. */
 	if (hides && file_remove_tree(parent, name) < 0)
 		return err_sys(err, "remove the old \"%s\"", e->path);
 	if (e->path[0] && mkdirat(parent, name, 0700) < 0) {

@@ -6,9 +6,9 @@
  *        cni_floor lo NETNS up|down
  *        cni_floor none
  *
- * The same state in the kernel as ADD of bridge + host-local leaves: a veth pair with one end in
- * the bridge and one, eth0, in the namespace, up, with an address and a default route.  Raw
- * rtnetlink messages in two sends, no configuration, no lease, no result.  DEL removes the
+ * The same state in the kernel as ADD of bridge + host-local leaves: a veth pair of one queue with
+ * one end in the bridge and one, eth0, in the namespace, up, with an address and a default route.
+ * Raw rtnetlink messages in two sends, no configuration, no lease, no result.  DEL removes the
  * interface and waits for the kernel, as every program has to that does it itself.  NUMBER tells
  * those apart that run side by side.  rtnetlink(7), veth(4).
  */
@@ -121,6 +121,15 @@ static int socket_in(const char *netns, int *ret_fd)
 	return sock;
 }
 
+/* As many as are used; of itself the kernel makes more and takes them away again. */
+static void put_queues(struct batch *b)
+{
+	const uint32_t one = 1;
+
+	(void)attr(b, IFLA_NUM_TX_QUEUES, &one, sizeof(one));
+	(void)attr(b, IFLA_NUM_RX_QUEUES, &one, sizeof(one));
+}
+
 static void put_pair(struct batch *b, const char *bridge, int netns, int number)
 {
 	const struct ifinfomsg host = { .ifi_index = INDEX + number,
@@ -135,11 +144,13 @@ static void put_pair(struct batch *b, const char *bridge, int netns, int number)
 	(void)snprintf(name, sizeof(name), "floor%d", number);
 	(void)attr(b, IFLA_IFNAME, name, strlen(name) + 1);
 	(void)attr(b, IFLA_MASTER, &master, sizeof(master));
+	put_queues(b);
 	info = attr(b, IFLA_LINKINFO, NULL, 0);
 	(void)attr(b, IFLA_INFO_KIND, "veth", 5);
 	data = attr(b, IFLA_INFO_DATA, NULL, 0);
 	peer = attr(b, VETH_INFO_PEER, &inside, sizeof(inside));
 	(void)attr(b, IFLA_IFNAME, "eth0", 5);
+	put_queues(b);
 	(void)attr(b, IFLA_NET_NS_FD, &netns, sizeof(netns));
 	close_attr(b, peer);
 	close_attr(b, data);

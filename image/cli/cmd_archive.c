@@ -27,6 +27,7 @@ static const struct option save_rows[] = {
 	{ SAVE("format", 0, format, "FORMAT",
 	       "docker-archive or oci-archive, which are one and the same here, or oci-dir "
 	       "(default: docker-archive)") },
+	{ .name = "quiet", .letter = 'q', .kind = OPTION_IGNORED_FLAG }, /* it says nothing */
 };
 
 static int find_images(struct cli *cli, const struct store *s, const struct option_args *args,

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* cmd_images.c - skerry images: what the store has */
 #include <errno.h>
+#include <fnmatch.h>
 #include <string.h>
 #include <time.h>
 
@@ -11,6 +12,7 @@
 struct images_flags {
 	const char *format;
 	bool quiet, digests, no_trunc;
+	struct option_list filters;
 };
 
 #define ROW(name_, letter_, kind_, member, value_, help_) \
@@ -22,6 +24,10 @@ static const struct option rows[] = {
 	{ ROW("quiet", 'q', OPTION_FLAG, quiet, NULL, "print ids only") },
 	{ ROW("digests", 0, OPTION_FLAG, digests, NULL, "show the digests of the manifests") },
 	{ ROW("no-trunc", 0, OPTION_FLAG, no_trunc, NULL, "show ids whole") },
+	{ ROW("filter", 0, OPTION_STRINGS, filters, "NAME=VALUE",
+	      "only images of which that holds: dangling=true|false, reference=PATTERN") },
+	/* what others hide without it are steps of a build, which are no images here */
+	{ .name = "all", .letter = 'a', .kind = OPTION_IGNORED_FLAG },
 };
 
 static uint64_t total_size(const struct image *i)
@@ -147,6 +153,57 @@ static int only_named(struct cli *cli, const struct store *s, const struct optio
 	return 0;
 }
 
+/* A name whole, as the table shows it, without the tag, without the registry, its last part. */
+static bool is_named_like(const struct image *i, const char *pattern)
+{
+	for (size_t n = 0; n < i->names.n; n++) {
+		struct reference ref;
+		char shown[REFERENCE_TEXT_MAX], untagged[REFERENCE_TEXT_MAX];
+		if (reference_parse(i->names.v[n], &ref, NULL) < 0)
+			continue;
+		const char *slash = strrchr(ref.path, '/');
+		reference_format_short(&ref, shown, sizeof(shown));
+		reference_format_name(&ref, untagged, sizeof(untagged));
+		const char *const forms[] = { i->names.v[n], shown, untagged, ref.path,
+					      slash ? slash + 1 : ref.path };
+		for (size_t k = 0; k < ARRAY_SIZE(forms); k++) {
+			if (fnmatch(pattern, forms[k], 0) == 0)
+				return true;
+		}
+	}
+	return false;
+}
+
+/* 1 it stays, 0 it goes, -1 there is no such filter. */
+static int passes(const struct image *i, const char *filter, struct err *err)
+{
+	if (str_eq(filter, "dangling=true"))
+		return i->names.n == 0;
+	if (str_eq(filter, "dangling=false"))
+		return i->names.n > 0;
+	if (str_starts(filter, "reference="))
+		return is_named_like(i, filter + strlen("reference="));
+	return err_set(err, EINVAL,
+		       "invalid value \"%s\" for --filter: dangling=true, dangling=false or "
+		       "reference=PATTERN",
+		       filter);
+}
+
+static int filter(const struct images_flags *f, struct images *images, struct err *err)
+{
+	for (size_t k = 0; k < f->filters.n; k++) {
+		size_t kept = 0;
+		if (passes(&(const struct image){ .layers.n = 0 }, f->filters.v[k], err) < 0)
+			return -1;
+		for (size_t i = 0; i < images->n; i++) {
+			if (passes(&images->v[i], f->filters.v[k], err) > 0)
+				images->v[kept++] = images->v[i];
+		}
+		images->n = kept;
+	}
+	return 0;
+}
+
 static int run(struct cli *cli, const void *options, const struct option_args *args,
 	       struct err *err)
 {
@@ -164,6 +221,8 @@ static int run(struct cli *cli, const void *options, const struct option_args *a
 		return -1;
 	if (args->n > 0 ? only_named(cli, s, args, &images, err) < 0
 			: store_list_images(s, &images, &cli->arena, err) < 0)
+		return -1;
+	if (filter(f, &images, err) < 0)
 		return -1;
 	if (json) {
 		write_json(&out, &images);

@@ -19,6 +19,8 @@ static const struct option prune_rows[] = {
 	{ ROW("all", 'a', struct prune_flags, all,
 	      "also images that have a name, unless a container uses them") },
 	{ ROW("dry-run", 0, struct prune_flags, dry_run, "only tell what would go") },
+	/* nothing is asked here */
+	{ .name = "force", .letter = 'f', .kind = OPTION_IGNORED_FLAG },
 };
 
 static int prune(struct cli *cli, const void *options, const struct option_args *args,

@@ -34,6 +34,10 @@ check 'load --quiet prints nothing' prints '' I load --quiet -i "$LAYOUT"
 check 'tag' eval 'I tag bb my/name:1 another && shows my/name I images'
 check 'a tag with a digest is refused' refuses digest I tag bb "x@$id"
 check 'untag' eval 'I untag another && hides another I images'
+check 'images --filter reference' eval 'for p in "my/name:1" "my/*" "na*" "localhost/bb" bb "*:latest"; do prints "${id:7:12}" I images -q --filter "reference=$p" || exit; done'
+check 'which no name fits' prints '' I images -q --filter 'reference=nosuch*'
+check 'images --filter dangling' eval 'prints "" I images -q --filter dangling=true && prints "${id:7:12}" I images -aq --filter dangling=false'
+check 'a filter that there is not' refuses 'invalid value' I images --filter size=1
 check 'untag of what is not there' refuses 'no such image' I untag another
 check 'rmi of one of several names only takes the name' eval 'I rmi my/name:1 && shows "$id" I inspect bb'
 I tag bb second
@@ -49,7 +53,8 @@ check 'nothing is left of it' prints '' find "$STORE/layers" "$STORE/images" "$S
 I load -q -i "$LAYOUT"
 I untag bb
 check 'prune --dry-run only tells' eval 'shows "would remove 1 images" I prune --dry-run && prints "${id:7:12}" I images -q'
-check 'prune takes what has no name' eval 'shows "removed 1 images" I prune && prints "" I images -q'
+check 'images --filter dangling=true shows it' prints "${id:7:12}" I images -q --filter dangling=true
+check 'prune takes what has no name' eval 'shows "removed 1 images" I prune -f && prints "" I images -q'
 I load -q -i "$LAYOUT"
 check 'prune --all takes what no container uses' eval 'I prune --all && prints "" I images -q'
 I load -q -i "$LAYOUT"

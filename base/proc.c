@@ -637,6 +637,13 @@ void proc_title(const char *format, ...)
 
 	if (title.size < 2)
 		return;
+	/* What is beside the program is found by this name, which lies where the title will. */
+	if (program_invocation_name == title.start) {
+		char *name = strdup(program_invocation_name);
+
+		if (name)
+			program_invocation_name = name;
+	}
 	va_start(ap, format);
 	n = vsnprintf(title.start, title.size, format, ap);
 	va_end(ap);

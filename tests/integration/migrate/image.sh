@@ -86,6 +86,14 @@ check '--flat sends files, not layers' move --flat
 check 'none are spoken of' fails grep '^layers' "$T/move.out"
 check 'the root is a directory' on b test -f /var/lib/skerry/migrated/c1/rootfs/second
 
+# Who watches it on the source sees its end and takes it for nothing else.
+for h in a b; do on $h "$SKERRY" --root "$ROOT/$h" delete --force c1 >/dev/null 2>&1; done
+check 'one that is started again whenever it ends' eval 'on a "$SKERRY" --root "$ROOT/a" run -d --restart always --image base --net none c1 sh -c "echo up >/up; while :; do sleep 1; done" </dev/null >"$T/image.out" 2>&1 &&
+	eventually on a "$SKERRY" --root "$ROOT/a" exec c1 test -e /up'
+check 'moves' move
+check 'nobody watches it here any more' eventually eval '! on a ps ax | grep -q "[s]kerry: watch c1"'
+check 'and it is not started again' only b
+
 # --- failures -----------------------------------------------------------------------------------
 on b "$SKERRY" --root "$ROOT/b" delete --force c1
 on b rm -rf $STORE

@@ -226,7 +226,7 @@ def restore(glob, words):
     networks = []
     if os.path.exists(f"{images}/network.json"):
         with open(f"{images}/network.json") as f:
-            networks = ["--net=" + n for n in json.load(f)["networks"]]
+            networks = ["--net=" + n for n in json.load(f).get("networks") or []]
     if run(glob, "create", *networks, "-b", bundle, name) != 0:
         with open(f"{bundle}/log") as f:
             fail(glob, f.read().strip())

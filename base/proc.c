@@ -36,6 +36,7 @@
 
 #include "base/fd.h"
 #include "base/file.h"
+#include "base/raw_call.h"
 #include "base/units.h"
 
 /* linux/memfd.h, since 6.3 */
@@ -442,16 +443,7 @@ struct keeper {
 static long keeper_call(long number, long a, long b, long c, long d)
 {
 #if defined(__x86_64__)
-	register long r10 __asm__("r10") = d;
-	register long r8 __asm__("r8") = 0;
-	register long r9 __asm__("r9") = 0;
-	long rax = number;
-
-	__asm__ volatile("syscall"
-			 : "+a"(rax)
-			 : "D"(a), "S"(b), "d"(c), "r"(r10), "r"(r8), "r"(r9)
-			 : "rcx", "r11", "memory");
-	return rax;
+	return raw_call(number, a, b, c, d, 0, 0);
 #else
 	return syscall(number, a, b, c, d, 0, 0);
 #endif

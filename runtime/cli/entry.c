@@ -19,6 +19,7 @@
  * table of pointers, no stack protector, no memset().  The Makefile has the
  * flags.  Other processors than x86-64 begin at the C library's _start.
  */
+#include "base/raw_call.h"
 #include "runtime/cli/cli.h"
 
 bool entry_is_sealed;
@@ -36,24 +37,9 @@ bool entry_is_sealed;
 # include <sys/syscall.h>
 # include <sys/vfs.h>
 
-/* syscall(2), "Architecture calling conventions": -errno in rax. */
-static long call6(long number, long a, long b, long c, long d, long e, long f)
-{
-	register long r10 __asm__("r10") = d;
-	register long r8 __asm__("r8") = e;
-	register long r9 __asm__("r9") = f;
-	long rax = number;
-
-	__asm__ volatile("syscall"
-			 : "+a"(rax)
-			 : "D"(a), "S"(b), "d"(c), "r"(r10), "r"(r8), "r"(r9)
-			 : "rcx", "r11", "memory");
-	return rax;
-}
-
 static long call(long number, long a, long b, long c, long d, long e)
 {
-	return call6(number, a, b, c, d, e, 0);
+	return raw_call(number, a, b, c, d, e, 0);
 }
 
 static int is_word(const char *text, const char *word)
@@ -94,8 +80,8 @@ static int map_again(const Elf64_Phdr *segment, uintptr_t base, long file)
 		   ((segment->p_flags & PF_W) ? PROT_WRITE : 0) |
 		   ((segment->p_flags & PF_X) ? PROT_EXEC : 0);
 	uintptr_t got =
-		(uintptr_t)call6(SYS_mmap, (long)DOWN(begin), (long)(end - DOWN(begin)), prot,
-				 MAP_PRIVATE | MAP_FIXED, file, (long)DOWN(segment->p_offset));
+		(uintptr_t)raw_call(SYS_mmap, (long)DOWN(begin), (long)(end - DOWN(begin)), prot,
+				    MAP_PRIVATE | MAP_FIXED, file, (long)DOWN(segment->p_offset));
 
 	if (got != DOWN(begin))
 		return -1;

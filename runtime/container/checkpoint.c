@@ -419,19 +419,21 @@ static int notified(void *arg, const struct criu_notify *n, int fd, struct err *
 	return 0;
 }
 
-static void give_flags_back(const struct checkpoint *c)
+void checkpoint_give_flags_back(struct runtime *rt, const struct criu_cgroup_flags *f)
 {
 	struct err lost;
 
-	if (c->rt->has_host && criu_cgroup_flags_restore(&c->flags, c->rt->host.mount, &lost) < 0)
-		runtime_warn(c->rt, "%s", lost.msg);
+	if (rt->has_host && criu_cgroup_flags_restore(f, rt->host.mount, &lost) < 0)
+		runtime_warn(rt, "%s", lost.msg);
 }
 
 /* While criu ends the processes. */
 static void answered(void *arg, const struct criu_notify *n)
 {
+	const struct checkpoint *c = arg;
+
 	if (strcmp(n->script, "post-dump") == 0)
-		give_flags_back(arg);
+		checkpoint_give_flags_back(c->rt, &c->flags);
 }
 
 static int dump(struct checkpoint *c, struct err *err)
@@ -443,7 +445,7 @@ static int dump(struct checkpoint *c, struct err *err)
 
 	c->criu.after = answered;
 	rc = criu_call(&c->criu, &req, notified, c, &resp, err);
-	give_flags_back(c);
+	checkpoint_give_flags_back(c->rt, &c->flags);
 	if (rc < 0)
 		thaw(c);
 	if (c->refused)

@@ -74,6 +74,8 @@ int checkpoint_options(const struct skerry_checkpoint_options *o, const struct i
 		       struct arena *arena, struct criu_opts *ret, struct err *err);
 /* "criu failed: ...": what the log says, and where it is. -1. */
 int checkpoint_failed(const struct image_dirs *dirs, const char *log, struct err *err);
+/* What criu changed of the cgroup file system's options; a warning where that can't be. */
+void checkpoint_give_flags_back(struct runtime *rt, const struct criu_cgroup_flags *f);
 /* "kind[NUMBER]:name" */
 int checkpoint_add_external(struct criu_opts *o, struct arena *arena, const char *text,
 			    struct err *err);

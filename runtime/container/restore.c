@@ -644,19 +644,13 @@ static void reap(struct restore *r)
 		(void)waitpid(r->pid, NULL, 0);
 }
 
-static void give_flags_back(const struct restore *r)
-{
-	struct err lost;
-
-	if (r->rt->has_host && criu_cgroup_flags_restore(&r->flags, r->rt->host.mount, &lost) < 0)
-		runtime_warn(r->rt, "%s", lost.msg);
-}
-
 /* While criu restores the processes; its own mounts are behind it then. */
 static void answered(void *arg, const struct criu_notify *n)
 {
+	const struct restore *r = arg;
+
 	if (strcmp(n->script, "setup-namespaces") == 0)
-		give_flags_back(arg);
+		checkpoint_give_flags_back(r->rt, &r->flags);
 }
 
 static int ask(struct restore *r, struct err *err)
@@ -667,7 +661,7 @@ static int ask(struct restore *r, struct err *err)
 
 	r->criu.after = answered;
 	rc = criu_call(&r->criu, &req, notified, r, &resp, err);
-	give_flags_back(r);
+	checkpoint_give_flags_back(r->rt, &r->flags);
 	return rc < 0 ? checkpoint_failed(&r->dirs, RESTORE_LOG, err) : 0;
 }
 

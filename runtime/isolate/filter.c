@@ -8,19 +8,18 @@
  * conditions of several rules are merged into one tree, and unions of ranges
  * come out too small ("a < 2^63" or "a > 1" refuses 2^63); and for a profile of
  * 350 calls on three architectures it takes 8 ms (13 ms with its binary tree)
- * and three times the instructions.  What is left to it are the calls that
- * 32-bit architectures reach through socketcall(2) and ipc(2) as well: the
- * section of such an architecture goes on to libseccomp's program with the
- * numbers that it has no rule for.
+ * and three times the instructions.  What is left to it are socketcall(2) and
+ * ipc(2), by which some architectures reach calls that have rules: with these two
+ * numbers, where the profile does not speak of them itself, the section of such an
+ * architecture goes on to libseccomp's program.
  * A number above the newest one that the profile names gets ENOSYS when the
  * default is another errno: the profile's author can't have meant to forbid
  * what did not exist, and C libraries fall back on ENOSYS only.
  * Architecture and number come first, so that the kernel answers most numbers
  * from its bitmap of constant answers.
  * Invariants:
- * 1. Everything that has an influence on the program is in the cache's key,
- *    strings and lists with their length in front, so that no two profiles
- *    have one key.  (crun's left out errnoRet and joined strings.)
+ * 1. Everything that has an influence on the program is in the cache's key
+ *    (filter_key.c).
  * 2. A rule is never left out silently, but for names that libseccomp does not
  *    know, as the peers do; run.oci.seccomp_fail_unknown_syscall refuses them.
  * 3. Several conditions on one argument in one rule are alternatives, each a
@@ -48,16 +47,19 @@
 #include "base/fd.h"
 #include "runtime/isolate/filter_cache.h"
 #include "runtime/isolate/filter_code.h"
+#include "runtime/isolate/filter_key.h"
 #include "runtime/isolate/filter_ready.h"
 #include "runtime/isolate/filter_words.h"
 #include "runtime/spec/names.h"
 
 #define FAIL_ANNOTATION "run.oci.seccomp_fail_unknown_syscall"
-#define COMPILER	"skerry-filter-1" /* changes when this file makes other programs */
 #define X32_BIT		0x40000000U /* __X32_SYSCALL_BIT */
 #define ARGS_MAX	6
 #define CONDITIONS_MAX	64
 #define SHARED_LAST	402 /* msgctl on 32-bit architectures */
+#define NUMBERS_BASE	1000 /* MIPS counts from 4000, 5000 or 6000 */
+#define NUMBERS_MAX	512
+#define NUMBERS_SHARED	200
 #define RULES_MAX	65536
 #define ARCHS_MAX	32
 
@@ -107,63 +109,6 @@ static int make_flags(const struct spec_seccomp *s, struct filter *f, struct err
 	return 0;
 }
 
-/* --- the key ---------------------------------------------------------------------- */
-
-static void key_u64(struct buf *key, uint64_t v)
-{
-	buf_add(key, &v, sizeof(v));
-}
-
-static void key_string(struct buf *key, const char *s)
-{
-	key_u64(key, s != NULL ? strlen(s) : UINT64_MAX);
-	if (s != NULL)
-		buf_puts(key, s);
-}
-
-static void key_strings(struct buf *key, const struct strings *list)
-{
-	key_u64(key, list->n);
-	for (size_t i = 0; i < list->n; i++)
-		key_string(key, list->v[i]);
-}
-
-static void key_opt(struct buf *key, const struct opt_u64 *v)
-{
-	key_u64(key, v->has);
-	key_u64(key, v->has ? v->v : 0);
-}
-
-static void make_key(const struct spec_seccomp *s, bool fail_unknown, struct buf *key)
-{
-	const struct scmp_version *v = seccomp_version();
-
-	key_string(key, COMPILER);
-	key_u64(key, v->major);
-	key_u64(key, v->minor);
-	key_u64(key, v->micro);
-	key_u64(key, seccomp_arch_native());
-	key_u64(key, fail_unknown);
-	key_string(key, s->defaultAction);
-	key_opt(key, &s->defaultErrnoRet);
-	key_strings(key, &s->architectures);
-	key_u64(key, s->syscalls.n);
-	for (size_t i = 0; i < s->syscalls.n; i++) {
-		const struct spec_seccomp_rule *r = &s->syscalls.v[i];
-
-		key_strings(key, &r->names);
-		key_string(key, r->action);
-		key_opt(key, &r->errnoRet);
-		key_u64(key, r->args.n);
-		for (size_t k = 0; k < r->args.n; k++) {
-			key_u64(key, r->args.v[k].index);
-			key_u64(key, r->args.v[k].value);
-			key_u64(key, r->args.v[k].valueTwo);
-			key_string(key, r->args.v[k].op);
-		}
-	}
-}
-
 /* --- compiling ----------------------------------------------------------------------- */
 
 struct rule {
@@ -178,6 +123,11 @@ struct rule {
 	size_t index; /* for messages */
 };
 
+/* What one architecture has for libseccomp's number -101 - i, 0: nothing. */
+struct numbers {
+	uint32_t of[NUMBERS_SHARED];
+};
+
 struct compiler {
 	const struct spec_seccomp *spec;
 	struct arena *arena;
@@ -185,8 +135,10 @@ struct compiler {
 	uint32_t default_action;
 	bool fail_unknown;
 	uint32_t archs[ARCHS_MAX];
-	bool shared[ARCHS_MAX]; /* has calls that libseccomp answers for */
-	bool any_shared;
+	bool shared[ARCHS_MAX]; /* has calls with rules that another call reaches */
+	struct numbers own[ARCHS_MAX]; /* such calls that have their own numbers as well */
+	bool library[ARCHS_MAX]; /* needs libseccomp's answers */
+	bool any_library;
 	int64_t last[ARCHS_MAX]; /* newest number that a rule names, -1 none */
 	size_t n_archs;
 	struct rule *rules;
@@ -227,7 +179,7 @@ static int add_archs(struct compiler *c, struct err *err)
  * further down are the calls that an architecture does not have. */
 static bool is_shared(int number)
 {
-	return number < 0 && number > -300 && number != __NR_SCMP_ERROR;
+	return number < -100 && number >= -100 - NUMBERS_SHARED;
 }
 
 /* Notes the newest number on each architecture. */
@@ -244,7 +196,7 @@ static void note_last(struct compiler *c, const char *name)
 	}
 }
 
-/* Notes which architectures need libseccomp's program for a rule. */
+/* Notes on which architectures another call reaches this one. */
 static bool note_shared(struct compiler *c, const char *name)
 {
 	bool any = false;
@@ -255,8 +207,23 @@ static bool note_shared(struct compiler *c, const char *name)
 			any = true;
 		}
 	}
-	c->any_shared = c->any_shared || any;
 	return any;
+}
+
+/* The numbers that such calls have themselves: to be had only by asking for each number's name. */
+static void find_own(struct compiler *c, size_t arch)
+{
+	int base = seccomp_syscall_resolve_name_arch(c->archs[arch], "socketcall");
+
+	base = base > 0 ? base - base % NUMBERS_BASE : 0;
+	for (int i = base; i < base + NUMBERS_MAX; i++) {
+		AUTO_FREE char *name = seccomp_syscall_resolve_num_arch(c->archs[arch], i);
+		int number =
+			name != NULL ? seccomp_syscall_resolve_name_arch(c->archs[arch], name) : 0;
+
+		if (is_shared(number))
+			c->own[arch].of[-101 - number] = (uint32_t)i;
+	}
 }
 
 static int make_conditions(struct compiler *c, size_t index, struct rule *r, struct err *err)
@@ -390,7 +357,7 @@ static int library_make(struct compiler *c, int fd, size_t *ret_n, struct err *e
 	int r = 0;
 
 	*ret_n = 0;
-	if (!c->any_shared)
+	if (!c->any_library)
 		return 0;
 	/* Spares the library from asking the kernel: a dozen calls, and it does not matter, as the
 	 * program is only made here.  Level 6 is all that 2.5 knows. */
@@ -400,7 +367,7 @@ static int library_make(struct compiler *c, int fd, size_t *ret_n, struct err *e
 		return err_set(err, ENOMEM, "seccomp: begin a filter");
 	r = seccomp_attr_set(c->ctx, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS);
 	for (size_t i = 0; r == 0 && i < c->n_archs; i++) {
-		if (c->shared[i] && c->archs[i] != seccomp_arch_native())
+		if (c->library[i] && c->archs[i] != seccomp_arch_native())
 			r = seccomp_arch_add(c->ctx, c->archs[i]);
 	}
 	if (r < 0)
@@ -425,7 +392,7 @@ static int library_make(struct compiler *c, int fd, size_t *ret_n, struct err *e
 struct group {
 	uint32_t number;
 	bool wide; /* 64-bit arguments */
-	const struct rule *first;
+	const struct rule *first; /* NULL: libseccomp's */
 	size_t n;
 };
 
@@ -433,39 +400,29 @@ struct section {
 	const struct compiler *c;
 	struct filter_code *code;
 	struct filter_segments segments;
-	bool shared; /* what has no rule goes on to libseccomp's program ... */
-	size_t library; /* ... by these jumps */
+	size_t library; /* where libseccomp's program begins */
 };
 
-static const char other_marker; /* stands for the rules of numbers without any */
-
-static void put_code(struct filter_code *code, unsigned int op, uint32_t k, uint8_t jt, uint8_t jf)
+/* The rules of a number, the last one first: each goes on to the next where it does not hold. */
+static size_t put_leaf(struct filter_code *code, const struct filter_segment *segment, void *arg)
 {
-	filter_code_add(code, (struct sock_filter){ (uint16_t)op, jt, jf, k });
-}
-
-static void put_leaf(struct filter_code *code, const struct filter_segment *segment, void *arg)
-{
-	struct section *s = arg;
+	const struct section *s = arg;
 	const struct group *g = segment->rules;
+	size_t at;
 
-	if (g == NULL) {
-		put_code(code, BPF_RET | BPF_K, segment->action, 0, 0);
-		return;
-	}
-	if (segment->rules == &other_marker) {
-		s->library = filter_code_jump(code, s->library);
-		return;
-	}
-	for (size_t i = 0; i < g->n; i++) {
-		const struct rule *r = &g->first[i];
+	if (g->first == NULL)
+		return s->library;
+	at = filter_code_return(code, s->c->default_action);
+	for (size_t i = g->n; i > 0; i--) {
+		const struct rule *r = &g->first[i - 1];
+		size_t yes = filter_code_return(code, r->action);
 
 		if (!r->alternatives)
-			filter_code_rule(code, r->conditions, r->n, g->wide, r->action);
-		for (size_t k = 0; r->alternatives && k < r->n; k++)
-			filter_code_rule(code, &r->conditions[k], 1, g->wide, r->action);
+			at = filter_code_rule(code, r->conditions, r->n, g->wide, yes, at);
+		for (size_t k = r->alternatives ? r->n : 0; k > 0; k--)
+			at = filter_code_rule(code, &r->conditions[k - 1], 1, g->wide, yes, at);
 	}
-	put_code(code, BPF_RET | BPF_K, s->c->default_action, 0, 0);
+	return at;
 }
 
 static void put_segment(struct section *s, uint32_t from, uint32_t action, const void *rules)
@@ -477,7 +434,7 @@ static void put_segment(struct section *s, uint32_t from, uint32_t action, const
 
 static void put_other(struct section *s, uint32_t from)
 {
-	put_segment(s, from, s->c->default_action, s->shared ? &other_marker : NULL);
+	put_segment(s, from, s->c->default_action, NULL);
 }
 
 static int group_compare(const void *pa, const void *pb)
@@ -487,7 +444,33 @@ static int group_compare(const void *pa, const void *pb)
 	return a->number < b->number ? -1 : a->number > b->number;
 }
 
-/* All groups of an architecture, by number; their count. */
+/* The number of a name on an architecture, below 0: none there. */
+static int number_on(const struct compiler *c, size_t arch, const char *name)
+{
+	int number = seccomp_syscall_resolve_name_arch(c->archs[arch], name);
+
+	if (!is_shared(number))
+		return number;
+	return c->own[arch].of[-101 - number] > 0 ? (int)c->own[arch].of[-101 - number] : -1;
+}
+
+/* Adds the call that reaches others, if some of those have rules and it has none. */
+static size_t add_reaching(const struct compiler *c, size_t arch, const char *name,
+			   struct group *groups, size_t n)
+{
+	int number = seccomp_syscall_resolve_name_arch(c->archs[arch], name);
+
+	if (!c->shared[arch] || number < 0)
+		return n;
+	for (size_t i = 0; i < n; i++) {
+		if (groups[i].number == (uint32_t)number)
+			return n;
+	}
+	groups[n++] = (struct group){ .number = (uint32_t)number };
+	return n;
+}
+
+/* All groups of an architecture, by number; their count.  There is room for two more than rules. */
 static size_t find_groups(const struct compiler *c, size_t arch, struct group *groups)
 {
 	uint32_t token = c->archs[arch];
@@ -495,7 +478,7 @@ static size_t find_groups(const struct compiler *c, size_t arch, struct group *g
 	size_t n = 0;
 
 	for (size_t i = 0, end; i < c->n_rules; i = end) {
-		int number = seccomp_syscall_resolve_name_arch(token, c->rules[i].name);
+		int number = number_on(c, arch, c->rules[i].name);
 
 		for (end = i; end < c->n_rules && c->rules[end].number == c->rules[i].number;)
 			end++;
@@ -503,9 +486,32 @@ static size_t find_groups(const struct compiler *c, size_t arch, struct group *g
 			groups[n++] =
 				(struct group){ (uint32_t)number, wide, &c->rules[i], end - i };
 	}
+	n = add_reaching(c, arch, "socketcall", groups, n);
+	n = add_reaching(c, arch, "ipc", groups, n);
 	if (n > 1)
 		qsort(groups, n, sizeof(*groups), group_compare);
 	return n;
+}
+
+/* Which architectures need libseccomp's program. */
+static int note_library(struct compiler *c, struct err *err)
+{
+	struct group *groups = arena_array(c->arena, c->n_rules + 2, sizeof(*groups));
+
+	if (groups == NULL)
+		return err_sys(err, "seccomp: list numbers");
+	for (size_t arch = 0; arch < c->n_archs; arch++) {
+		size_t n;
+
+		if (!c->shared[arch])
+			continue;
+		find_own(c, arch);
+		n = find_groups(c, arch, groups);
+		for (size_t i = 0; i < n; i++)
+			c->library[arch] = c->library[arch] || groups[i].first == NULL;
+		c->any_library = c->any_library || c->library[arch];
+	}
+	return 0;
 }
 
 static bool wants_enosys(const struct compiler *c)
@@ -519,7 +525,7 @@ static bool wants_enosys(const struct compiler *c)
 static void put_arch(struct section *s, size_t arch, uint32_t base)
 {
 	const struct compiler *c = s->c;
-	struct group *groups = arena_array(c->arena, c->n_rules + 1, sizeof(*groups));
+	struct group *groups = arena_array(c->arena, c->n_rules + 2, sizeof(*groups));
 	size_t n;
 
 	if (groups == NULL) {
@@ -533,8 +539,10 @@ static void put_arch(struct section *s, size_t arch, uint32_t base)
 
 		if (i > 0 && groups[i].number == groups[i - 1].number)
 			continue;
-		put_segment(s, groups[i].number, r->n > 0 ? 0 : r->action,
-			    r->n > 0 ? &groups[i] : NULL);
+		if (r == NULL || r->n > 0)
+			put_segment(s, groups[i].number, 0, &groups[i]);
+		else
+			put_segment(s, groups[i].number, r->action, NULL);
 		put_other(s, groups[i].number + 1);
 	}
 	if (wants_enosys(c) && c->last[arch] >= 0)
@@ -552,20 +560,18 @@ static size_t find_arch(const struct compiler *c, uint32_t token)
 }
 
 /* One architecture, x86-64 with x32; x32 is the upper half of its numbers. */
-static void put_section(const struct compiler *c, struct filter_code *code, size_t arch,
-			size_t *library)
+static size_t put_section(const struct compiler *c, struct filter_code *code, size_t arch,
+			  size_t library)
 {
 	struct section s = {
 		.c = c,
 		.code = code,
-		.shared = c->shared[arch],
-		.library = *library,
+		.library = library,
 	};
-	uint32_t token = c->archs[arch];
-	size_t next, x32 = find_arch(c, SCMP_ARCH_X32);
+	size_t x32 = find_arch(c, SCMP_ARCH_X32);
 
 	put_arch(&s, arch, 0);
-	if (token == SCMP_ARCH_X86_64) {
+	if (c->archs[arch] == SCMP_ARCH_X86_64) {
 		if (x32 < c->n_archs)
 			put_arch(&s, x32, X32_BIT);
 		else
@@ -573,53 +579,59 @@ static void put_section(const struct compiler *c, struct filter_code *code, size
 		/* a tracer that suppresses a call sets its number to -1 */
 		put_other(&s, UINT32_MAX);
 	}
-	put_code(code, BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, arch), 0, 0);
-	put_code(code, BPF_JMP | BPF_JEQ | BPF_K, token, 1, 0);
-	next = filter_code_jump(code, 0);
-	put_code(code, BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr), 0, 0);
-	filter_code_search(code, &s.segments, put_leaf, &s);
-	filter_code_land(code, next);
-	*library = s.library;
+	filter_code_enter(code, filter_code_search(code, &s.segments, put_leaf, &s));
+	return filter_code_add(code, BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr));
 }
 
-static void put_program(const struct compiler *c, struct filter_code *code)
+/* Architectures one after the other, behind them libseccomp's program. */
+static void put_program(const struct compiler *c, struct filter_code *code,
+			const struct sock_filter *library, size_t n)
 {
-	size_t library = 0;
+	size_t sections[ARCHS_MAX] = { 0 }, last, at;
 
-	for (size_t i = 0; i < c->n_archs; i++) {
-		if (c->archs[i] != SCMP_ARCH_X32)
-			put_section(c, code, i, &library);
+	last = n > 0 ? filter_code_add_all(code, library, n)
+		     : filter_code_return(code, SECCOMP_RET_KILL_PROCESS);
+	for (size_t i = c->n_archs; i > 0; i--) {
+		if (c->archs[i - 1] != SCMP_ARCH_X32)
+			sections[i - 1] = put_section(c, code, i - 1, last);
 	}
-	if (!c->any_shared)
-		put_code(code, BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS, 0, 0);
-	filter_code_land(code, library);
+	at = last;
+	for (size_t i = c->n_archs; i > 0; i--) {
+		if (c->archs[i - 1] != SCMP_ARCH_X32)
+			at = filter_code_branch(code, BPF_JEQ, c->archs[i - 1], sections[i - 1],
+						at);
+	}
+	(void)filter_code_add(code, BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, arch));
 }
 
 static int link_program(struct compiler *c, struct filter *f, struct err *err)
 {
 	struct filter_code code = { .arena = c->arena };
+	struct sock_filter *library;
 	size_t n;
-	AUTO_FD fd = c->any_shared ? memfd_create("seccomp", MFD_CLOEXEC) : -1;
+	AUTO_FD fd = c->any_library ? memfd_create("seccomp", MFD_CLOEXEC) : -1;
 
-	if (c->any_shared && fd < 0)
+	if (c->any_library && fd < 0)
 		return err_sys(err, "seccomp: memory for the program");
 	if (library_make(c, fd, &n, err) < 0)
 		return -1;
-	put_program(c, &code);
-	f->n = code.n + n;
-	if (code.failed || f->n > BPF_MAXINSNS)
+	library = arena_array(c->arena, n + 1, sizeof(*library));
+	if (library == NULL)
+		return err_sys(err, "seccomp: memory for the program");
+	if (n > 0 && pread(fd, library, n * sizeof(*library), 0) != (ssize_t)(n * sizeof(*library)))
+		return err_sys(err, "seccomp: read the program");
+	put_program(c, &code, library, n);
+	if (code.failed)
 		return err_field(
 			err, E2BIG, "/linux/seccomp",
 			"seccomp: the profile makes more than %d instructions, which is all "
 			"that the kernel takes",
 			BPF_MAXINSNS);
+	f->n = code.n;
 	f->insn = arena_array(c->arena, f->n, sizeof(*f->insn));
 	if (f->insn == NULL)
 		return err_sys(err, "seccomp: memory for the program");
-	memcpy(f->insn, code.v, code.n * sizeof(*f->insn));
-	if (n > 0 &&
-	    pread(fd, f->insn + code.n, n * sizeof(*f->insn), 0) != (ssize_t)(n * sizeof(*f->insn)))
-		return err_sys(err, "seccomp: read the program");
+	filter_code_copy(&code, f->insn);
 	return 0;
 }
 
@@ -641,6 +653,8 @@ static int compile(const struct spec_seccomp *s, bool fail_unknown, struct arena
 		return -1;
 	if (c.n_rules > 1)
 		qsort(c.rules, c.n_rules, sizeof(*c.rules), rule_compare);
+	if (note_library(&c, err) < 0)
+		return -1;
 	return link_program(&c, f, err);
 }
 
@@ -662,7 +676,7 @@ static int make_cached(const struct spec_seccomp *s, bool fail_unknown, int cach
 
 	buf_init(&key);
 	if (cache_dir >= 0)
-		make_key(s, fail_unknown, &key);
+		filter_key_make(s, fail_unknown, &key);
 	if (cache_dir >= 0 && !buf_failed(&key) &&
 	    filter_cache_find(cache_dir, key.s, key.len, arena, &f->insn, &f->n)) {
 		f->cached = true;

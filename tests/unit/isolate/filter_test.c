@@ -96,11 +96,16 @@ static void random_args(struct spec_seccomp_rule *r, struct arena *arena)
 	}
 }
 
+/* One in eight has all calls, with programs longer than a jump of 8 bits reaches. */
 static void random_profile(struct spec_seccomp *s, struct arena *arena)
 {
-	size_t n = 1 + random_below(10);
+	static char x86[] = "SCMP_ARCH_X86";
+	static char *others[] = { x86 };
+	size_t n = random_below(8) == 0 ? MODEL_CALLS : 1 + random_below(10);
 
 	memset(s, 0, sizeof(*s));
+	if (NATIVE == AUDIT_ARCH_X86_64 && random_below(2))
+		s->architectures = (struct strings){ others, 1 };
 	do
 		s->defaultAction = random_action(&s->defaultErrnoRet);
 	while (strcmp(s->defaultAction, "SCMP_ACT_NOTIFY") == 0);
@@ -281,6 +286,24 @@ TEST(each_named_architecture_has_its_own_numbers)
 #endif
 
 #if defined(__x86_64__)
+TEST(an_architecture_without_rules_has_the_default)
+{
+	static char x86[] = "SCMP_ARCH_X86";
+	char *list[] = { x86 };
+	struct fixture x;
+
+	(void)fixture_init(&x, "SCMP_ACT_ALLOW", "_llseek", "SCMP_ACT_ALLOW");
+	x.s.architectures = (struct strings){ list, 1 };
+	CHECK_INT(fixture_make(&x), 0);
+	for (int nr = 0; nr < 600; nr++) {
+		CHECK_INT(fixture_run(&x, AUDIT_ARCH_I386, nr), SECCOMP_RET_ALLOW);
+		CHECK_INT(fixture_run(&x, NATIVE, nr), SECCOMP_RET_ALLOW);
+	}
+	CHECK_INT(fixture_run(&x, NATIVE, X32_BIT), SECCOMP_RET_KILL_PROCESS);
+	CHECK_INT(fixture_run(&x, AUDIT_ARCH_ARM, 1), SECCOMP_RET_KILL_PROCESS);
+	arena_release(&x.arena);
+}
+
 TEST(a_call_that_a_tracer_suppressed_is_not_killed)
 {
 	struct fixture x;
@@ -308,6 +331,53 @@ TEST(socketcall_is_no_way_round_a_rule_for_socket)
 	CHECK_INT(filter_eval(&x.f, &d), SECCOMP_RET_ALLOW);
 	CHECK_INT(fixture_run(&x, AUDIT_ARCH_I386, 5), SECCOMP_RET_ALLOW);
 	CHECK_INT(fixture_run(&x, NATIVE, SYS_socket), SECCOMP_RET_ERRNO | EPERM);
+	arena_release(&x.arena);
+}
+
+TEST(a_rule_for_socket_is_for_its_own_number_too)
+{
+	static char x86[] = "SCMP_ARCH_X86", socketcall[] = "socketcall", eq[] = "SCMP_CMP_EQ";
+	char *list[] = { x86 };
+	struct fixture x;
+	struct spec_seccomp_rule *r;
+	struct spec_seccomp_arg vsock = { .index = 0, .value = 40, .op = eq };
+	struct seccomp_data d = { .nr = 359, .arch = AUDIT_ARCH_I386, .args = { 40 } };
+
+	/* no library has a say: the profile speaks of socketcall itself */
+	r = fixture_init(&x, "SCMP_ACT_ERRNO", "socket", "SCMP_ACT_ALLOW");
+	r->args.v = &vsock;
+	r->args.n = 1;
+	x.s.syscalls.v[1] = *r;
+	x.s.syscalls.v[1].args.n = 0;
+	x.s.syscalls.v[1].names.v = (char *[]){ socketcall };
+	x.s.syscalls.n = 2;
+	x.s.architectures = (struct strings){ list, 1 };
+	CHECK_INT(fixture_make(&x), 0);
+	CHECK_INT(filter_eval(&x.f, &d), SECCOMP_RET_ALLOW);
+	d.args[0] = 41;
+	CHECK_INT(filter_eval(&x.f, &d), SECCOMP_RET_ERRNO | EPERM);
+	CHECK_INT(fixture_run(&x, AUDIT_ARCH_I386, 102), SECCOMP_RET_ALLOW);
+	CHECK_INT(fixture_run(&x, AUDIT_ARCH_I386, 360), SECCOMP_RET_ERRNO | EPERM);
+	CHECK_INT(fixture_run(&x, AUDIT_ARCH_I386, 117), SECCOMP_RET_ERRNO | EPERM);
+	CHECK(x.f.n < 32);
+	arena_release(&x.arena);
+}
+
+TEST(ipc_is_no_way_round_a_rule_for_msgget)
+{
+	static char x86[] = "SCMP_ARCH_X86";
+	char *list[] = { x86 };
+	struct fixture x;
+	struct seccomp_data d = { .nr = 117, .arch = AUDIT_ARCH_I386, .args = { 13 } };
+
+	(void)fixture_init(&x, "SCMP_ACT_ALLOW", "msgget", "SCMP_ACT_ERRNO");
+	x.s.architectures = (struct strings){ list, 1 };
+	CHECK_INT(fixture_make(&x), 0);
+	CHECK_INT(fixture_run(&x, AUDIT_ARCH_I386, 399), SECCOMP_RET_ERRNO | EPERM);
+	CHECK_INT(filter_eval(&x.f, &d), SECCOMP_RET_ERRNO | EPERM);
+	d.args[0] = 14;
+	CHECK_INT(filter_eval(&x.f, &d), SECCOMP_RET_ALLOW);
+	CHECK_INT(fixture_run(&x, AUDIT_ARCH_I386, 400), SECCOMP_RET_ALLOW);
 	arena_release(&x.arena);
 }
 #endif

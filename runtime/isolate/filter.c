@@ -60,6 +60,7 @@
 #define NUMBERS_BASE	1000 /* MIPS counts from 4000, 5000 or 6000 */
 #define NUMBERS_MAX	512
 #define NUMBERS_SHARED	200
+#define LAST_OF_SOCKETS (-200) /* below: ipc */
 #define RULES_MAX	65536
 #define ARCHS_MAX	32
 
@@ -135,7 +136,7 @@ struct compiler {
 	uint32_t default_action;
 	bool fail_unknown;
 	uint32_t archs[ARCHS_MAX];
-	bool shared[ARCHS_MAX]; /* has calls with rules that another call reaches */
+	bool sockets[ARCHS_MAX], ipc[ARCHS_MAX]; /* has calls with rules that another one reaches */
 	struct numbers own[ARCHS_MAX]; /* such calls that have their own numbers as well */
 	bool library[ARCHS_MAX]; /* needs libseccomp's answers */
 	bool any_library;
@@ -202,8 +203,10 @@ static bool note_shared(struct compiler *c, const char *name)
 	bool any = false;
 
 	for (size_t i = 0; i < c->n_archs; i++) {
-		if (is_shared(seccomp_syscall_resolve_name_arch(c->archs[i], name))) {
-			c->shared[i] = true;
+		int number = seccomp_syscall_resolve_name_arch(c->archs[i], name);
+
+		if (is_shared(number)) {
+			*(number > LAST_OF_SOCKETS ? &c->sockets[i] : &c->ipc[i]) = true;
 			any = true;
 		}
 	}
@@ -460,7 +463,7 @@ static size_t add_reaching(const struct compiler *c, size_t arch, const char *na
 {
 	int number = seccomp_syscall_resolve_name_arch(c->archs[arch], name);
 
-	if (!c->shared[arch] || number < 0)
+	if (number < 0)
 		return n;
 	for (size_t i = 0; i < n; i++) {
 		if (groups[i].number == (uint32_t)number)
@@ -486,8 +489,10 @@ static size_t find_groups(const struct compiler *c, size_t arch, struct group *g
 			groups[n++] =
 				(struct group){ (uint32_t)number, wide, &c->rules[i], end - i };
 	}
-	n = add_reaching(c, arch, "socketcall", groups, n);
-	n = add_reaching(c, arch, "ipc", groups, n);
+	if (c->sockets[arch])
+		n = add_reaching(c, arch, "socketcall", groups, n);
+	if (c->ipc[arch])
+		n = add_reaching(c, arch, "ipc", groups, n);
 	if (n > 1)
 		qsort(groups, n, sizeof(*groups), group_compare);
 	return n;
@@ -503,7 +508,7 @@ static int note_library(struct compiler *c, struct err *err)
 	for (size_t arch = 0; arch < c->n_archs; arch++) {
 		size_t n;
 
-		if (!c->shared[arch])
+		if (!c->sockets[arch] && !c->ipc[arch])
 			continue;
 		find_own(c, arch);
 		n = find_groups(c, arch, groups);

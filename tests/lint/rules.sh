@@ -66,7 +66,7 @@ only() {
 only '<yajl/' base/json.c
 only '<curl/' image/http.c
 only '<openssl/(ssl|err|x509v3)\.h>' runtime/migrate/tls.c
-only '<seccomp\.h>' runtime/isolate/filter.c
+only '<seccomp\.h>' runtime/isolate/filter.c runtime/isolate/filter_key.c
 only '<systemd/' cgroups/systemd/main.c
 only '<libmnl/' cni/nft.c cni/nft_socket.c cni/nft_table.c cni/conntrack.c cni/static/mnl.c
 only '<libnftnl/' cni/nft.c cni/nft_socket.c cni/nft_table.c cni/nft_encode.c

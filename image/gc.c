@@ -167,14 +167,32 @@ static bool is_by_name(const struct gc *gc, const struct image *image)
 	return false;
 }
 
-static bool gives_up(const struct gc *gc, const struct image *image)
+/* 1, 0 or -1. */
+static int gives_up(const struct gc *gc, const struct image *image, struct err *err)
 {
+	const struct gc_options *o = gc->options;
+
 	if (is_used(gc, image))
-		return false;
+		return 0;
 	/* one that a pull just made and has not named yet belongs to its lease */
 	if (is_marked(&gc->blobs, digest_hex(&image->manifest)))
-		return false;
-	return gc->options->unused || (gc->options->untagged && !is_by_name(gc, image));
+		return 0;
+	if (!o->unused && (!o->untagged || is_by_name(gc, image)))
+		return 0;
+	return o->wants ? o->wants(o->arg, image, err) : 1;
+}
+
+/* Of one image there may be several records, which only differ in their manifests. */
+static bool is_last(const struct gc *gc, const struct image *image)
+{
+	for (size_t i = 0; i < gc->images.n; i++) {
+		const struct image *other = &gc->images.v[i];
+
+		if (other != image && digest_is_set(&other->manifest) &&
+		    digest_is_equal(&other->config, &image->config))
+			return false;
+	}
+	return true;
 }
 
 static int remove_image(const struct gc *gc, const struct image *image, struct err *err)
@@ -195,10 +213,13 @@ static int go_through_images(struct gc *gc, struct err *err)
 	sort_marks(&gc->blobs);
 	for (size_t i = 0; i < gc->images.n; i++) {
 		const struct image *image = &gc->images.v[i];
+		int goes = gives_up(gc, image, err);
 
-		if (!gives_up(gc, image))
+		if (goes < 0)
+			return -1;
+		if (goes == 0)
 			continue;
-		gc->result->images++;
+		gc->result->images += is_last(gc, image);
 		if (!gc->options->dry_run && remove_image(gc, image, err) < 0)
 			return -1;
 		gc->images.v[i].manifest.text[0] = '\0';
@@ -267,7 +288,7 @@ static bool keeps_part(const struct gc *gc, const char *name)
 
 	if (fd < 0 || flock(fd, LOCK_EX | LOCK_NB) < 0)
 		return true;
-	return !gc->options->unused && fstat(fd, &st) == 0 &&
+	return (!gc->options->unused || gc->options->wants) && fstat(fd, &st) == 0 &&
 	       st.st_mtim.tv_sec + PARTIAL_AGE > time(NULL);
 }
 

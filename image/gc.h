@@ -17,6 +17,9 @@ struct gc_options {
 	bool untagged; /* images without a name go, unless a container uses them */
 	bool unused; /* images that no container uses go, named or not */
 	bool dry_run; /* counts only */
+	/* of those only what this says 1 of (0: it stays, -1: error); NULL: all */
+	int (*wants)(void *arg, const struct image *image, struct err *err);
+	void *arg;
 };
 struct gc_result {
 	uint64_t images, layers, blobs, bytes;

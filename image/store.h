@@ -123,9 +123,10 @@ int image_parse(const char *text, size_t size, struct image *ret, struct arena *
 int store_tag(struct store *s, const char *name, const struct digest *manifest, struct err *err);
 /* Takes the name away; err->code ENOENT when there is none. */
 int store_untag(struct store *s, const char *name, struct err *err);
-/* Takes the record and its names away; layers and blobs that nothing else holds go with the
- * next gc_run().  err->code EBUSY: a container uses it. */
-int store_remove_image(struct store *s, const struct digest *manifest, struct err *err);
+/* Takes the records of the image of this ID and their names away; layers and blobs that nothing
+ * else holds go with the next gc_run().  err->code ENOENT: there is none; EBUSY: a container uses
+ * it. */
+int store_remove_image(struct store *s, const struct digest *config, struct err *err);
 
 /* --- transactions --- */
 

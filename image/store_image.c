@@ -495,35 +495,49 @@ static int remove_names(const struct store *s, const struct image *image, struct
 	return 0;
 }
 
-static int check_unused(const struct store *s, const struct digest *manifest, struct arena *arena,
+static int check_unused(const struct rootfs_list *containers, const struct digest *manifest,
+			struct err *err)
+{
+	for (size_t i = 0; i < containers->n; i++)
+		if (digest_is_equal(&containers->v[i].image, manifest))
+			return err_set(err, EBUSY, "image \"%s\": container \"%s\" uses it",
+				       manifest->text, containers->v[i].id);
+	return 0;
+}
+
+/* One config may have come with several manifests: all or none of them go. */
+static int remove_image(struct store *s, const struct digest *config, struct arena *arena,
 			struct err *err)
 {
 	struct rootfs_list containers;
+	struct images images;
+	size_t n = 0;
 
-	if (rootfs_list(s, &containers, arena, err) < 0)
+	if (rootfs_list(s, &containers, arena, err) < 0 ||
+	    store_list_images(s, &images, arena, err) < 0)
 		return -1;
-	for (size_t i = 0; i < containers.n; i++)
-		if (digest_is_equal(&containers.v[i].image, manifest))
-			return err_set(err, EBUSY, "image \"%s\": container \"%s\" uses it",
-				       manifest->text, containers.v[i].id);
+	for (size_t i = 0; i < images.n; i++)
+		if (digest_is_equal(&images.v[i].config, config))
+			images.v[n++] = images.v[i];
+	if (n == 0)
+		return err_set(err, ENOENT, "no image \"%s\"", config->text);
+	for (size_t i = 0; i < n; i++)
+		if (check_unused(&containers, &images.v[i].manifest, err) < 0)
+			return -1;
+	for (size_t i = 0; i < n; i++) {
+		const struct digest *manifest = &images.v[i].manifest;
+
+		if (remove_names(s, &images.v[i], err) < 0)
+			return -1;
+		/* another may remove it at this moment */
+		if (unlinkat(s->folder[STORE_IMAGES], digest_hex(manifest), 0) < 0 &&
+		    errno != ENOENT)
+			return err_sys(err, "image \"%s\"", manifest->text);
+	}
 	return 0;
 }
 
-static int remove_image(struct store *s, const struct digest *manifest, struct arena *arena,
-			struct err *err)
-{
-	struct image image;
-
-	if (check_unused(s, manifest, arena, err) < 0 ||
-	    store_load_image(s, digest_hex(manifest), &image, arena, err) < 0 ||
-	    find_names(s, &image, arena, err) < 0 || remove_names(s, &image, err) < 0)
-		return -1;
-	if (unlinkat(s->folder[STORE_IMAGES], digest_hex(manifest), 0) < 0)
-		return err_sys(err, "image \"%s\"", manifest->text);
-	return 0;
-}
-
-int store_remove_image(struct store *s, const struct digest *manifest, struct err *err)
+int store_remove_image(struct store *s, const struct digest *config, struct err *err)
 {
 	AUTO_FD lock = store_lock(s, STORE_LOCK_GC, true, true, err);
 	struct arena arena;
@@ -532,7 +546,7 @@ int store_remove_image(struct store *s, const struct digest *manifest, struct er
 	if (lock < 0)
 		return -1;
 	arena_init(&arena, ARENA_MAX_DEFAULT);
-	ret = remove_image(s, manifest, &arena, err);
+	ret = remove_image(s, config, &arena, err);
 	arena_release(&arena);
 	if (ret < 0)
 		return -1;

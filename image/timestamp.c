@@ -14,6 +14,8 @@
 #include "base/buf.h"
 #include "base/units.h"
 
+#define NS_PER_SECOND 1000000000
+
 /* Two digits (or `n`) at s, or -1. */
 static int number(const char *s, int n)
 {
@@ -56,6 +58,65 @@ int64_t timestamp_parse(const char *text)
 	if (*zone == '.')
 		zone += 1 + strspn(zone + 1, "0123456789");
 	return (int64_t)timegm(&t) - offset(zone);
+}
+
+/* "2026-01-02[T03[:04[:05[.6]]]][ZONE]" */
+static int date(const char *text, int64_t *ret)
+{
+	static const char form[] = "0000-00-00T00:00:00";
+	struct tm t = { .tm_mday = 1, .tm_isdst = -1 };
+	int *const parts[] = {
+		&t.tm_year, &t.tm_mon, &t.tm_mday, &t.tm_hour, &t.tm_min, &t.tm_sec
+	};
+	size_t at = 0, part = 0;
+
+	while (part < ARRAY_SIZE(parts)) {
+		int digits = part == 0 ? 4 : 2;
+
+		*parts[part] = number(text + at, digits);
+		if (*parts[part] < 0)
+			return -1;
+		at += (size_t)digits;
+		part++;
+		/* a "-" behind the day or the minute begins a zone */
+		if (part < ARRAY_SIZE(parts) && text[at] != form[at])
+			break;
+		at += part < ARRAY_SIZE(parts);
+	}
+	if (part < 3 || t.tm_mon < 1 || t.tm_mon > 12 || t.tm_mday < 1 || t.tm_mday > 31)
+		return -1;
+	t.tm_year -= 1900;
+	t.tm_mon--;
+	if (text[at] == '.' && part == ARRAY_SIZE(parts))
+		at += 1 + strspn(text + at + 1, "0123456789");
+	if (!text[at]) {
+		*ret = mktime(&t);
+		return 0;
+	}
+	if (strcmp(text + at, "Z") != 0 && (strlen(text + at) != 6 || !strchr("+-", text[at])))
+		return -1;
+	*ret = (int64_t)timegm(&t) - offset(text + at);
+	return 0;
+}
+
+int timestamp_until(const char *text, int64_t now, int64_t *ret)
+{
+	char whole[24];
+	size_t digits = strspn(text, "0123456789");
+	const char *rest = text + digits;
+	int64_t ns;
+
+	if (*rest == '.')
+		rest += 1 + strspn(rest + 1, "0123456789");
+	/* a plain number is never an age, be it "0" */
+	if (!*rest && str_format(whole, sizeof(whole), "%.*s", (int)digits, text) == 0)
+		return units_i64(whole, 0, INT64_MAX, ret);
+	if (units_duration(text, &ns) == 0) {
+		/* of this second all of it so far */
+		*ret = now - ns / NS_PER_SECOND + 1;
+		return 0;
+	}
+	return date(text, ret);
 }
 
 void timestamp_age(int64_t seconds, int64_t now, char *dst, size_t size)

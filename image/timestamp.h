@@ -9,6 +9,10 @@
 /* Seconds since 1970; 0 for NULL and what is none. */
 int64_t timestamp_parse(const char *text);
 
+/* What `--filter until` takes: an age ("10m", "1h30m"), seconds since 1970, or a date, its time of
+ * day and zone left out at will (the local one then).  0, or -1 for what is none. */
+int timestamp_until(const char *text, int64_t now, int64_t *ret);
+
 /* "3 hours ago" */
 void timestamp_age(int64_t seconds, int64_t now, char *dst, size_t size);
 

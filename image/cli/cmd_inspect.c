@@ -1,18 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* cmd_inspect.c - skerry inspect and history: what an image is */
+/* cmd_inspect.c - skerry inspect and image exists: what an image is, and whether it is there */
 #include <errno.h>
 #include <string.h>
-#include <time.h>
 
 #include "base/json.h"
+#include "base/log.h"
 #include "image/cli/common.h"
 #include "image/config.h"
 #include "image/manifest.h"
-#include "image/timestamp.h"
+
+#define EXISTS_UNKNOWN 125 /* as podman */
 
 struct inspect_flags {
 	bool config, manifest;
-	const char *format, *platform;
+	const char *format, *platform, *type;
 };
 
 #define ROW(name_, member, help_)                                                        \
@@ -33,6 +34,14 @@ static const struct option rows[] = {
 	  .offset = offsetof(struct inspect_flags, platform),
 	  .value = "OS/ARCH[/VARIANT]",
 	  .help = "the image of that name for another machine" },
+	{ .name = "type",
+	  .letter = 't',
+	  .kind = OPTION_STRING,
+	  .offset = offsetof(struct inspect_flags, type),
+	  .value = "TYPE",
+	  .help = "image, container, or all: an image, else a container" },
+	/* it is always there */
+	{ .name = "size", .letter = 's', .kind = OPTION_IGNORED_FLAG },
 };
 
 static void write_layers(struct json_out *o, const struct image *i)
@@ -94,47 +103,83 @@ static int print_blob(const struct store *s, const struct digest *d, struct err 
 	return print_buf(&text, err);
 }
 
+static int inspect_image(struct cli *cli, const struct store *s, const char *typed,
+			 const struct inspect_flags *f, struct json_out *o, struct err *err)
+{
+	struct image image;
+	struct image_config config;
+	if (common_find_for(s, typed, f->platform, &image, &cli->arena, err) < 0)
+		return -1;
+	if (f->config || f->manifest)
+		return print_blob(s, f->config ? &image.config : &image.manifest, err);
+	if (common_config(s, &image, &config, &cli->arena, err) < 0)
+		return -1;
+	write_image(o, &image, &config);
+	return 0;
+}
+
+static int inspect_one(struct cli *cli, struct store *s, const char *typed,
+		       const struct inspect_flags *f, struct json_out *o, struct err *err)
+{
+	bool blob = f->config || f->manifest;
+	struct err why = { 0 };
+	if (str_eq(f->type, "container"))
+		return inspect_container(o, s, typed, &cli->arena, err);
+	if (inspect_image(cli, s, typed, f, o, &why) == 0)
+		return 0;
+	/* a container's id, where no image has that name */
+	if (why.code == ENOENT && !blob && str_eq(f->type, "all") &&
+	    inspect_container(o, s, typed, &cli->arena, NULL) == 0)
+		return 0;
+	if (err)
+		*err = why;
+	return -1;
+}
+
+static int check_flags(const struct inspect_flags *f, struct err *err)
+{
+	if (f->format && !str_eq(f->format, "json"))
+		return err_set(err, EINVAL, "invalid value \"%s\" for --format: json", f->format);
+	if (!str_eq(f->type, "all") && !str_eq(f->type, "image") && !str_eq(f->type, "container"))
+		return err_set(err, EINVAL,
+			       "invalid value \"%s\" for --type: image, container or all", f->type);
+	return 0;
+}
+
+/* What is there is shown, whatever else is not. */
 static int inspect(struct cli *cli, const void *options, const struct option_args *args,
 		   struct err *err)
 {
 	const struct inspect_flags *f = options;
+	struct err why = { 0 };
 	struct json_out o;
 	AUTO_STORE *s = NULL;
 	AUTO_BUF out;
 	buf_init(&out);
-	if (f->format && strcmp(f->format, "json") != 0)
-		return err_set(err, EINVAL, "invalid value \"%s\" for --format: json", f->format);
-	if (common_store(true, &s, err) < 0)
+	if (check_flags(f, err) < 0 || common_store(true, &s, err) < 0)
 		return -1;
 	json_out_init(&o, &out, 2);
 	json_begin_array(&o);
 	for (int i = 0; i < args->n; i++) {
-		struct image image;
-		struct image_config config;
-		struct err why = { 0 };
-		int found = common_find_for(s, args->v[i], f->platform, &image, &cli->arena, &why);
-		/* a container's id, where no image has that name */
-		if (found < 0 && why.code == ENOENT && !f->config && !f->manifest &&
-		    inspect_container(&o, s, args->v[i], &cli->arena, NULL) == 0)
+		struct err now = { 0 };
+		if (inspect_one(cli, s, args->v[i], f, &o, &now) == 0)
 			continue;
-		if (found < 0) {
-			if (err)
-				*err = why;
-			return -1;
-		}
-		if (f->config || f->manifest) {
-			if (print_blob(s, f->config ? &image.config : &image.manifest, err) < 0)
-				return -1;
-			continue;
-		}
-		if (common_config(s, &image, &config, &cli->arena, err) < 0)
-			return -1;
-		write_image(&o, &image, &config);
+		if (why.code)
+			log_error(&why);
+		why = now;
 	}
 	json_end_array(&o);
 	buf_putc(&out, '\n');
-	return f->config || f->manifest ? 0 : print_buf(&out, err);
+	if (!f->config && !f->manifest && print_buf(&out, err) < 0)
+		return -1;
+	if (!why.code)
+		return 0;
+	if (err)
+		*err = why;
+	return -1;
 }
+
+static const struct inspect_flags of_all = { .type = "all" }, of_images = { .type = "image" };
 
 const struct command verb_inspect = {
 	.name = "inspect",
@@ -142,118 +187,48 @@ const struct command verb_inspect = {
 	.summary = "show what an image, or a container of one, is",
 	.options = { rows, ARRAY_SIZE(rows), NULL },
 	.size = sizeof(struct inspect_flags),
+	.defaults = &of_all,
 	.min_args = 1,
 	.max_args = -1,
 	.run = inspect,
 };
 
-struct history_flags {
-	const char *format;
-	bool no_trunc;
+const struct command verb_image_inspect = {
+	.name = "image inspect",
+	.arguments = "IMAGE...",
+	.summary = "show what an image is",
+	.options = { rows, ARRAY_SIZE(rows), NULL },
+	.size = sizeof(struct inspect_flags),
+	.defaults = &of_images,
+	.min_args = 1,
+	.max_args = -1,
+	.run = inspect,
 };
 
-static const struct option history_rows[] = {
-	{ .name = "format",
-	  .kind = OPTION_STRING,
-	  .offset = offsetof(struct history_flags, format),
-	  .value = "FORMAT",
-	  .help = "table or json (default: table)" },
-	{ .name = "no-trunc",
-	  .kind = OPTION_FLAG,
-	  .offset = offsetof(struct history_flags, no_trunc),
-	  .help = "show commands whole" },
-};
-
-/* The size of the layer that the n-th entry made: entries without a layer have none. */
-static uint64_t layer_of(const struct image *i, const struct image_config *c, size_t n)
+static int exists(struct cli *cli, const void *options, const struct option_args *args,
+		  struct err *err)
 {
-	size_t layer = 0;
-	for (size_t k = 0; k < n; k++)
-		layer += !c->history.v[k].empty_layer;
-	return c->history.v[n].empty_layer || layer >= i->layers.n ? 0 : i->layers.v[layer].size;
-}
-
-static void history_json(struct buf *out, const struct image *i, const struct image_config *c)
-{
-	struct json_out o;
-	json_out_init(&o, out, 2);
-	json_begin_array(&o);
-	for (size_t n = c->history.n; n-- > 0;) {
-		const struct config_history *h = &c->history.v[n];
-		json_begin_object(&o);
-		json_kv_string(&o, "created", h->created);
-		json_kv_string(&o, "createdBy", h->created_by);
-		json_kv_string(&o, "comment", h->comment);
-		json_kv_uint(&o, "size", layer_of(i, c, n));
-		json_kv_bool(&o, "emptyLayer", h->empty_layer);
-		json_end_object(&o);
-	}
-	json_end_array(&o);
-	buf_putc(out, '\n');
-}
-
-static int history_table(struct arena *arena, struct buf *out, const struct image *i,
-			 const struct image_config *c, bool whole)
-{
-	enum { COLUMNS = 4 };
-	const char **cells = arena_array(arena, (c->history.n + 1) * COLUMNS, sizeof(*cells));
-	if (!cells)
-		return -1;
-	size_t at = 0;
-	cells[at++] = "CREATED";
-	cells[at++] = "SIZE";
-	cells[at++] = "CREATED BY";
-	cells[at++] = "COMMENT";
-	int64_t now = time(NULL);
-	for (size_t n = c->history.n; n-- > 0;) {
-		const struct config_history *h = &c->history.v[n];
-		char age[32], size[16];
-		timestamp_age(timestamp_parse(h->created), now, age, sizeof(age));
-		progress_bytes(layer_of(i, c, n), size, sizeof(size));
-		const char *by = h->created_by ? h->created_by : "";
-		cells[at++] = arena_strdup(arena, age);
-		cells[at++] = arena_strdup(arena, size);
-		cells[at++] = whole || strlen(by) <= 60 ? by : arena_printf(arena, "%.57s...", by);
-		cells[at++] = h->comment ? h->comment : "";
-	}
-	for (size_t n = 0; n < at; n++) {
-		if (!cells[n])
-			return -1;
-	}
-	print_table(out, cells, c->history.n + 1, COLUMNS);
-	return 0;
-}
-
-static int history(struct cli *cli, const void *options, const struct option_args *args,
-		   struct err *err)
-{
-	const struct history_flags *f = options;
+	(void)options; /* has none */
 	struct image image;
-	struct image_config config;
+	struct err why = { 0 };
 	AUTO_STORE *s = NULL;
-	AUTO_BUF out;
-	buf_init(&out);
-	if (common_store(true, &s, err) < 0 ||
-	    common_find(s, args->v[0], &image, &cli->arena, err) < 0 ||
-	    common_config(s, &image, &config, &cli->arena, err) < 0)
-		return -1;
-	if (f->format && strcmp(f->format, "json") == 0)
-		history_json(&out, &image, &config);
-	else if (f->format && strcmp(f->format, "table") != 0)
-		return err_set(err, EINVAL, "invalid value \"%s\" for --format: table or json",
-			       f->format);
-	else if (history_table(&cli->arena, &out, &image, &config, f->no_trunc) < 0)
-		return err_set(err, ENOMEM, "out of memory");
-	return print_buf(&out, err);
+	if (common_store(true, &s, err) == 0) {
+		if (common_find(s, args->v[0], &image, &cli->arena, &why) == 0)
+			return 0;
+		if (why.code == ENOENT)
+			return CLI_FAILED;
+		*err = why;
+	}
+	/* that it can't be told is not that it isn't there */
+	err->exit_code = EXISTS_UNKNOWN;
+	return -1;
 }
 
-const struct command verb_history = {
-	.name = "history",
+const struct command verb_exists = {
+	.name = "exists",
 	.arguments = "IMAGE",
-	.summary = "show how an image was made",
-	.options = { history_rows, ARRAY_SIZE(history_rows), NULL },
-	.size = sizeof(struct history_flags),
+	.summary = "exit with 0 if the store has the image, with 1 if not, saying nothing",
 	.min_args = 1,
 	.max_args = 1,
-	.run = history,
+	.run = exists,
 };

@@ -4,11 +4,13 @@
 #include <string.h>
 
 #include "image/cli/common.h"
+#include "image/cli/filter.h"
 #include "image/fsck.h"
 #include "image/gc.h"
 
 struct prune_flags {
 	bool all, dry_run;
+	struct option_list filters;
 };
 
 #define ROW(name_, letter_, type, member, help_)                                              \
@@ -19,23 +21,43 @@ static const struct option prune_rows[] = {
 	{ ROW("all", 'a', struct prune_flags, all,
 	      "also images that have a name, unless a container uses them") },
 	{ ROW("dry-run", 0, struct prune_flags, dry_run, "only tell what would go") },
+	{ .name = "filter",
+	  .kind = OPTION_STRINGS,
+	  .offset = offsetof(struct prune_flags, filters),
+	  .value = "KEY=VALUE",
+	  .help = FILTER_HELP },
 	/* nothing is asked here */
 	{ .name = "force", .letter = 'f', .kind = OPTION_IGNORED_FLAG },
 };
 
+static int is_wanted(void *arg, const struct image *image, struct err *err)
+{
+	return filters_pass(arg, image, err);
+}
+
 static int prune(struct cli *cli, const void *options, const struct option_args *args,
 		 struct err *err)
 {
-	(void)cli;
 	(void)args;
 	const struct prune_flags *f = options;
-	const struct gc_options o = { .untagged = true, .unused = f->all, .dry_run = f->dry_run };
+	struct image_filters filters;
+	struct gc_options o = { .untagged = true, .dry_run = f->dry_run };
 	struct gc_result r;
 	char bytes[16];
 	AUTO_STORE *s = NULL;
 	AUTO_BUF out;
 	buf_init(&out);
-	if (common_store(true, &s, err) < 0 || gc_run(s, &o, &r, err) < 0)
+	if (common_store(true, &s, err) < 0 ||
+	    filters_parse(&f->filters, s, &cli->arena, &filters, err) < 0)
+		return -1;
+	/* for docker --all and dangling=false are the same */
+	int dangling = filters_take_dangling(&filters);
+	o.unused = dangling == 0 || (dangling < 0 && f->all);
+	if (filters.n > 0) {
+		o.wants = is_wanted;
+		o.arg = &filters;
+	}
+	if (gc_run(s, &o, &r, err) < 0)
 		return -1;
 	progress_bytes(r.bytes, bytes, sizeof(bytes));
 	buf_printf(&out, "%s %llu images, %llu layers, %llu blobs: %s\n",

@@ -71,7 +71,7 @@ const struct command verb_untag = {
 };
 
 struct rmi_flags {
-	bool all, force, ignore;
+	bool all, force, ignore, no_prune;
 };
 
 #define ROW(name_, letter_, member, help_)                  \
@@ -82,12 +82,38 @@ static const struct option rows[] = {
 	{ ROW("all", 'a', all, "every image of the store") },
 	{ ROW("force", 'f', force, "an image with several names as well, by its id") },
 	{ ROW("ignore", 'i', ignore, "an image that isn't there is no error") },
+	{ ROW("no-prune", 0, no_prune,
+	      "leave the layers that only it needed, for builds and pulls to come") },
 };
+
+/* Those that any manifest of the image has. */
+static int all_names(struct cli *cli, const struct store *s, const struct digest *config,
+		     struct strings *ret, struct err *err)
+{
+	struct images images;
+	size_t n = 0;
+	if (store_list_images(s, &images, &cli->arena, err) < 0)
+		return -1;
+	for (size_t i = 0; i < images.n; i++)
+		n += images.v[i].names.n;
+	*ret = (struct strings){ .v = arena_array(&cli->arena, n + 1, sizeof(*ret->v)) };
+	if (!ret->v)
+		return err_set(err, ENOMEM, "out of memory");
+	for (size_t i = 0; i < images.n; i++) {
+		const struct image *image = &images.v[i];
+		for (size_t k = 0; k < image->names.n; k++) {
+			if (digest_is_equal(&image->config, config))
+				ret->v[ret->n++] = image->names.v[k];
+		}
+	}
+	return 0;
+}
 
 static int remove_one(struct cli *cli, struct store *s, const char *typed,
 		      const struct rmi_flags *f, struct buf *out, struct err *err)
 {
 	struct image image;
+	struct strings names;
 	struct err why = { 0 };
 	if (common_find(s, typed, &image, &cli->arena, &why) < 0) {
 		if (f->ignore && why.code == ENOENT)
@@ -96,18 +122,20 @@ static int remove_one(struct cli *cli, struct store *s, const char *typed,
 			*err = why;
 		return -1;
 	}
+	if (all_names(cli, s, &image.config, &names, err) < 0)
+		return -1;
 	bool by_name = common_name(&image, typed) != NULL;
-	if (by_name && image.names.n > 1) {
+	if (by_name && names.n > 1) {
 		buf_printf(out, "untagged: %s\n", typed);
 		return untag_one(s, typed, &image, err);
 	}
-	if (!by_name && image.names.n > 1 && !f->force)
+	if (names.n > 1 && !f->force)
 		return err_set(err, EBUSY, "image \"%s\" has %zu names; --force removes them all",
-			       typed, image.names.n);
-	if (store_remove_image(s, &image.manifest, err) < 0)
+			       typed, names.n);
+	if (store_remove_image(s, &image.config, err) < 0)
 		return -1;
-	for (size_t i = 0; i < image.names.n; i++)
-		buf_printf(out, "untagged: %s\n", image.names.v[i]);
+	for (size_t i = 0; i < names.n; i++)
+		buf_printf(out, "untagged: %s\n", names.v[i]);
 	buf_printf(out, "deleted: %s\n", image.config.text);
 	return 0;
 }
@@ -118,9 +146,13 @@ static int remove_all(struct cli *cli, struct store *s, struct buf *out, struct 
 	if (store_list_images(s, &images, &cli->arena, err) < 0)
 		return -1;
 	for (size_t i = 0; i < images.n; i++) {
-		if (store_remove_image(s, &images.v[i].manifest, err) < 0)
+		struct err why = { 0 };
+		if (store_remove_image(s, &images.v[i].config, &why) == 0) {
+			buf_printf(out, "deleted: %s\n", images.v[i].config.text);
+		} else if (why.code != ENOENT) { /* it went with an earlier one of that id */
+			*err = why;
 			return -1;
-		buf_printf(out, "deleted: %s\n", images.v[i].config.text);
+		}
 	}
 	return 0;
 }
@@ -144,7 +176,7 @@ static int rmi(struct cli *cli, const void *options, const struct option_args *a
 	/* what did go is told, whatever came behind it */
 	if (print_buf(&out, NULL) < 0 || rc < 0)
 		return -1;
-	return gc_run(s, &sweep, &swept, err);
+	return f->no_prune ? 0 : gc_run(s, &sweep, &swept, err);
 }
 
 const struct command verb_rmi = {

@@ -247,9 +247,26 @@ int common_output_finish(int fd, const char *path, struct err *err)
 	return -1;
 }
 
+void common_fold(struct images *images)
+{
+	size_t kept = 0;
+	for (size_t i = 0; i < images->n; i++) {
+		const struct image *image = &images->v[i];
+		bool again = false;
+		/* kept ones before it, all behind it */
+		for (size_t k = 0; image->names.n == 0 && !again && k < images->n; k++) {
+			if (k < kept || (k > i && images->v[k].names.n > 0))
+				again = digest_is_equal(&images->v[k].config, &image->config);
+		}
+		if (!again)
+			images->v[kept++] = images->v[i];
+	}
+	images->n = kept;
+}
+
 void common_short_id(const struct digest *d, char *dst, size_t size)
 {
-	(void)!snprintf(dst, size, "%.12s", digest_hex(d));
+	(void)!snprintf(dst, size, "%.*s", SHORT_ID, digest_hex(d));
 }
 
 #define ROW(name_, letter_, kind_, member, value_, help_) \

@@ -22,10 +22,10 @@ extern struct image_globals image_globals;
 
 /* The commands, one table row each. */
 extern const struct command verb_build, verb_bundle, verb_commit, verb_cp, verb_df, verb_diff,
-	verb_export, verb_fsck, verb_history, verb_images, verb_import, verb_inspect, verb_layer,
-	verb_load, verb_login, verb_logout, verb_logs, verb_mount, verb_offer, verb_prune,
-	verb_pull, verb_push, verb_receive, verb_rmi, verb_save, verb_search, verb_tag, verb_tags,
-	verb_unbundle, verb_unmount, verb_untag, verb_within;
+	verb_exists, verb_export, verb_fsck, verb_history, verb_image_inspect, verb_images,
+	verb_import, verb_inspect, verb_layer, verb_load, verb_login, verb_logout, verb_logs,
+	verb_mount, verb_offer, verb_prune, verb_pull, verb_push, verb_receive, verb_rmi, verb_save,
+	verb_search, verb_tag, verb_tags, verb_unbundle, verb_unmount, verb_untag, verb_within;
 
 /* Opens the user's store; `create` makes it where missing. */
 int common_store(bool create, struct store **ret, struct err *err);
@@ -67,7 +67,12 @@ int common_runtime(char path[], struct err *err);
 int common_output_open(const char *path, struct err *err);
 int common_output_finish(int fd, const char *path, struct err *err);
 
+/* An image is its id: of records that only differ in their manifests one is left, or each that has
+ * a name. */
+void common_fold(struct images *images);
+
 /* The first 12 digits of a digest; size 13. */
+#define SHORT_ID 12
 void common_short_id(const struct digest *d, char *dst, size_t size);
 
 /* Ends a pull or push at SIGINT, SIGTERM: the flag that http_next() looks at. */

@@ -14,12 +14,12 @@
 #include "image/cli/common.h"
 
 const struct command *const commands[] = {
-	&verb_pull,    &verb_push,    &verb_images,   &verb_rmi,    &verb_tag,	  &verb_untag,
-	&verb_tags,    &verb_inspect, &verb_history,  &verb_commit, &verb_diff,	  &verb_cp,
-	&verb_save,    &verb_load,    &verb_import,   &verb_export, &verb_mount,  &verb_unmount,
-	&verb_prune,   &verb_fsck,    &verb_df,	      &verb_login,  &verb_logout, &verb_search,
-	&verb_build,   &verb_bundle,  &verb_unbundle, &verb_within, &verb_offer,  &verb_layer,
-	&verb_receive, NULL,
+	&verb_pull,    &verb_push,    &verb_images, &verb_rmi,	    &verb_tag,	  &verb_untag,
+	&verb_tags,    &verb_inspect, &verb_exists, &verb_history,  &verb_commit, &verb_diff,
+	&verb_cp,      &verb_save,    &verb_load,   &verb_import,   &verb_export, &verb_mount,
+	&verb_unmount, &verb_prune,   &verb_fsck,   &verb_df,	    &verb_login,  &verb_logout,
+	&verb_search,  &verb_build,   &verb_bundle, &verb_unbundle, &verb_within, &verb_offer,
+	&verb_layer,   &verb_receive, NULL,
 };
 
 #define GLOBAL(name_, letter_, kind_, member, value_, help_) \
@@ -88,7 +88,9 @@ static int run_command(struct cli *cli, const struct option_args *words, struct 
 	int skip = strcmp(words->v[0], "image") == 0 ? 1 : 0;
 	if (skip && (words->n == 1 || str_eq(words->v[1], "--help") || str_eq(words->v[1], "-h")))
 		return print_help(cli, NULL, err);
-	const struct command *c = command_find(plain_name(words->v[skip]));
+	const struct command *c = skip && str_eq(words->v[1], "inspect")
+					  ? &verb_image_inspect
+					  : command_find(plain_name(words->v[skip]));
 	if (!c) {
 		(void)err_set(err, EINVAL, "no such command \"%s\"", words->v[skip]);
 		err->exit_code = CLI_UNKNOWN_COMMAND;

@@ -24,9 +24,31 @@ check 'inspect --config prints the bytes that the id is of' is "${id#*:}" "$(I i
 check 'inspect --manifest as well' is "$(jq -r '.manifests[0].digest' "$LAYOUT/index.json")" "sha256:$(I inspect --manifest bb | sha256sum | cut -d' ' -f1)"
 check 'inspect by the id' shows "$id" I inspect "${id:7:12}"
 check 'inspect by the whole id' shows "$id" I inspect "$id"
+check 'inspect --type image' shows "$id" I inspect --type image bb
+check 'inspect --type all' shows "$id" I inspect -t all -s bb
+check 'inspect --type of what else' refuses 'invalid value "pod" for --type' I inspect --type pod bb
+check 'inspect shows what there is' eval 'I inspect nosuch bb none >"$T/out" 2>"$T/err"; [ $? = 1 ] && is "$id" "$(jq -r ".[].id" "$T/out")" && grep -q nosuch "$T/err" && grep -q none "$T/err"'
+check 'or that there is nothing' is '[]' "$(I inspect nosuch 2>/dev/null)"
+I bundle --image bb seen >/dev/null
+check 'a container is inspected' is seen "$(I inspect seen | jq -r '.[0].id')"
+check 'inspect --type container' is seen "$(I inspect --type container seen | jq -r '.[0].id')"
+check 'which is no image' refuses 'no such image' I inspect --type image seen
+check 'nor is an image a container' refuses 'bb' I inspect --type container bb
+check 'image inspect is of images' refuses 'no such image' I image inspect seen
+check 'and shows them' shows "$id" I image inspect bb
+I unbundle seen
 check 'history' shows 'umoci' I history bb
 check 'history --format json' eval 'I history --format json bb | jq -e "length >= 2"'
 check 'history --no-trunc' shows 'umoci' I history --no-trunc bb
+check 'history -q' prints "${id:7:12}" eval 'I history -q bb | head -n 1'
+check 'of a step that is no image here nothing is known' prints '<missing>' eval 'I history -q bb | tail -n 1'
+check 'history -q --no-trunc' prints "${id:7}" eval 'I history --quiet --no-trunc bb | head -n 1'
+check 'history -H' is "$(I history bb)" "$(I history -H bb)"
+check 'history --human=false has bytes and times' eval 'I history --human=false bb | grep -qE "T[0-9:.]+Z .* [0-9]{5,} "'
+check 'image exists' prints '' I exists bb
+check 'by its id' prints '' I image exists "${id:7:12}"
+check 'or it does not' eval 'status 1 I image exists nosuch && prints "" I image exists nosuch || [ $? = 1 ]'
+check 'or nobody can tell' status 125 I image exists '@@'
 check 'another platform is looked for in an index only' I load -q --platform linux/s390x -i "$LAYOUT" --name other
 check 'load --quiet prints nothing' prints '' I load --quiet -i "$LAYOUT"
 
@@ -34,15 +56,62 @@ check 'load --quiet prints nothing' prints '' I load --quiet -i "$LAYOUT"
 check 'tag' eval 'I tag bb my/name:1 another && shows my/name I images'
 check 'a tag with a digest is refused' refuses digest I tag bb "x@$id"
 check 'untag' eval 'I untag another && hides another I images'
-check 'images --filter reference' eval 'for p in "my/name:1" "my/*" "na*" "localhost/bb" bb "*:latest"; do prints "${id:7:12}" I images -q --filter "reference=$p" || exit; done'
-check 'which no name fits' prints '' I images -q --filter 'reference=nosuch*'
-check 'images --filter dangling' eval 'prints "" I images -q --filter dangling=true && prints "${id:7:12}" I images -aq --filter dangling=false'
+chosen() { # chosen ID|'' FILTER...: that is what they leave
+	local want=$1 filters=()
+	shift
+	while [ $# -gt 0 ]; do filters+=(-f "$1"); shift; done
+	prints "$want" I images -q "${filters[@]}"
+}
+bb=${id:7:12}
+check 'images --filter reference' eval 'for p in "my/name:1" "my/*" "na*" "localhost/bb" bb "*:latest" "*b:l*" "*e:1" "$bb"; do chosen "$bb" "reference=$p" || exit; done'
+check 'which no name fits' eval 'for p in "nosuch*" "loc*" "*:1*/"; do chosen "" "reference=$p" || exit; done'
+check 'of several any has to fit' chosen "$bb" reference=nosuch reference=bb
+check 'reference!=' chosen '' 'reference!=bb'
+check 'images of a name have any tag' prints "$bb" I images -q my/name
+check 'that no image has' eval 'prints "" I images -q nosuch && is 1 "$(I images nosuch | wc -l)"'
+check 'images --filter dangling' eval 'chosen "" dangling=true && chosen "$bb" dangling=false && chosen "$bb" dangling=0 && chosen "" "dangling!=0"'
+check 'images --filter label' eval 'chosen "$bb" label=k && chosen "$bb" label=k=v && chosen "" label=k=w && chosen "" label=q'
+check 'of labels each has to be there' chosen '' label=k label=q
+check 'label!=' eval 'chosen "" label!=k && chosen "$bb" label!=k=w label!=q label=k'
+check 'images --filter id' eval 'chosen "$bb" "id=${id:7:5}" && chosen "$bb" "id=${id:0:20}" && chosen "" id=zz'
+check 'images --filter until' eval 'chosen "" until=1h && chosen "$bb" until=0s && chosen "" until=2001-02-03 && chosen "$bb" until=2100-01-01T00:00:00Z && chosen "" until=100000'
+check 'images --filter containers' eval 'chosen "" containers=true && chosen "$bb" containers=false'
+check 'filters for what no image is here' eval 'chosen "" readonly=true && chosen "$bb" intermediate=false'
 check 'a filter that there is not' refuses 'invalid value' I images --filter size=1
+check 'a filter without a value' refuses 'invalid value' I images -f dangling
+check 'true or false' refuses 'true or false' I images -f dangling=maybe
+check 'a time that is none' refuses 'an age' I images -f until=soon
+check 'images -n' eval 'is "$(I images | tail -n +2)" "$(I images -n)" && hides REPOSITORY I images --noheading'
 check 'untag of what is not there' refuses 'no such image' I untag another
 check 'rmi of one of several names only takes the name' eval 'I rmi my/name:1 && shows "$id" I inspect bb'
 I tag bb second
 check 'rmi of an id with several names is refused' refuses 'names' I rmi "${id:7:12}"
 check 'rmi --ignore' I rmi --ignore nosuch
+# --- several images -------------------------------------------------------------------------------
+# at SECONDS FILE NAME: an image with one file, made then
+at() { mkdir -p "$T/at" && echo "$3" >"$T/at/$2" && tar -C "$T/at" -cf - "$2" | SOURCE_DATE_EPOCH=$1 I import - "$3" >/dev/null; }
+at 1000000000 old old:9 && at 1100000000 middle middle:8
+check 'images are sorted by age' is 'localhost/bb middle old' "$(I images -n -f dangling=false | awk '$1 !~ /second|other/ { sub("docker.io/library/", "", $1); print $1 }' | xargs)"
+check 'images --sort' eval 'is "7 8 9" "$(I tag bb zz:7; I images -n --sort tag | awk "\$2 ~ /^[0-9]\$/ { print \$2 }" | xargs)" && I untag zz:7'
+check '--sort repository' eval 'is "$(I images -n | awk "{ print \$1 }" | LC_ALL=C sort)" "$(I images -n --sort repository | awk "{ print \$1 }")"'
+check '--sort id' eval 'is "$(I images -n | awk "{ print \$3 }" | LC_ALL=C sort)" "$(I images -n --sort id | awk "{ print \$3 }")"'
+check '--sort size' eval 'I images -n --sort size | tail -n 1 | grep -q "$bb"'
+check 'no other' refuses 'invalid value' I images --sort colour
+check 'before, since' eval 'is middle:8 "$(I images -n -f since=old:9 -f before=bb | awk "{ sub(\"docker.io/library/\", \"\", \$1); print \$1 \":\" \$2 }")" && prints "" I images -q -f before=old:9'
+check 'of an image that is not there' refuses 'no such image' I images -f since=nosuch
+check 'prune --filter' eval 'I prune -af --filter until=2002-01-01 | grep -q "removed 1 images" && status 1 I exists old:9 && I exists middle:8'
+check 'prune --filter label' eval 'I prune -a --filter label=nosuch && I exists middle:8 && I prune --all --filter label!=k && status 1 I exists middle:8 && I exists bb'
+check 'prune --filter dangling=false is --all' eval 'shows "would remove 1 images" I prune --dry-run --filter dangling=false && shows "would remove 0 images" I prune --dry-run -a --filter dangling=true'
+check 'prune of a filter that there is not' refuses 'invalid value' I prune -a --filter size=1
+# a step of the history that is an image of the store
+I bundle --image bb step >/dev/null && echo x >"$STORE/containers/step/merged/data/x"
+check 'the base of an image has its id in the history' eval 'I commit step stepped && I history -q stepped | sed -n 2p | grep -qx "$bb"'
+check 'as JSON too' eval 'is "$id" "$(I history --format json stepped | jq -r ".[1].id")"'
+I unbundle step
+layer=$(I inspect stepped | jq -r '.[0].layers[-1].diffId')
+stored() { [ -n "$(find "$STORE/layers" -maxdepth 1 -name "${layer#*:}*")" ]; }
+check 'rmi --no-prune leaves the layer' eval 'I rmi --no-prune stepped && stored'
+check 'rmi takes it' eval 'I tag bb stepped && I rmi stepped && ! stored'
 check 'rmi of what is not there' refuses 'no such image' I rmi nosuch
 
 # --- rmi, prune, df -------------------------------------------------------------------------------

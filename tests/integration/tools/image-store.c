@@ -310,7 +310,7 @@ static int do_rmi(void)
 
 	arena_init(&arena, ARENA_MAX_DEFAULT);
 	if (store_find_image(store, args[0], &image, &arena, &err) == 0)
-		ret = store_remove_image(store, &image.manifest, &err);
+		ret = store_remove_image(store, &image.config, &err);
 	arena_release(&arena);
 	return ret;
 }

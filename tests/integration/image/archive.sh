@@ -64,6 +64,50 @@ fresh
 skopeo copy -q "oci:$LAYOUT:bb" "oci-archive:$T/skopeo-oci.tar:bb"
 check 'oci-archive of skopeo' shows localhost/bb I load -i "$T/skopeo-oci.tar"
 
+# --- the same image again -------------------------------------------------------------------------
+# An image is its id, as for docker and podman: another manifest of it is no other image.
+# other_manifest DIR [NAME]: the layout with an annotation more in the manifest
+other_manifest() {
+	local blobs=$1/blobs/sha256 old new
+	cp -r "$LAYOUT" "$1"
+	old=$(jq -r '.manifests[0].digest' "$LAYOUT/index.json")
+	jq -c --arg in "$1" '.annotations = { in: $in }' "$blobs/${old#*:}" >"$1/new"
+	new=$(sha256sum <"$1/new" | cut -d' ' -f1)
+	mv "$1/new" "$blobs/$new"
+	jq -c --arg d "sha256:$new" --arg name "${2-}" --argjson size "$(stat -c %s "$blobs/$new")" \
+		'.manifests[0] |= (.digest = $d | .size = $size |
+			if $name == "" then del(.annotations) else .annotations["org.opencontainers.image.ref.name"] = $name end)' \
+		"$LAYOUT/index.json" >"$1/index.json"
+}
+rows() { I images -n | awk '{ print $1 ":" $2, $3 }' | LC_ALL=C sort; }
+records() { is "$1" "$(find "$STORE/images" -type f | wc -l)"; }
+bb="localhost/bb:latest ${id:7:12}"
+fresh
+I load -q -i "$LAYOUT"
+other_manifest "$T/again" bb && other_manifest "$T/nameless" && other_manifest "$T/more" more
+check 'a known image with another manifest takes the name' eval 'I load -q -i "$T/again" && is "$bb" "$(rows)" && records 2'
+check 'it can be found by either digest' eval 'for d in "$LAYOUT" "$T/again"; do I exists "$(jq -r ".manifests[0].digest" "$d/index.json")" || exit; done'
+check 'no image lost its name' prints '' I images -q -f dangling=true
+check 'prune takes the manifest that none names, and no image' eval 'shows "removed 0 images, 0 layers, 1 blobs" I prune && records 1 && is "$bb" "$(rows)"'
+check 'without a name it has the one that it had' eval 'I load -q -i "$T/nameless" && is "$bb" "$(rows)"'
+check 'another name is one more' eval 'I load -q -i "$T/more" && is "$bb
+localhost/more:latest ${id:7:12}" "$(rows)"'
+check 'ids are told once' prints "${id:7:12}" I images -q
+check 'the id alone means both' refuses 'has 2 names' I rmi "${id:7:12}"
+check 'a name is taken away' eval 'shows "untagged: more" I rmi more && is "$bb" "$(rows)"'
+# made of a manifest that loses its name
+I bundle --image bb kept >/dev/null
+I load -q -i "$LAYOUT"
+check 'a container keeps the image whatever its manifest is called now' refuses 'container "kept" uses it' I rmi bb
+check 'nor was its name taken' is "$bb" "$(rows)"
+check 'images --filter containers' eval 'is "${id:7:12}" "$(I images -q -f containers=true)"'
+I unbundle kept
+check 'rmi takes all of it' eval 'I rmi bb && is "" "$(rows)" && records 0'
+check 'an image without a name' eval 'I load -q -i "$T/nameless" && is "<none>:<none> ${id:7:12}" "$(rows)"'
+check 'gets one' eval 'I load -q -i "$LAYOUT" && is "$bb" "$(rows)"'
+tar -C "$T/image-rootfs/etc" -cf - passwd | I import - localhost/bb >"$T/new"
+check 'a name that goes to another image leaves the old one without' is 2 "$(rows | grep -cE "^(localhost/bb:latest $(cut -c8-19 "$T/new")|<none>:<none> ${id:7:12})\$")"
+
 # --- what is broken -------------------------------------------------------------------------------
 fresh
 head -c 1000000 "$T/saved.tar" >"$T/cut.tar"

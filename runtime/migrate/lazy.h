@@ -7,6 +7,11 @@
  * that answer become pages again.  On the source criu has left the pages in the
  * processes, which stand still until FETCHED; there they are read, and of those
  * that a round of memory has brought already only the place is said.
+ *
+ * Without --lazy it may be done so too, when the memory is large: all of it is
+ * on the target before the commit, in the store, and a process of its own (the
+ * keeper) answers criu out of that.  How long the container stands still doesn't
+ * depend on its memory then, and it depends on nobody once it runs.
  */
 #ifndef SKERRY_MIGRATE_LAZY_H
 #define SKERRY_MIGRATE_LAZY_H
@@ -29,6 +34,7 @@ struct lazy {
 	size_t n, cap;
 	bool partial;
 	uint64_t pages;
+	struct store *store; /* where all is already; NULL: the source is asked */
 };
 #define LAZY_INIT                                                                \
  {                                                                               \
@@ -39,6 +45,8 @@ const char *lazy_obstacle(void);
 /* Starts criu's part over these images. */
 int lazy_start(struct lazy *l, const struct options *o, const char *images, uint32_t criu,
 	       struct err *err);
+/* What criu has asked for by now. channel: NULL with a store. */
+int lazy_serve(struct lazy *l, struct channel *c, struct err *err);
 /* As channel_wait(), while pages go from the channel to criu: 1 a frame that is none of its own
  * is in *ret, 0 one of fds[] has something. */
 struct lazy_wait {
@@ -57,6 +65,28 @@ int lazy_guard(struct lazy *l, const struct options *o, const char *id, struct e
 void lazy_release(struct lazy *l);
 void lazy_end(struct lazy *l);
 
+/* All the memory is in the store: a process that has it. */
+struct keeper {
+	pid_t pid; /* 0: none */
+	int life;
+	bool free; /* it needs us no more */
+};
+struct keeper_order {
+	const struct options *options;
+	const char *id, *images;
+	uint32_t criu; /* version */
+	struct store *store;
+};
+/* criu's part is ready. Until keeper_let_go() our own end is the keeper's, and criu's. */
+int keeper_start(struct keeper *keeper, const struct keeper_order *order, struct err *err);
+/* From now on the process `init` is what it lives for. */
+int keeper_let_go(struct keeper *keeper, pid_t init, struct err *err);
+void keeper_end(struct keeper *keeper);
+#define KEEPER_INIT \
+ {                  \
+  .life = -1        \
+ }
+
 /* The source's end: the memory of its processes. */
 struct feed {
 	struct memory *memory;
@@ -65,10 +95,16 @@ struct feed {
 		int mem;
 	} * v;
 	size_t n;
-	uint64_t pages, changed; /* that were asked for; whose contents had to be sent */
+	uint32_t flags; /* of the runs that are sent: criu's */
+	uint64_t pages, read, changed; /* that were told about; looked at; sent */
 };
 int feed_open(struct feed *f, struct memory *m, const pid_t *pids, size_t n, struct err *err);
 void feed_close(struct feed *f);
+/* Pages of a process, as runs of those that the target has and of those that it hasn't. */
+int feed_read(struct feed *f, const struct fetch *want, struct err *err);
+/* A run of pages: with its contents, which are in the memory's buffer from that page on; or as they
+ * were sent last. */
+int feed_run(struct feed *f, const struct fetch *what, size_t from, bool changed, struct err *err);
 /* channel_expect() that answers each FETCH before. */
 struct feed_expect {
 	enum frame_type type;

@@ -12,11 +12,10 @@
 #include "runtime/migrate/lazy.h"
 
 #define RUN_MAX (FRAME_BULK / FRAME_PAGE)
-#define PRESENT PAGE_FLAG_PRESENT
 
 int feed_open(struct feed *f, struct memory *m, const pid_t *pids, size_t n, struct err *err)
 {
-	*f = (struct feed){ .memory = m };
+	*f = (struct feed){ .memory = m, .flags = PAGE_FLAG_PRESENT };
 	f->v = calloc(n + 1, sizeof(*f->v));
 	if (!f->v)
 		return err_set(err, ENOMEM, "out of memory");
@@ -53,8 +52,7 @@ static const struct feed_process *find_process(const struct feed *f, uint64_t ta
 	return NULL;
 }
 
-static int send_run(struct feed *f, const struct fetch *what, size_t from, bool changed,
-		    struct err *err)
+int feed_run(struct feed *f, const struct fetch *what, size_t from, bool changed, struct err *err)
 {
 	unsigned char head[FRAME_RUN_HEAD];
 	struct memory *m = f->memory;
@@ -63,7 +61,7 @@ static int send_run(struct feed *f, const struct fetch *what, size_t from, bool 
 
 	frame_put_u64(head, what->task);
 	frame_put_u64(head + 8, what->address);
-	frame_put_u64(head + 16, what->count | (uint64_t)PRESENT << 48);
+	frame_put_u64(head + 16, what->count | (uint64_t)f->flags << 48);
 	f->pages += what->count;
 	if (changed) {
 		f->changed += what->count;
@@ -85,12 +83,14 @@ static int send_buffer(struct feed *f, const struct fetch *what, struct err *err
 	for (size_t i = 0; i < what->count; i++) {
 		const struct page_slot *slot =
 			page_map_find(&task->map, what->address + i * FRAME_PAGE);
-		const struct page_digest d =
-			page_digest(&f->memory->key, f->memory->buffer + i * FRAME_PAGE);
-		const bool differs = !slot || slot->digest.a != d.a || slot->digest.b != d.b;
+		const bool differs =
+			!slot ||
+			!page_digest_equal(
+				slot->digest,
+				page_digest(&f->memory->key, f->memory->buffer + i * FRAME_PAGE));
 
 		if (run.count && differs != changed) {
-			if (send_run(f, &run, from, changed, err) < 0)
+			if (feed_run(f, &run, from, changed, err) < 0)
 				return -1;
 			run.address += run.count * FRAME_PAGE;
 			run.count = 0;
@@ -99,10 +99,10 @@ static int send_buffer(struct feed *f, const struct fetch *what, struct err *err
 		changed = differs;
 		run.count++;
 	}
-	return send_run(f, &run, from, changed, err);
+	return feed_run(f, &run, from, changed, err);
 }
 
-static int answer(struct feed *f, const struct fetch *want, struct err *err)
+int feed_read(struct feed *f, const struct fetch *want, struct err *err)
 {
 	const struct feed_process *p = find_process(f, want->task);
 	struct fetch part = *want;
@@ -120,10 +120,11 @@ static int answer(struct feed *f, const struct fetch *want, struct err *err)
 			return err_sys(err, "read the memory of process %llu at %llx",
 				       (unsigned long long)p->number,
 				       (unsigned long long)part.address);
+		f->read += part.count;
 		if (send_buffer(f, &part, err) < 0)
 			return -1;
 	}
-	return channel_flush(f->memory->channel, err);
+	return 0;
 }
 
 /* The next frame that isn't a FETCH; those are answered. */
@@ -138,7 +139,8 @@ static int receive(struct feed *f, struct frame *ret, struct err *err)
 			return -1;
 		if (!f->v || ret->type != FRAME_FETCH)
 			return 0;
-		if (frame_decode(ret, &want, &arena, err) < 0 || answer(f, &want, err) < 0)
+		if (frame_decode(ret, &want, &arena, err) < 0 || feed_read(f, &want, err) < 0 ||
+		    channel_flush(f->memory->channel, err) < 0)
 			return -1;
 	}
 }

@@ -116,55 +116,6 @@ static int put_request(struct lazy *l, const struct fetch *f, struct err *err)
 	return 0;
 }
 
-static int take_request(struct lazy *l, struct channel *c, struct err *err)
-{
-	const int32_t zero = 0;
-	struct page_request r;
-	struct fetch f;
-
-	if (page_request_parse(l->input, l->head, &r, err) < 0)
-		return -1;
-	if (r.command == PAGE_CLOSE || r.command == PAGE_FORCE_CLOSE)
-		return fd_send(l->sock, &zero, sizeof(zero), NULL, 0) < 0
-			       ? err_sys(err, "answer criu about its pages")
-			       : 0;
-	if (r.command != PAGE_GET || r.pages > FRAME_FETCH_MAX)
-		return err_set(err, EBADMSG, "criu lazy-pages asks for %u", r.command);
-	/* The number of the process, as it is. */
-	f = (struct fetch){ r.task, r.address, r.pages };
-	if (put_request(l, &f, err) < 0)
-		return -1;
-	f.task = PAGE_TASK(PAGE_TASK_PROCESS, r.task);
-	return channel_send_message(c, FRAME_FETCH, &f, err);
-}
-
-/* What criu has said by now. */
-static int serve(struct lazy *l, struct channel *c, struct err *err)
-{
-	for (;;) {
-		ssize_t n = recv(l->sock, l->input + l->len, l->head - l->len, MSG_DONTWAIT);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0 && errno != EAGAIN)
-			return err_sys(err, "criu's requests");
-		if (n < 0)
-			return channel_flush(c, err);
-		if (n == 0) {
-			l->sock = fd_close(l->sock);
-			return 0;
-		}
-		l->len += (size_t)n;
-		if (l->len < l->head)
-			continue;
-		l->len = 0;
-		if (take_request(l, c, err) < 0)
-			return -1;
-	}
-}
-
-/* --- answers --------------------------------------------------------------------------------- */
-
 static int give(const struct lazy *l, const void *data, size_t size, struct err *err)
 {
 	for (size_t done = 0; done < size;) {
@@ -195,6 +146,68 @@ static int give_kept(const struct lazy *l, struct store *store, const struct pag
 	}
 	return 0;
 }
+
+/* What was asked for is in the store. */
+static int give_at_once(const struct lazy *l, const struct page_request *r, struct err *err)
+{
+	const struct page_run run = { .task = PAGE_TASK(PAGE_TASK_PROCESS, r->task),
+				      .address = r->address,
+				      .count = r->pages };
+	unsigned char head[PAGE_HEAD_MAX];
+
+	page_answer_format(r, l->head, head);
+	return give(l, head, l->head, err) < 0 ? -1 : give_kept(l, l->store, &run, err);
+}
+
+static int take_request(struct lazy *l, struct channel *c, struct err *err)
+{
+	const int32_t zero = 0;
+	struct page_request r;
+	struct fetch f;
+
+	if (page_request_parse(l->input, l->head, &r, err) < 0)
+		return -1;
+	if (r.command == PAGE_CLOSE || r.command == PAGE_FORCE_CLOSE)
+		return fd_send(l->sock, &zero, sizeof(zero), NULL, 0) < 0
+			       ? err_sys(err, "answer criu about its pages")
+			       : 0;
+	if (r.command != PAGE_GET || r.pages > FRAME_FETCH_MAX)
+		return err_set(err, EBADMSG, "criu lazy-pages asks for %u", r.command);
+	if (l->store)
+		return give_at_once(l, &r, err);
+	/* The number of the process, as it is. */
+	f = (struct fetch){ r.task, r.address, r.pages };
+	if (put_request(l, &f, err) < 0)
+		return -1;
+	f.task = PAGE_TASK(PAGE_TASK_PROCESS, r.task);
+	return channel_send_message(c, FRAME_FETCH, &f, err);
+}
+
+int lazy_serve(struct lazy *l, struct channel *c, struct err *err)
+{
+	for (;;) {
+		ssize_t n = recv(l->sock, l->input + l->len, l->head - l->len, MSG_DONTWAIT);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0 && errno != EAGAIN)
+			return err_sys(err, "criu's requests");
+		if (n < 0)
+			return c ? channel_flush(c, err) : 0;
+		if (n == 0) {
+			l->sock = fd_close(l->sock);
+			return 0;
+		}
+		l->len += (size_t)n;
+		if (l->len < l->head)
+			continue;
+		l->len = 0;
+		if (take_request(l, c, err) < 0)
+			return -1;
+	}
+}
+
+/* --- answers --------------------------------------------------------------------------------- */
 
 static int take_answer(struct lazy *l, struct store *store, const struct frame *f, struct err *err)
 {
@@ -246,7 +259,7 @@ static int wait_once(struct lazy *l, const struct lazy_wait *w, struct frame *re
 		return l->sock < 0 || ret->type != FRAME_RUN ? 1
 							     : take_answer(l, w->store, ret, err);
 	}
-	if (l->sock >= 0 && p[w->n].revents && serve(l, w->channel, err) < 0)
+	if (l->sock >= 0 && p[w->n].revents && lazy_serve(l, w->channel, err) < 0)
 		return -1;
 	for (size_t i = 0; i < w->n; i++) {
 		w->fds[i].revents = p[i].revents;

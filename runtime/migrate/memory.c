@@ -15,6 +15,7 @@
 
 #include "base/fd.h"
 #include "base/file.h"
+#include "base/proc.h"
 
 #define STATUS_MAX ((size_t)1 << 20)
 #define RUN_MAX	   (FRAME_BULK / FRAME_PAGE)
@@ -99,7 +100,7 @@ static int read_run(struct reader *r, uint64_t start, size_t count, struct err *
 
 		if (!slot)
 			return err_set(err, ENOMEM, "out of memory");
-		if (!new && slot->digest.a == d.a && slot->digest.b == d.b) {
+		if (!new &&page_digest_equal(slot->digest, d)) {
 			if (send_pages(r, start + begin * FRAME_PAGE, begin, changed, err) < 0)
 				return -1;
 			begin = i + 1;
@@ -109,14 +110,21 @@ static int read_run(struct reader *r, uint64_t start, size_t count, struct err *
 		slot->digest = d;
 		changed++;
 	}
+	/* The next look need not tell of them: they are to be read then. */
+	for (size_t i = got; i < count; i++) {
+		struct page_slot *slot = page_map_find(&r->task->map, start + i * FRAME_PAGE);
+
+		if (slot)
+			slot->digest = page_digest_unknown;
+	}
 	r->m->seen += got * FRAME_PAGE;
 	return send_pages(r, start + begin * FRAME_PAGE, begin, changed, err);
 }
 
-static int read_wanted(struct reader *r, struct err *err)
+static int read_wanted(struct reader *r, const struct memory_regions *wanted, struct err *err)
 {
-	for (size_t i = 0; i < r->m->wanted.n; i++) {
-		const struct memory_region *w = &r->m->wanted.v[i];
+	for (size_t i = 0; i < wanted->n; i++) {
+		const struct memory_region *w = &wanted->v[i];
 
 		for (uint64_t at = w->start; at < w->end;) {
 			const uint64_t left = (w->end - at) / FRAME_PAGE;
@@ -130,13 +138,37 @@ static int read_wanted(struct reader *r, struct err *err)
 	return 0;
 }
 
-/* It may have the number of one that has ended: then that one's memory is gone, and it is looked
- * at whole. */
-static struct memory_process *process_of(struct memory *m, pid_t pid)
+int memory_read(struct memory *m, uint64_t *ret, struct err *err)
+{
+	const uint64_t before = m->sent;
+
+	m->seen = 0;
+	for (size_t i = 0; i < m->processes.n; i++) {
+		const struct memory_process *p = &m->processes.v[i];
+		struct reader r = { .m = m, .pid = p->track.pid };
+
+		r.task = page_tasks_get(&m->tasks, PAGE_TASK(PAGE_TASK_PROCESS, p->number));
+		if (!r.task)
+			return err_set(err, ENOMEM, "out of memory");
+		if (read_wanted(&r, &p->wanted, err) < 0)
+			return -1;
+	}
+	m->changed = *ret = m->sent - before;
+	return 0;
+}
+
+/* --- looks -------------------------------------------------------------------------------- */
+
+static struct memory_process *find_process(const struct memory *m, pid_t pid)
 {
 	for (size_t i = 0; i < m->processes.n; i++)
 		if (m->processes.v[i].track.pid == pid)
 			return &m->processes.v[i];
+	return NULL;
+}
+
+static struct memory_process *add_process(struct memory *m, pid_t pid)
+{
 	if (m->processes.n == m->processes.cap) {
 		const size_t cap = m->processes.cap ? m->processes.cap * 2 : 16;
 		struct memory_process *v = realloc(m->processes.v, cap * sizeof(*v));
@@ -146,18 +178,25 @@ static struct memory_process *process_of(struct memory *m, pid_t pid)
 		m->processes.v = v;
 		m->processes.cap = cap;
 	}
+	m->processes.v[m->processes.n] = (struct memory_process){ .track = TRACK_INIT };
 	track_begin(&m->processes.v[m->processes.n].track, pid, &m->best);
 	return &m->processes.v[m->processes.n++];
 }
 
-/* Those that weren't there in this round have ended. */
+static void process_release(struct memory_process *p)
+{
+	track_end(&p->track);
+	free(p->wanted.v);
+}
+
+/* Those that weren't there in this look have ended. */
 static void forget_ended(struct memory *m)
 {
 	size_t n = 0;
 
 	for (size_t i = 0; i < m->processes.n; i++) {
 		if (!m->processes.v[i].seen) {
-			track_end(&m->processes.v[i].track);
+			process_release(&m->processes.v[i]);
 			continue;
 		}
 		m->processes.v[n] = m->processes.v[i];
@@ -166,32 +205,103 @@ static void forget_ended(struct memory *m)
 	m->processes.n = n;
 }
 
-static int read_process(struct memory *m, pid_t pid, struct err *err)
+/* The one that was looked at before; or a new one, which may have the number of one that has
+ * ended. NULL: it has ended (*ret_failed: no memory for it). */
+static struct memory_process *process_of(struct memory *m, pid_t pid, bool may_begin,
+					 bool *ret_failed)
 {
 	const uint64_t number = memory_number_of(pid);
-	struct reader r = { .m = m, .pid = pid };
-	struct memory_process *p;
+	struct memory_process *p = find_process(m, pid);
+	uint64_t started;
+	char state;
+
+	*ret_failed = false;
+	if (!number || proc_start_time(pid, &started, &state) < 0)
+		return NULL;
+	if (p && (p->started != started || p->number != number)) {
+		if (!may_begin)
+			return NULL;
+		track_end(&p->track);
+		track_begin(&p->track, pid, &m->best);
+	} else if (!p) {
+		p = may_begin ? add_process(m, pid) : NULL;
+		*ret_failed = may_begin && !p;
+	}
+	if (p) {
+		p->number = number;
+		p->started = started;
+	}
+	return p;
+}
+
+static int look_at(struct memory *m, struct memory_process *p, struct err *err)
+{
 	int rc;
 
-	if (!number)
-		return 0;
-	r.task = page_tasks_get(&m->tasks, PAGE_TASK(PAGE_TASK_PROCESS, number));
-	p = process_of(m, pid);
-	if (!r.task || !p)
-		return err_set(err, ENOMEM, "out of memory");
-	p->seen = true;
-	m->wanted.n = 0;
-	if (read_regions(&m->regions, pid, err) < 0)
+	p->wanted.n = 0;
+	if (read_regions(&m->regions, p->track.pid, err) < 0)
 		return -1;
 	rc = track_look(&p->track, err);
 	if (rc <= 0)
 		return rc;
+	p->seen = true;
 	for (size_t i = 0; i < m->regions.n; i++)
 		if (!m->regions.v[i].shared &&
-		    track_region(&p->track, &m->regions.v[i], &m->wanted, err) < 0)
+		    track_region(&p->track, &m->regions.v[i], &p->wanted, err) < 0)
 			return -1;
-	track_looked(&p->track);
-	return read_wanted(&r, err);
+	return 0;
+}
+
+bool memory_wants_still(const struct memory *m)
+{
+	for (size_t i = 0; i < m->processes.n; i++)
+		if (m->processes.v[i].track.how == TRACK_SOFT_DIRTY)
+			return true;
+	return m->best.how == TRACK_SOFT_DIRTY;
+}
+
+int memory_look(struct memory *m, const pid_t *pids, size_t n, bool still, struct err *err)
+{
+	for (size_t i = 0; i < n; i++) {
+		bool failed;
+		struct memory_process *p = process_of(m, pids[i], true, &failed);
+
+		if (failed)
+			return err_set(err, ENOMEM, "out of memory");
+		if (!p)
+			continue;
+		if (look_at(m, p, err) < 0)
+			return -1;
+		p->lossy |= track_lossy(&p->track, still);
+		track_looked(&p->track);
+	}
+	forget_ended(m);
+	return 0;
+}
+
+int memory_look_last(struct memory *m, const pid_t *pids, size_t n, struct err *err)
+{
+	for (size_t i = 0; i < n; i++) {
+		bool failed;
+		struct memory_process *p = process_of(m, pids[i], false, &failed);
+
+		if (!p)
+			continue;
+		if (look_at(m, p, err) < 0)
+			return -1;
+		p->known = p->seen && !p->lossy && !track_lossy(&p->track, true);
+	}
+	forget_ended(m);
+	memory_rounds_end(m);
+	return 0;
+}
+
+const struct memory_regions *memory_written(const struct memory *m, uint64_t number)
+{
+	for (size_t i = 0; i < m->processes.n; i++)
+		if (m->processes.v[i].known && m->processes.v[i].number == number)
+			return &m->processes.v[i].wanted;
+	return NULL;
 }
 
 int memory_init(struct memory *m, struct channel *c, struct err *err)
@@ -209,9 +319,6 @@ void memory_rounds_end(struct memory *m)
 {
 	for (size_t i = 0; i < m->processes.n; i++)
 		track_end(&m->processes.v[i].track);
-	free(m->processes.v);
-	m->processes.v = NULL;
-	m->processes.n = m->processes.cap = 0;
 }
 
 const char *memory_tracker(const struct memory *m)
@@ -226,23 +333,11 @@ const char *memory_tracker(const struct memory *m)
 
 void memory_release(struct memory *m)
 {
-	memory_rounds_end(m);
+	for (size_t i = 0; i < m->processes.n; i++)
+		process_release(&m->processes.v[i]);
+	free(m->processes.v);
 	page_tasks_release(&m->tasks);
 	free(m->regions.v);
-	free(m->wanted.v);
 	free(m->buffer);
 	*m = (struct memory){ 0 };
-}
-
-int memory_round(struct memory *m, const pid_t *pids, size_t n, uint64_t *ret, struct err *err)
-{
-	const uint64_t before = m->sent;
-
-	m->seen = 0;
-	for (size_t i = 0; i < n; i++)
-		if (read_process(m, pids[i], err) < 0)
-			return -1;
-	forget_ended(m);
-	m->changed = *ret = m->sent - before;
-	return 0;
 }

@@ -1,11 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* memory.h - the source's memory: rounds while it runs, the rest as criu dumps it
+/* memory.h - the source's memory: rounds while it runs, the rest while it stands still
  *
  * A round reads the pages of the running processes and sends those whose
  * contents the target lacks; where writes are tracked (track.h), only pages
- * written since the last round are read.  In the end criu, told that we
- * are its page server, hands over all pages in its own order; of those that are
- * as they were sent only the place is passed on.
+ * written since the last round are read.  When they stand still, one more look
+ * says what was written since; criu says which pages there are (in its images,
+ * which have no contents of what can be put in later), and of those that are as
+ * they were sent only the place is passed on, unread.  What the look can't say
+ * is read and compared.
+ *
+ * Without userfaultfd(2) criu, told that we are its page server, hands over all
+ * pages in its own order, and each is compared.
  */
 #ifndef SKERRY_MIGRATE_MEMORY_H
 #define SKERRY_MIGRATE_MEMORY_H
@@ -20,7 +25,12 @@
 /* A process whose pages were sent. */
 struct memory_process {
 	struct track track;
-	bool seen; /* in this round */
+	uint64_t number; /* in its container */
+	uint64_t started; /* a process number may be given to another one */
+	struct memory_regions wanted; /* what the last look found, by rising address */
+	bool seen; /* in this look */
+	bool lossy; /* a look may have missed a write */
+	bool known; /* the last look, with all standing still, is in `wanted` */
 };
 
 struct memory {
@@ -35,13 +45,21 @@ struct memory {
 	uint64_t sent; /* bytes of pages */
 	uint64_t seen, changed; /* bytes of pages that were read in this round; that were sent */
 	unsigned char *buffer; /* a run of pages */
-	struct memory_regions regions, wanted;
+	struct memory_regions regions;
 };
 int memory_init(struct memory *m, struct channel *c, struct err *err);
 void memory_release(struct memory *m);
-/* One round over these processes. *ret: bytes sent. */
-int memory_round(struct memory *m, const pid_t *pids, size_t n, uint64_t *ret, struct err *err);
+/* One look at these processes. still: none of the container's runs meanwhile. */
+int memory_look(struct memory *m, const pid_t *pids, size_t n, bool still, struct err *err);
+/* Only if they stand still does a look find all that was written. */
+bool memory_wants_still(const struct memory *m);
+/* Reads what it found, and sends what the target lacks. *ret: bytes sent. */
+int memory_read(struct memory *m, uint64_t *ret, struct err *err);
 
+/* The last look, with all standing still; nothing is left in the processes then. */
+int memory_look_last(struct memory *m, const pid_t *pids, size_t n, struct err *err);
+/* What the process has written to since it was read, by that look; NULL: nobody knows. */
+const struct memory_regions *memory_written(const struct memory *m, uint64_t number);
 /* The rounds are over: nothing is left in the processes. */
 void memory_rounds_end(struct memory *m);
 /* How the rounds find out what was written to: the least of all processes. */
@@ -65,7 +83,7 @@ struct page_server {
 	/* a run that waits to be sent */
 	uint64_t run_address, run_count;
 	bool run_changed;
-	uint64_t pages, changed;
+	uint64_t pages, read, changed; /* all; looked at; sent */
 };
 #define PAGE_SERVER_WIDE 40200 /* version of criu */
 #define PAGE_HEAD_MAX	 32
@@ -93,7 +111,6 @@ enum {
 	PAGE_CLOSE = 0x1023,
 	PAGE_FORCE_CLOSE = 0x1024,
 };
-#define PAGE_FLAG_PRESENT 4
 /* The head of the answer to a GET, behind which the pages come. */
 void page_answer_format(const struct page_request *r, size_t head, unsigned char *dst);
 

@@ -166,9 +166,8 @@ static int take_page(struct page_server *s, const unsigned char *page, struct er
 	if (!task)
 		return err_set(err, ENOMEM, "out of memory");
 	if (slot) {
-		const struct page_digest d = page_digest(&s->memory->key, page);
-
-		changed = d.a != slot->digest.a || d.b != slot->digest.b;
+		s->read++;
+		changed = !page_digest_equal(slot->digest, page_digest(&s->memory->key, page));
 	}
 	if (s->run_count && (s->run_changed != changed || (changed && s->run_count == RUN_MAX)) &&
 	    flush_run(s, err) < 0)

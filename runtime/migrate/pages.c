@@ -44,6 +44,13 @@ struct page_digest page_digest(const struct page_key *k, const void *page)
 	return (struct page_digest){ a[0] + a[1] + a[2] + a[3], b[0] + b[1] + b[2] + b[3] };
 }
 
+const struct page_digest page_digest_unknown = { UINT64_MAX, UINT64_MAX };
+
+bool page_digest_equal(struct page_digest a, struct page_digest b)
+{
+	return a.a == b.a && a.b == b.b;
+}
+
 bool page_is_zero(const void *page)
 {
 	const uint64_t *m = page;

@@ -30,6 +30,9 @@ struct page_digest {
 void page_key_make(struct page_key *k);
 /* page: FRAME_PAGE bytes, aligned to 4. */
 struct page_digest page_digest(const struct page_key *k, const void *page);
+/* Of contents that nobody has looked at. */
+extern const struct page_digest page_digest_unknown;
+bool page_digest_equal(struct page_digest a, struct page_digest b);
 bool page_is_zero(const void *page);
 
 /* Address to value, of one task. */
@@ -63,6 +66,8 @@ void page_tasks_release(struct page_tasks *t);
 #define PAGE_TASK_PROCESS    1
 #define PAGE_TASK_SHARED     2
 #define PAGE_TASK(kind, id)  ((uint64_t)(id) << 8 | (kind))
+#define PAGE_FLAG_LAZY	     2 /* can be put in while the process runs */
+#define PAGE_FLAG_PRESENT    4 /* its contents are behind, or in the image */
 #define PAGE_TASK_KIND(task) ((unsigned int)((task)&255))
 #define PAGE_TASK_ID(task)   ((task) >> 8)
 

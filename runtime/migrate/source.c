@@ -23,11 +23,10 @@
 #define CONFIG_MAX    ((size_t)16 << 20)
 #define DOUBT_WAIT_MS 1000
 #define DOUBT_TRIES   15
-#define IMAGES	      "images"
 
 static const struct bytes none = { NULL, 0 };
 
-static int lib_fail(const struct skerry_error *from, struct err *err)
+int lib_fail(const struct skerry_error *from, struct err *err)
 {
 	return err_set(err, from->code ? from->code : EIO, "%s", from->message);
 }
@@ -308,7 +307,7 @@ static int next_step(struct source *s, struct child_step *ret, struct err *err)
 
 static int start_dump(struct source *s, struct err *err)
 {
-	char *images = arena_printf(&s->arena, "%s/" IMAGES, s->journal.folder);
+	char *images = arena_printf(&s->arena, "%s/" SOURCE_IMAGES, s->journal.folder);
 	const char *words[] = { "checkpoint",
 				"--notify-fd=3",
 				"--tcp-established",
@@ -329,7 +328,7 @@ static int start_dump(struct source *s, struct err *err)
 		return -1;
 	words[7] = arena_printf(&s->arena, "fd:%d", theirs);
 	start.keep = theirs;
-	if (s->o->lazy) {
+	if (s->o->lazy || s->leaves_pages) {
 		/* The pages are read here, and criu is asked for none: its page server ends with
 		 * the socket. */
 		words[8] = "--lazy-pages";
@@ -340,20 +339,6 @@ static int start_dump(struct source *s, struct err *err)
 	if (!start.argv)
 		return err_set(err, ENOMEM, "out of memory");
 	return child_start(&s->dump, &start, err);
-}
-
-static int open_feed(struct source *s, struct err *err)
-{
-	struct skerry_error failed = { 0 };
-	pid_t *pids = NULL;
-	size_t n = 0;
-	int rc;
-
-	if (skerry_pids(s->skerry, s->id, &pids, &n, &failed) < 0)
-		return lib_fail(&failed, err);
-	rc = feed_open(&s->feed, &s->memory, pids, n, err);
-	free(pids);
-	return rc;
 }
 
 static int freeze(struct source *s, struct err *err)
@@ -375,6 +360,9 @@ static int freeze(struct source *s, struct err *err)
 		if (s->o->json)
 			progress(s, "step", "%s", step.name);
 		fault_point(step.name);
+		/* From here on none of it runs, and criu hasn't looked at it yet. */
+		if (strcmp(step.name, "network-lock") == 0 && source_pages_look(s, err) < 0)
+			return -1;
 		if (strcmp(step.name, "post-dump") != 0 && child_answer(&s->dump, "go", err) < 0)
 			return -1;
 	}
@@ -383,18 +371,21 @@ static int freeze(struct source *s, struct err *err)
 	if (s->pages.left || s->pages.len)
 		return err_set(err, EPIPE, "criu's pages broke off");
 	if (s->o->lazy)
-		return open_feed(s, err);
+		return source_feed_open(s, &s->feed, err);
+	if (s->leaves_pages && source_pages_send(s, err) < 0)
+		return -1;
 	s->memory_bytes = s->memory.sent;
 	s->last_bytes = s->pages.changed * FRAME_PAGE;
-	progress(s, "memory", "%llu MiB, of which %llu MiB changed since they were sent",
+	progress(s, "memory", "%llu MiB: %llu KiB were looked at, and %llu MiB are sent",
 		 (unsigned long long)(s->pages.pages * FRAME_PAGE >> 20),
+		 (unsigned long long)(s->pages.read * FRAME_PAGE >> 10),
 		 (unsigned long long)(s->last_bytes >> 20));
 	return 0;
 }
 
 static int send_images(struct source *s, struct err *err)
 {
-	AUTO_FD images = openat(s->journal.work, IMAGES, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	AUTO_FD images = openat(s->journal.work, SOURCE_IMAGES, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	const struct tree_order order = { { TREE_IMAGES, 0 }, images, NULL, NULL, NULL };
 	struct tree_sent sent = { 0 };
 
@@ -637,6 +628,7 @@ int source_run(const struct options *o, const char *id, const char *host, struct
 		.dump = CHILD_INIT,
 		.stdio = { { .file = -1 }, { .file = -1 }, { .file = -1 } },
 		.journal = JOURNAL_INIT,
+		.hold = { .sock = -1 },
 		.began = clock_ms()
 	};
 	int rc = 0;
@@ -656,6 +648,7 @@ int source_run(const struct options *o, const char *id, const char *host, struct
 		tree_memory_release(&s.trees[i].memory);
 	}
 	source_stdio_close(&s);
+	hold_close(&s.hold);
 	channel_close(&s.channel);
 	child_end(&s.ssh);
 	child_end(&s.dump);

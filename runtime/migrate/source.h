@@ -7,12 +7,14 @@
 
 #include "runtime/include/skerry/skerry.h"
 #include "runtime/migrate/config.h"
+#include "runtime/migrate/hold.h"
 #include "runtime/migrate/lazy.h"
 #include "runtime/migrate/memory.h"
 #include "runtime/migrate/migrate.h"
 #include "runtime/migrate/tree.h"
 
-#define VOLUMES_MAX 64
+#define VOLUMES_MAX   64
+#define SOURCE_IMAGES "images" /* below the record's folder */
 
 /* A folder that goes along. */
 struct source_tree {
@@ -57,6 +59,9 @@ struct source {
 	struct tree_sent sent; /* files */
 	struct memory memory;
 	struct page_server pages;
+	struct hold hold; /* while there are rounds */
+	bool leaves_pages; /* criu leaves them in the processes, and they are read here */
+	bool looked; /* for the last time */
 	struct feed feed; /* with --lazy, from the freeze on */
 	bool prepared; /* the networks are to be given back */
 	bool committed; /* COMMIT may have been heard */
@@ -71,6 +76,14 @@ int source_file(const struct source *s, const char *name, struct buf *out, struc
 
 /* source_memory.c */
 int memory_rounds(struct source *s, struct err *err);
+
+/* The library's failure as ours. */
+int lib_fail(const struct skerry_error *from, struct err *err);
+/* source_pages.c: what was written to in the end, once all stands still; and the pages of the
+ * images in that folder, without which they go then. */
+int source_feed_open(struct source *s, struct feed *f, struct err *err);
+int source_pages_look(struct source *s, struct err *err);
+int source_pages_send(struct source *s, struct err *err);
 
 /* source_image.c: offer.image, when it is of an image; the layers that the target lacks. */
 int source_image_find(struct source *s, struct err *err);

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/fd.h"
 #include "base/units.h"
 #include "runtime/migrate/source.h"
 
@@ -35,6 +36,20 @@ static int duration(const char *name, const char *text, int64_t otherwise, int64
 	return 0;
 }
 
+/* For as long as a look takes, where it would miss something otherwise. */
+static bool stand_still(struct source *s)
+{
+	if (!s->leaves_pages || !memory_wants_still(&s->memory))
+		return false;
+	if (s->hold.sock < 0) {
+		AUTO_FD group = skerry_cgroup_open(s->skerry, s->id, NULL);
+
+		if (group >= 0)
+			hold_open(&s->hold, group);
+	}
+	return hold_begin(&s->hold);
+}
+
 static int one_round(struct source *s, uint64_t *ret_bytes, struct err *err)
 {
 	const struct round_end end = { s->rounds };
@@ -42,13 +57,16 @@ static int one_round(struct source *s, uint64_t *ret_bytes, struct err *err)
 	struct ack ack;
 	pid_t *pids = NULL;
 	size_t n = 0;
-	int rc;
+	const bool still = stand_still(s);
+	int rc = skerry_pids(s->skerry, s->id, &pids, &n, &failed);
 
-	if (skerry_pids(s->skerry, s->id, &pids, &n, &failed) < 0)
-		return err_set(err, failed.code, "%s", failed.message);
-	rc = memory_round(&s->memory, pids, n, ret_bytes, err);
+	rc = rc < 0 ? err_set(err, failed.code, "%s", failed.message)
+		    : memory_look(&s->memory, pids, n, still, err);
 	free(pids);
-	if (rc < 0 || channel_send_message(&s->channel, FRAME_ROUND, &end, err) < 0)
+	if (still)
+		hold_end(&s->hold);
+	if (rc < 0 || memory_read(&s->memory, ret_bytes, err) < 0 ||
+	    channel_send_message(&s->channel, FRAME_ROUND, &end, err) < 0)
 		return -1;
 	return channel_expect(&s->channel, FRAME_ACK, &ack, &s->arena, err);
 }
@@ -113,12 +131,15 @@ int memory_rounds(struct source *s, struct err *err)
 	    duration("max-downtime", s->o->max_downtime, 0, &c.most, err) < 0 ||
 	    memory_init(&s->memory, &s->channel, err) < 0)
 		return -1;
+	s->leaves_pages = !s->o->lazy && !lazy_obstacle();
 	while (!stop && s->rounds < s->o->max_rounds && c.stuck < STUCK) {
 		if (advance(s, &c, err) < 0)
 			return -1;
 		if (s->rounds > 1 && c.predicted <= c.wanted)
 			break;
 	}
-	memory_rounds_end(&s->memory);
+	hold_close(&s->hold);
+	if (!s->leaves_pages)
+		memory_rounds_end(&s->memory);
 	return c.most && c.predicted > c.most ? too_long(s, c.predicted, c.most, err) : 0;
 }

@@ -1,11 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* store.c - the target's pages: as they come, and as criu's images in the end
- *
- * pagemap-ID.img: u32 0x54564319, u32 0x56084025, then messages behind their
- * u32 lengths: { 1 pages_id }, then one { 1 address, 2 count, 4 flags } for each
- * run; a count above 32 bits doesn't fit, so runs are cut below.  pages-N.img is
- * pages and nothing else.  (criu's images/pagemap.proto, criu/include/magic.h)
- */
+/* store.c - the target's pages: as they come, and as criu's images in the end */
 #include "runtime/migrate/store.h"
 
 #include <errno.h>
@@ -16,46 +10,9 @@
 #include <unistd.h>
 
 #include "base/fd.h"
-#include "base/wire.h"
+#include "runtime/migrate/pagemap.h"
 
-#define MAGIC_COMMON  0x54564319U
-#define MAGIC_PAGEMAP 0x56084025U
-#define COUNT_MAX     ((uint64_t)1 << 20)
-#define PAGEMAP_MAX   ((size_t)1 << 30)
-#define TASKS_MAX     PAGE_TASKS_MAX
-
-struct pagemap_head {
-	uint32_t pages_id;
-};
-static const struct wire_field head_fields[] = {
-	WIRE_FIELD(1, struct pagemap_head, pages_id, WIRE_U32),
-};
-static const struct wire_table head_table = WIRE_TABLE(struct pagemap_head, head_fields);
-
-struct pagemap_entry {
-	uint64_t address;
-	uint32_t count, flags;
-};
-static const struct wire_field entry_fields[] = {
-	WIRE_FIELD(1, struct pagemap_entry, address, WIRE_U64),
-	WIRE_FIELD(2, struct pagemap_entry, count, WIRE_U32),
-	WIRE_FIELD(4, struct pagemap_entry, flags, WIRE_U32),
-};
-static const struct wire_table entry_table = WIRE_TABLE(struct pagemap_entry, entry_fields);
-
-static void put_u32(struct buf *b, uint32_t v)
-{
-	const unsigned char raw[4] = { (unsigned char)v, (unsigned char)(v >> 8),
-				       (unsigned char)(v >> 16), (unsigned char)(v >> 24) };
-
-	buf_add(b, raw, sizeof(raw));
-}
-
-static void put_message(struct buf *b, const struct wire_table *table, const void *src)
-{
-	put_u32(b, (uint32_t)wire_size(table, src));
-	wire_encode(table, src, b);
-}
+#define TASKS_MAX PAGE_TASKS_MAX
 
 void store_init(struct store *s, int dir)
 {
@@ -149,14 +106,9 @@ static int put_some(struct store_task *t, const struct page_run *run, uint64_t i
 	return write_pages(t->file, run->data + i * FRAME_PAGE, first, n, err);
 }
 
-int store_put(struct store *s, const struct page_run *run, struct err *err)
+static int keep_run(const struct store *s, struct store_task *t, const struct page_run *run,
+		    struct err *err)
 {
-	struct store_task *t = get_task(s, run->task, err);
-
-	if (!t)
-		return -1;
-	if (s->final || !run->data)
-		return err_set(err, EBADMSG, "pages out of turn");
 	if (t->file < 0)
 		t->file = openat(s->dir, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
 	if (t->file < 0)
@@ -167,11 +119,21 @@ int store_put(struct store *s, const struct page_run *run, struct err *err)
 	return 0;
 }
 
+int store_put(struct store *s, const struct page_run *run, struct err *err)
+{
+	struct store_task *t = get_task(s, run->task, err);
+
+	if (!t)
+		return -1;
+	if (s->final || !run->data)
+		return err_set(err, EBADMSG, "pages out of turn");
+	return keep_run(s, t, run, err);
+}
+
 /* --- images -------------------------------------------------------------------------------- */
 
 static int begin_image(struct store *s, struct store_task *t, struct err *err)
 {
-	const struct pagemap_head head = { t->number };
 	char name[64];
 
 	if (t->image >= 0)
@@ -181,18 +143,14 @@ static int begin_image(struct store *s, struct store_task *t, struct err *err)
 	t->image = openat(s->dir, name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 	if (t->image < 0)
 		return err_sys(err, "make \"%s\"", name);
-	put_u32(&t->pagemap, MAGIC_COMMON);
-	put_u32(&t->pagemap, MAGIC_PAGEMAP);
-	put_message(&t->pagemap, &head_table, &head);
+	pagemap_begin(&t->pagemap, t->number);
 	return 0;
 }
 
 static void put_entry(struct store_task *t)
 {
-	const struct pagemap_entry e = { t->last.address, (uint32_t)t->last.count, t->last.flags };
-
 	if (t->last.count)
-		put_message(&t->pagemap, &entry_table, &e);
+		pagemap_put(&t->pagemap, &t->last);
 	t->last.count = 0;
 }
 
@@ -204,17 +162,23 @@ static void add_entry(struct store_task *t, const struct page_run *run)
 	while (left) {
 		uint64_t n = left;
 
-		if (t->last.count && (t->last.address + t->last.count * FRAME_PAGE != address ||
-				      t->last.flags != run->flags || t->last.count == COUNT_MAX))
+		if (t->last.count &&
+		    (t->last.address + t->last.count * FRAME_PAGE != address ||
+		     t->last.flags != run->flags || t->last.count == PAGEMAP_COUNT))
 			put_entry(t);
 		if (!t->last.count)
 			t->last = (struct page_run){ .address = address, .flags = run->flags };
-		if (n > COUNT_MAX - t->last.count)
-			n = COUNT_MAX - t->last.count;
+		if (n > PAGEMAP_COUNT - t->last.count)
+			n = PAGEMAP_COUNT - t->last.count;
 		t->last.count += n;
 		address += n * FRAME_PAGE;
 		left -= n;
 	}
+}
+
+static int never_sent(uint64_t address, struct err *err)
+{
+	return err_set(err, EBADMSG, "a page at %llx was never sent", (unsigned long long)address);
 }
 
 /* Pages that came before; those in a row at once. */
@@ -228,8 +192,7 @@ static int read_some(const struct store_task *t, const struct store_where *w, vo
 		const struct page_slot *slot = page_map_find(&t->map, w->address + n * FRAME_PAGE);
 
 		if (!slot)
-			return err_set(err, EBADMSG, "a page at %llx was never sent",
-				       (unsigned long long)(w->address + n * FRAME_PAGE));
+			return never_sent(w->address + n * FRAME_PAGE, err);
 		if (n == 0)
 			first = slot->digest.a;
 		else if (slot->digest.a != first + n)
@@ -267,6 +230,23 @@ static int copy_some(struct store_task *t, uint64_t address, uint64_t left, uint
 	return write_pages(t->image, chunk, t->written, *ret_n, err);
 }
 
+/* They are put in later: all of them are to be there by now. */
+static int run_later(const struct store *s, struct store_task *t, const struct page_run *run,
+		     struct err *err)
+{
+	const struct page_run later = { .address = run->address,
+					.count = run->count,
+					.flags = PAGE_FLAG_LAZY };
+
+	add_entry(t, &later);
+	if (run->data)
+		return keep_run(s, t, run, err);
+	for (uint64_t i = 0; i < run->count; i++)
+		if (!page_map_find(&t->map, run->address + i * FRAME_PAGE))
+			return never_sent(run->address + i * FRAME_PAGE, err);
+	return 0;
+}
+
 int store_run(struct store *s, const struct page_run *run, struct err *err)
 {
 	struct store_task *t = get_task(s, run->task, err);
@@ -275,6 +255,8 @@ int store_run(struct store *s, const struct page_run *run, struct err *err)
 		return -1;
 	s->final = true;
 	s->pages += run->count;
+	if (s->lazy && run->flags & PAGE_FLAG_LAZY)
+		return run_later(s, t, run, err);
 	add_entry(t, run);
 	if (run->data) {
 		if (write_pages(t->image, run->data, t->written, run->count, err) < 0)
@@ -298,10 +280,7 @@ static int finish_task(const struct store *s, struct store_task *t, struct err *
 	if (t->image < 0)
 		return 0; /* it has ended before */
 	put_entry(t);
-	if (str_format(name, sizeof(name), "pagemap-%s%llu.img",
-		       PAGE_TASK_KIND(t->task) == PAGE_TASK_SHARED ? "shmem-" : "",
-		       (unsigned long long)PAGE_TASK_ID(t->task)) < 0 ||
-	    buf_failed(&t->pagemap))
+	if (pagemap_name(t->task, name, sizeof(name)) < 0 || buf_failed(&t->pagemap))
 		return err_set(err, ENOMEM, "out of memory");
 	fd = openat(s->dir, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 	if (fd < 0 || fd_write_full(fd, t->pagemap.s, t->pagemap.len) < 0)
@@ -314,7 +293,8 @@ int store_finish(struct store *s, struct err *err)
 	for (size_t i = 0; i < s->n; i++) {
 		if (finish_task(s, &s->v[i], err) < 0)
 			return -1;
-		s->v[i].file = fd_close(s->v[i].file);
+		if (!s->lazy)
+			s->v[i].file = fd_close(s->v[i].file);
 	}
 	return 0;
 }

@@ -5,6 +5,11 @@
  * each.  The runs that come while the container stands still say which pages
  * there are, in criu's order; with them pagemap-ID.img and pages-N.img are
  * written, without parents: a lazy restore needs them flat.
+ *
+ * With `lazy` pages that can be put in while the processes run stay where the
+ * rounds put them, for store_get(), and the images only say that there are such:
+ * what is to be done while the container stands still is then as much as what
+ * comes in that time, however much memory it has.
  */
 #ifndef SKERRY_MIGRATE_STORE_H
 #define SKERRY_MIGRATE_STORE_H
@@ -29,13 +34,14 @@ struct store {
 	struct store_task *v;
 	size_t n, cap;
 	bool final;
+	bool lazy;
 	uint64_t pages; /* that runs told about */
 };
 void store_init(struct store *s, int dir);
 void store_release(struct store *s);
 /* A PAGES frame. */
 int store_put(struct store *s, const struct page_run *run, struct err *err);
-/* A RUN frame; the first one ends the rounds. */
+/* A RUN frame; the first one ends the rounds.  -1: also a page whose contents never came. */
 int store_run(struct store *s, const struct page_run *run, struct err *err);
 /* Contents as they were sent last, of as many of the `left` pages as are kept in a row,
  * STORE_PAGES at most. */

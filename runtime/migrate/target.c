@@ -21,6 +21,7 @@
 #define BUNDLES	     "/var/lib/skerry/migrated"
 #define IMAGES	     "images"
 #define ERRORS	     "errors"
+#define KEEP_MIN     ((uint64_t)64 << 20) /* below, reading it takes less than another program */
 #define DONE_WAIT_MS 60000
 #define VERDICT_MS   20000
 
@@ -311,7 +312,7 @@ static int start_restore(struct target *t, const struct restore_order *order, st
 		return -1;
 	if (order->tcp_established)
 		words[n++] = "--tcp-established";
-	if (order->lazy)
+	if (order->lazy || t->keeps)
 		words[n++] = "--lazy-pages";
 	words[n++] = t->offer.id;
 	start.argv = images && errors ? skerry_words(t->o, words, &t->arena) : NULL;
@@ -429,7 +430,7 @@ static int pull(struct target *t, struct err *err)
 }
 
 /* The point after which there is no way back. */
-static int commit(struct target *t, struct err *err)
+static int commit(struct target *t, pid_t init, struct err *err)
 {
 	const enum journal_state next = t->is_lazy ? JOURNAL_PULLING : JOURNAL_COMMITTED;
 
@@ -440,6 +441,8 @@ static int commit(struct target *t, struct err *err)
 	/* As long as memory is missing here, the source's copy is the one that can go on. */
 	t->committed = !t->is_lazy;
 	fault_point("t-committed");
+	if (t->keeps && keeper_let_go(&t->keeper, init, err) < 0)
+		return -1;
 	target_networks(t, "cutover");
 	if (child_answer(&t->restore, "go", err) < 0 || restored(t, err) < 0)
 		return -1;
@@ -468,6 +471,8 @@ static int take_prepare(struct target *t, const struct frame *f, struct err *err
 	if (t->in_tree || t->restoring || t->rootfs < 0 ||
 	    frame_decode(f, &order, &t->arena, err) < 0)
 		return err_set(err, EBADMSG, "PREPARE out of turn");
+	t->keeps = !order.lazy && t->offer.memory >= KEEP_MIN && !lazy_obstacle();
+	t->store.lazy = t->keeps;
 	return put_networks(t, err) < 0 ? -1 : start_restore(t, &order, err);
 }
 
@@ -481,6 +486,22 @@ static int start_lazy(struct target *t, struct err *err)
 	if (lazy_start(&t->lazy, t->o, images, t->hello.criu, err) < 0)
 		return -1;
 	return lazy_guard(&t->lazy, t->o, t->offer.id, err);
+}
+
+/* All of its memory is here. */
+static int start_keeper(struct target *t, struct err *err)
+{
+	const struct keeper_order order = {
+		.options = t->o,
+		.id = t->offer.id,
+		.images = arena_printf(&t->arena, "%s/" IMAGES, t->journal.folder),
+		.criu = t->hello.criu,
+		.store = &t->store,
+	};
+
+	if (!order.images)
+		return err_set(err, ENOMEM, "out of memory");
+	return keeper_start(&t->keeper, &order, err);
 }
 
 static int take_restore(struct target *t, const struct frame *f, struct err *err)
@@ -501,7 +522,7 @@ static int take_restore(struct target *t, const struct frame *f, struct err *err
 	if (!order.lazy && store_finish(&t->store, err) < 0)
 		return -1;
 	fault_point("t-restore");
-	if (order.lazy && start_lazy(t, err) < 0)
+	if ((order.lazy && start_lazy(t, err) < 0) || (t->keeps && start_keeper(t, err) < 0))
 		return -1;
 	do {
 		if (step.name[0] && child_answer(&t->restore, "go", err) < 0)
@@ -511,13 +532,15 @@ static int take_restore(struct target *t, const struct frame *f, struct err *err
 		buf_printf(&took, "%s%s at %lld ms", took.len ? ", " : "", step.name,
 			   (long long)(clock_ms() - began));
 	} while (strcmp(step.name, "post-restore") != 0);
+	if (t->keeps)
+		buf_printf(&took, "; memory is put in while it runs");
 	if (!buf_failed(&took))
 		ready.text = took.s;
 	ready.pid = step.pid;
 	if (journal_advance(&t->journal, JOURNAL_OPEN, JOURNAL_READY, err) < 0 ||
 	    channel_send_message(t->channel, FRAME_READY, &ready, err) < 0)
 		return -1;
-	return commit(t, err);
+	return commit(t, step.pid, err);
 }
 
 /* The source's thanks: it knows, and the record has no reader any more. */
@@ -682,6 +705,7 @@ int target_run(const struct options *o, struct channel *channel, struct err *err
 			    .channel = channel,
 			    .restore = CHILD_INIT,
 			    .lazy = LAZY_INIT,
+			    .keeper = KEEPER_INIT,
 			    .journal = JOURNAL_INIT,
 			    .bundle_fd = -1,
 			    .rootfs = -1,
@@ -715,6 +739,7 @@ int target_run(const struct options *o, struct channel *channel, struct err *err
 		tree_receive_end(&t.tree);
 	store_release(&t.store);
 	lazy_end(&t.lazy);
+	keeper_end(&t.keeper);
 	child_end(&t.restore);
 	for (size_t i = 0; i < t.offer.volumes.n && i < TARGET_VOLUMES_MAX; i++)
 		(void)fd_close(t.volumes[i].fd);

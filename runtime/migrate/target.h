@@ -53,7 +53,9 @@ struct target {
 	struct store store;
 	struct child restore;
 	struct lazy lazy;
+	struct keeper keeper;
 	bool is_lazy;
+	bool keeps; /* its memory is put in while it runs, out of the store */
 	bool in_tree, bundle_made, prepared, restoring, committed, running;
 };
 

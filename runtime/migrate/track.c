@@ -6,11 +6,13 @@
  */
 #include "runtime/migrate/track.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/types.h>
 #include <linux/userfaultfd.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/ioctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -25,6 +27,7 @@
 #define PM_PRESENT	 ((uint64_t)1 << 63)
 #define PM_SWAP		 ((uint64_t)1 << 62)
 #define PM_FILE		 ((uint64_t)1 << 61)
+#define PM_EXCLUSIVE	 ((uint64_t)1 << 56)
 #define PM_SOFT_DIRTY	 ((uint64_t)1 << 55)
 #define CLEAR_SOFT_DIRTY "4"
 
@@ -196,7 +199,10 @@ static bool is_wanted(const struct track *t, uint64_t entry)
 {
 	if (!(entry & (PM_PRESENT | PM_SWAP)) || entry & PM_FILE)
 		return false;
-	return !t->begun || t->how != TRACK_SOFT_DIRTY || entry & PM_SOFT_DIRTY;
+	/* What isn't this process's alone may be the large page of zeros, which nobody has written to
+	 * but which isn't what was there before. */
+	return !t->begun || t->how != TRACK_SOFT_DIRTY || entry & PM_SOFT_DIRTY ||
+	       !(entry & (PM_EXCLUSIVE | PM_SWAP));
 }
 
 static int read_entries(const struct track *t, const struct memory_region *r,
@@ -232,11 +238,16 @@ int track_region(struct track *t, const struct memory_region *r, struct memory_r
 	for (int tries = 0; t->how == TRACK_WRITE_PROTECT && tries < 2; tries++) {
 		int rc = scan(t, r, ret, err);
 
-		if (rc != 0)
-			return rc < 0 ? -1 : 0;
+		if (rc < 0)
+			return -1;
+		/* The scan that failed may have reset what it didn't come to tell. */
+		if (rc > 0 && (tries == 0 || !t->begun))
+			return 0;
 		ret->n = before;
 		if (before)
 			ret->v[before - 1].end = end;
+		if (rc > 0)
+			break;
 		if (protect_region(t, r) == 0)
 			continue;
 		/* After an execve(2) it is another memory. */
@@ -255,8 +266,7 @@ void track_looked(struct track *t)
 {
 	char path[64];
 
-	/* A write between the look and this is found by the contents in the end, as everything
-	 * is. */
+	/* A write between the look and this is lost, unless the process stands still. */
 	if (t->how == TRACK_SOFT_DIRTY &&
 	    str_format(path, sizeof(path), "/proc/%d/clear_refs", (int)t->pid) == 0)
 		(void)file_write_text(AT_FDCWD, path, CLEAR_SOFT_DIRTY);
@@ -268,4 +278,52 @@ void track_end(struct track *t)
 {
 	t->pagemap = fd_close(t->pagemap);
 	t->uffd = fd_close(t->uffd);
+}
+
+/* --- what it can't see ------------------------------------------------------------------------ */
+
+static bool is_direct(int dir, const char *name)
+{
+	char text[256], *flags;
+	AUTO_FD fd = openat(dir, name, O_RDONLY | O_CLOEXEC);
+	ssize_t n = fd < 0 ? -1 : fd_read_full(fd, text, sizeof(text) - 1);
+
+	if (n < 0)
+		return false;
+	text[n] = '\0';
+	flags = strstr(text, "flags:");
+	return flags && strtoul(flags + strlen("flags:"), NULL, 8) & O_DIRECT;
+}
+
+/* A read into memory that was protected after the kernel had found its pages shows nowhere.  (With
+ * soft-dirty bits the kernel leaves such pages as they are.) */
+static bool has_direct(pid_t pid)
+{
+	char path[64];
+	bool found = false;
+	DIR *list;
+
+	if (str_format(path, sizeof(path), "/proc/%d/fdinfo", (int)pid) < 0)
+		return true;
+	list = opendir(path);
+	if (!list)
+		return true;
+	/* NOLINTNEXTLINE(concurrency-mt-unsafe): the stream is ours alone */
+	for (struct dirent *e = readdir(list); e && !found; e = readdir(list))
+		found = e->d_name[0] != '.' && is_direct(dirfd(list), e->d_name);
+	(void)closedir(list);
+	return found;
+}
+
+bool track_lossy(const struct track *t, bool still)
+{
+	switch (t->how) {
+	case TRACK_NOTHING:
+		break;
+	case TRACK_SOFT_DIRTY:
+		return !still;
+	case TRACK_WRITE_PROTECT:
+		return has_direct(t->pid);
+	}
+	return false;
 }

@@ -8,8 +8,9 @@
  *    costs the process about a microsecond.
  *  - soft-dirty bits (CONFIG_MEM_SOFT_DIRTY): one bit in eight bytes of each page.
  *  - nothing: every page counts as written to.
- * Each may say too much: what it says only saves reading.  Which pages are sent is
- * decided by their contents.
+ * Each may say too much.  None says too little but for two cases, which track_lossy()
+ * and its caller know: soft-dirty bits of a process that ran meanwhile, and pages that
+ * a device writes to (O_DIRECT) while they are being protected.
  */
 #ifndef SKERRY_MIGRATE_TRACK_H
 #define SKERRY_MIGRATE_TRACK_H
@@ -49,5 +50,7 @@ int track_region(struct track *t, const struct memory_region *r, struct memory_r
 /* The pages are read after this: what is written meanwhile is found by the next look. */
 void track_looked(struct track *t);
 void track_end(struct track *t);
+/* The look that was just made may have missed a write. still: the process stood still. */
+bool track_lossy(const struct track *t, bool still);
 
 #endif

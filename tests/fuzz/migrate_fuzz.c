@@ -2,7 +2,8 @@
 /* migrate_fuzz.c - what the other end of a migration and criu say
  *
  * A stream of frames as it comes over the channel; the first byte chooses that, a
- * request to the page server, a line of maps, or config.json and network.json.
+ * request to the page server, a line of maps, config.json and network.json, or one
+ * of criu's page maps.
  */
 #include <stdint.h>
 #include <stdlib.h>
@@ -11,6 +12,7 @@
 #include "runtime/migrate/config.h"
 #include "runtime/migrate/frame.h"
 #include "runtime/migrate/memory.h"
+#include "runtime/migrate/pagemap.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -88,6 +90,19 @@ static void documents(const char *text, size_t len)
 	arena_release(&arena);
 }
 
+static void page_map(const uint8_t *data, size_t size)
+{
+	struct pagemap map;
+	struct page_run run;
+	struct err err = { 0 };
+
+	if (pagemap_open(&map, data, size, &err) < 0)
+		return;
+	while (pagemap_next(&map, &run, &err) > 0)
+		if (!run.count || run.address + run.count * FRAME_PAGE < run.address)
+			abort();
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct page_request request;
@@ -110,6 +125,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		break;
 	case 'c':
 		documents((const char *)data + 1, size - 1);
+		break;
+	case 'i':
+		page_map(data + 1, size - 1);
 		break;
 	default:
 		frames(data + 1, size - 1);

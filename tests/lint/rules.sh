@@ -72,7 +72,7 @@ only '<libmnl/' cni/nft.c cni/nft_socket.c cni/nft_table.c cni/conntrack.c cni/s
 only '<libnftnl/' cni/nft.c cni/nft_socket.c cni/nft_table.c cni/nft_encode.c
 only '<netlink/' cni/rtnl.c
 only '\b(v?fork|clone3?|posix_spawnp?)\([^0-9]' base/proc.c runtime/container/spawn.c \
-	runtime/shim/worker.c image/jail.c image/rootless.c runtime/migrate/child.c runtime/migrate/lazy_guard.c \
+	runtime/shim/worker.c image/jail.c image/rootless.c runtime/migrate/child.c runtime/migrate/lazy_guard.c runtime/migrate/lazy_keeper.c \
 	runtime/migrate/listen.c
 only '\bexit\([^0-9]' base/static/start.c runtime/cli/main.c runtime/shim/main.c cgroups/systemd/main.c
 

@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """standin.py - skerry whose checkpoint and restore need no criu
 
-A checkpoint pauses the container, hands its real pages to the page server and asks on --notify-fd as
-skerry does; a restore makes the container anew from the bundle, compares the images with what the
+A checkpoint pauses the container, hands its real pages to the page server, or with --lazy-pages leaves all
+but the first run of them in the process, and asks on --notify-fd as skerry does; a restore makes the container anew from the bundle, compares the images with what the
 checkpoint had, and starts it at the "go".  So exactly one copy runs or doesn't as with criu, on every
 kernel.  All other commands are skerry's.
 
@@ -125,6 +125,41 @@ def pages_of(pid):
     return found
 
 
+def note(images, runs):
+    """What the restore is to find."""
+    digest = hashlib.sha256()
+    count = 0
+    for address, data in runs:
+        for i in range(0, len(data), 4096):
+            digest.update(struct.pack("<Q", address + i))
+            digest.update(data[i:i + 4096])
+            count += 1
+    with open(f"{images}/expected", "w") as f:
+        f.write(f"{count} {digest.hexdigest()}\n")
+
+
+def number(value):
+    out = b""
+    while value > 127:
+        out += bytes([value & 127 | 128])
+        value >>= 7
+    return out + bytes([value])
+
+
+def write_maps(pid, images):
+    """As criu with --lazy-pages: the first run is in the image."""
+    runs = pages_of(pid)
+    with open(f"{images}/pages-7.img", "wb") as f:
+        f.write(runs[0][1])
+    with open(f"{images}/pagemap-1.img", "wb") as f:
+        f.write(struct.pack("<II", 0x54564319, 0x56084025) + struct.pack("<I", 2) + b"\x08\x07")
+        for i, (address, data) in enumerate(runs):
+            entry = b"\x08" + number(address) + b"\x10" + number(len(data) // 4096) + \
+                b"\x20" + number(2 if i else 4)
+            f.write(struct.pack("<I", len(entry)) + entry)
+    note(images, runs)
+
+
 def send_pages(number, pid, images):
     sock = socket.socket(fileno=int(number))
     task = 1 << 8 | 1
@@ -132,22 +167,16 @@ def send_pages(number, pid, images):
     def request(command, pages=0, address=0):
         sock.sendall(struct.pack("<IIQQ", command, pages, address, task))
 
-    digest = hashlib.sha256()
-    count = 0
+    runs = pages_of(pid)
     request(4)
     assert sock.recv(1) == b"\0"
-    for address, data in pages_of(pid):
+    for address, data in runs:
         request(6 | 4 << 16, len(data) // 4096, address)
         sock.sendall(data)
-        for i in range(0, len(data), 4096):
-            digest.update(struct.pack("<Q", address + i))
-            digest.update(data[i:i + 4096])
-            count += 1
     request(0x1023)
     sock.recv(4)
     sock.close()
-    with open(f"{images}/expected", "w") as f:
-        f.write(f"{count} {digest.hexdigest()}\n")
+    note(images, runs)
 
 
 def varint(data, at):
@@ -206,7 +235,10 @@ def checkpoint(glob, words):
     run(glob, "pause", name)
     ok = steps.ask("network-lock")
     if ok:
-        send_pages(option(words, "--page-server").removeprefix("fd:"), pid, images)
+        if "--lazy-pages" in words:
+            write_maps(pid, images)
+        else:
+            send_pages(option(words, "--page-server").removeprefix("fd:"), pid, images)
         ok = steps.ask("post-dump")
     if ok:
         sys.exit(run(glob, "delete", "--force", name))

@@ -47,10 +47,25 @@ else
 	check 'the others read next to nothing' test "$(of_rounds .read | tail -n 1)" -lt 262144
 fi
 check 'and send next to nothing' test "$(of_rounds .changed | tail -n 1)" -lt 262144
+# looked_at: KiB of memory, while it stood still
+looked_at() { jq -r 'select(.phase == "memory") | .text' "$T/move.out" | sed 's/.*: \([0-9]*\) KiB.*/\1/'; }
+if [ $tracker = contents ]; then
+	check 'in the end it is read once more' test "$(looked_at)" -ge $((MIB << 10))
+else
+	check 'in the end what was not written to is not looked at' test "$(looked_at)" -lt 1024
+fi
 
 check 'another one writes' start_ticking 8
 check 'it moves too' eval 'move --json --max-rounds 3 --downtime 0 >/dev/null'
 check 'what it wrote to is sent' test "$(jq 'select(.phase == "done") | .lastMemory' "$T/move.out")" -ge 32768
+
+# A kernel without userfaultfd(2): criu hands over all there is.
+start_ticking 0
+on a mount -t tmpfs tmpfs /proc/sys/vm
+check 'without userfaultfd it moves' eval 'move --json --max-rounds 2 >/dev/null'
+on a umount /proc/sys/vm
+check 'and all of it is looked at' test "$(looked_at)" -ge $((MIB << 10))
+check 'but not sent again' test "$(jq 'select(.phase == "done") | .lastMemory' "$T/move.out")" -lt $((1 << 20))
 
 # Who can't be made to call: a filter that denies all that is new.
 check 'one whose calls are filtered' start_ticking 0 \

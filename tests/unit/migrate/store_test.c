@@ -112,3 +112,51 @@ TEST(rounds_are_over_after_the_first_run)
 	store_release(&s);
 	close_folder(dir);
 }
+
+TEST(what_can_be_put_in_later_stays_where_the_rounds_put_it)
+{
+	/* { 3 pages from 10, lazy }, then { 1 page from 30, present } */
+	static const char entries[] = "\x08\x00\x00\x00\x08\x80\xc0\x02\x10\x03\x20\x02"
+				      "\x08\x00\x00\x00\x08\x80\xc0\x07\x10\x01\x20\x04";
+	unsigned char got[STORE_PAGES * FRAME_PAGE];
+	const struct store_where where = { PAGE_TASK(PAGE_TASK_PROCESS, 1), 11 * FRAME_PAGE, 1 };
+	struct page_run r;
+	struct store s;
+	struct err err = { 0 };
+	uint64_t n;
+	int dir = open_folder();
+	AUTO_BUF pages;
+	AUTO_BUF map;
+
+	buf_init(&pages);
+	buf_init(&map);
+	REQUIRE(dir >= 0);
+	store_init(&s, dir);
+	s.lazy = true;
+	r = run(10, 2, 'a');
+	REQUIRE(store_put(&s, &r, &err) == 0);
+	r = run(10, 1, 0);
+	r.flags = PAGE_FLAG_LAZY | PAGE_FLAG_PRESENT;
+	REQUIRE(store_run(&s, &r, &err) == 0);
+	r = run(11, 2, 'b');
+	r.flags = PAGE_FLAG_LAZY | PAGE_FLAG_PRESENT;
+	REQUIRE(store_run(&s, &r, &err) == 0);
+	r = run(30, 1, 'c');
+	REQUIRE(store_run(&s, &r, &err) == 0);
+	CHECK_INT(s.pages, 4);
+	REQUIRE(store_finish(&s, &err) == 0);
+	REQUIRE(file_read(dir, "pages-1.img", &pages, BUF_MAX_DEFAULT, true) == 0);
+	CHECK_INT(pages.len, FRAME_PAGE);
+	CHECK(pages.s[0] == 'c');
+	REQUIRE(file_read(dir, "pagemap-1.img", &map, BUF_MAX_DEFAULT, true) == 0);
+	REQUIRE(map.len == 14 + sizeof(entries) - 1);
+	CHECK(memcmp(map.s + 14, entries, sizeof(entries) - 1) == 0);
+	REQUIRE(store_get(&s, &where, got, &n, &err) == 0);
+	CHECK_INT(n, 1);
+	CHECK(got[0] == 'b');
+	r = run(13, 1, 0);
+	r.flags = PAGE_FLAG_LAZY;
+	CHECK_INT(store_run(&s, &r, &err), -1); /* nobody has sent it */
+	store_release(&s);
+	close_folder(dir);
+}

@@ -392,3 +392,21 @@ TEST(without_help_of_the_kernel_every_page_counts)
 	CHECK_INT(written(&s, s.desk->place, PAGES), PAGES);
 	end(&s);
 }
+
+TEST(what_a_look_can_miss_is_known)
+{
+	struct track t = { .pid = getpid(), .how = TRACK_SOFT_DIRTY };
+	int ends[2];
+
+	CHECK(track_lossy(&t, false));
+	CHECK(!track_lossy(&t, true));
+	t.how = TRACK_NOTHING;
+	CHECK(!track_lossy(&t, false));
+	t.how = TRACK_WRITE_PROTECT;
+	CHECK(!track_lossy(&t, false));
+	/* a descriptor past the cache, of whatever kind */
+	REQUIRE(pipe2(ends, O_CLOEXEC | O_DIRECT) == 0);
+	CHECK(track_lossy(&t, true));
+	(void)fd_close(ends[0]);
+	(void)fd_close(ends[1]);
+}

@@ -72,8 +72,8 @@ struct cgroup {
  * is left. */
 int cgroup_create(const struct cgroup_host *h, const struct cgroup_place *place,
 		  const struct spec *spec, struct cgroup *ret, struct err *err);
-/* The device filter of a group that cgroup_create() made. */
-int cgroup_filter(struct cgroup *g, const struct spec *spec, struct err *err);
+/* The device filter of a group that cgroup_create() made.  memo: cgroup_devices_share(). */
+int cgroup_filter(struct cgroup *g, const struct spec *spec, int memo, struct err *err);
 /* Opens an existing group; fd -1 and success when it is gone already. */
 int cgroup_open(const struct cgroup_host *h, const struct cgroup_place *place, struct cgroup *ret,
 		struct err *err);
@@ -135,6 +135,12 @@ int cgroup_devices_make(const struct spec_device_rule *rules, size_t n, struct a
 			void **ret_insn, size_t *ret_n, struct err *err);
 /* Loads it and attaches it in place of what was attached before; never a moment with none. */
 int cgroup_devices_apply(const struct cgroup *g, const void *insn, size_t n, struct err *err);
+/* The same for a new group, with the program of another container that has the same rules: the
+ * kernel's verifier takes longer than all else that is done with a filter.  Which one that is
+ * stands in an extended attribute of the directory `memo` (only the host's root can write it);
+ * -1: always a program of its own. */
+int cgroup_devices_share(const struct cgroup *g, int memo, const void *insn, size_t n,
+			 struct err *err);
 /* The rules of the spec with the always-allowed defaults behind deny rules (reference 2.10
  * "Devices"). */
 int cgroup_devices_rules(const struct spec_resources *r, struct arena *arena,

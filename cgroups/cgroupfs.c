@@ -155,7 +155,7 @@ static int limit_group(const struct cgroup_host *h, const struct cgroup *g,
 	return writes.n ? cgroup_limits_apply(h, g, &writes, false, err) : 0;
 }
 
-int cgroup_filter(struct cgroup *g, const struct spec *spec, struct err *err)
+int cgroup_filter(struct cgroup *g, const struct spec *spec, int memo, struct err *err)
 {
 	CLEANUP(arena_release) struct arena arena;
 	struct spec_device_rule *rules = NULL;
@@ -167,7 +167,7 @@ int cgroup_filter(struct cgroup *g, const struct spec *spec, struct err *err)
 		return 0;
 	if (cgroup_devices_rules(resources_of(spec), &arena, &rules, &n_rules, err) < 0 ||
 	    cgroup_devices_make(rules, n_rules, &arena, &insn, &n_insn, err) < 0 ||
-	    cgroup_devices_apply(g, insn, n_insn, err) < 0)
+	    cgroup_devices_share(g, memo, insn, n_insn, err) < 0)
 		return -1;
 	g->fresh = false;
 	return 0;

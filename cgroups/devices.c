@@ -268,14 +268,26 @@ int cgroup_devices_rules(const struct spec_resources *r, struct arena *arena,
 
 /* --- apply ----------------------------------------------------------------- */
 
-static int sys_bpf(int cmd, union bpf_attr *attr, size_t size)
+int device_bpf(int cmd, union bpf_attr *attr)
 {
 	long r;
 
 	do
-		r = syscall(SYS_bpf, cmd, attr, size);
+		r = syscall(SYS_bpf, cmd, attr, sizeof(*attr));
 	while (r < 0 && (errno == EINTR || errno == EAGAIN));
 	return (int)r;
+}
+
+int device_program_info(int program, struct bpf_prog_info *ret)
+{
+	union bpf_attr attr;
+
+	memset(ret, 0, sizeof(*ret));
+	memset(&attr, 0, sizeof(attr));
+	attr.info.bpf_fd = (uint32_t)program;
+	attr.info.info_len = sizeof(*ret);
+	attr.info.info = (uint64_t)(uintptr_t)ret;
+	return device_bpf(BPF_OBJ_GET_INFO_BY_FD, &attr);
 }
 
 static int program_load(const void *insn, size_t n)
@@ -289,7 +301,7 @@ static int program_load(const void *insn, size_t n)
 	attr.insn_cnt = (uint32_t)n;
 	attr.license = (uint64_t)(uintptr_t)license;
 	memcpy(attr.prog_name, PROGRAM_NAME, sizeof(PROGRAM_NAME));
-	return sys_bpf(BPF_PROG_LOAD, &attr, sizeof(attr));
+	return device_bpf(BPF_PROG_LOAD, &attr);
 }
 
 /* Kernels before 5.11 charge programs to RLIMIT_MEMLOCK. */
@@ -335,7 +347,7 @@ static int program_attach(int group, int program, uint32_t flags, int replaced)
 	attr.attach_type = BPF_CGROUP_DEVICE;
 	attr.attach_flags = flags;
 	attr.replace_bpf_fd = replaced < 0 ? 0 : (uint32_t)replaced;
-	return sys_bpf(BPF_PROG_ATTACH, &attr, sizeof(attr));
+	return device_bpf(BPF_PROG_ATTACH, &attr);
 }
 
 static int program_detach(int group, int program)
@@ -346,29 +358,21 @@ static int program_detach(int group, int program)
 	attr.target_fd = (uint32_t)group;
 	attr.attach_bpf_fd = (uint32_t)program;
 	attr.attach_type = BPF_CGROUP_DEVICE;
-	return sys_bpf(BPF_PROG_DETACH, &attr, sizeof(attr));
+	return device_bpf(BPF_PROG_DETACH, &attr);
 }
 
 /* A descriptor of the program with this id if it is one of ours (a service manager may have its
- * own in the same place); -1. */
-static int program_open_ours(uint32_t id)
+ * own in the same place), and what is known of it; -1. */
+int device_program_open(uint32_t id, struct bpf_prog_info *ret)
 {
-	struct bpf_prog_info info;
 	union bpf_attr attr;
 	AUTO_FD fd = -1;
 
 	memset(&attr, 0, sizeof(attr));
 	attr.prog_id = id;
-	fd = sys_bpf(BPF_PROG_GET_FD_BY_ID, &attr, sizeof(attr));
-	if (fd < 0)
-		return -1;
-	memset(&info, 0, sizeof(info));
-	memset(&attr, 0, sizeof(attr));
-	attr.info.bpf_fd = (uint32_t)fd;
-	attr.info.info_len = sizeof(info);
-	attr.info.info = (uint64_t)(uintptr_t)&info;
-	if (sys_bpf(BPF_OBJ_GET_INFO_BY_FD, &attr, sizeof(attr)) < 0 ||
-	    strncmp(info.name, PROGRAM_NAME, sizeof(info.name)) != 0)
+	fd = device_bpf(BPF_PROG_GET_FD_BY_ID, &attr);
+	if (fd < 0 || device_program_info(fd, ret) < 0 ||
+	    strncmp(ret->name, PROGRAM_NAME, sizeof(ret->name)) != 0)
 		return -1;
 	return fd_take(&fd);
 }
@@ -377,6 +381,7 @@ static int program_open_ours(uint32_t id)
 static int programs_find(int group, int *fds)
 {
 	uint32_t ids[ATTACHED_MAX] = { 0 };
+	struct bpf_prog_info info;
 	union bpf_attr attr;
 	int n = 0;
 
@@ -385,10 +390,10 @@ static int programs_find(int group, int *fds)
 	attr.query.attach_type = BPF_CGROUP_DEVICE;
 	attr.query.prog_cnt = ATTACHED_MAX;
 	attr.query.prog_ids = (uint64_t)(uintptr_t)ids;
-	if (sys_bpf(BPF_PROG_QUERY, &attr, sizeof(attr)) < 0)
+	if (device_bpf(BPF_PROG_QUERY, &attr) < 0)
 		return -1;
 	for (uint32_t i = 0; i < attr.query.prog_cnt && i < ATTACHED_MAX; i++) {
-		fds[n] = program_open_ours(ids[i]);
+		fds[n] = device_program_open(ids[i], &info);
 		if (fds[n] >= 0)
 			n++;
 	}
@@ -410,14 +415,19 @@ static int replace_programs(int group, int program, const int *old, int n_old)
 	return 0;
 }
 
-int cgroup_devices_apply(const struct cgroup *g, const void *insn, size_t n, struct err *err)
+static int apply(const struct cgroup *g, int memo, const void *insn, size_t n, struct err *err)
 {
 	int old[ATTACHED_MAX], n_old = 0, r;
 	AUTO_FD program = -1;
 
 	if (g->top < 0)
 		return 0;
-	program = program_load_unlimited(insn, n);
+	program = memo >= 0 ? device_program_known(memo, insn, n) : -1;
+	if (program < 0) {
+		program = program_load_unlimited(insn, n);
+		if (program >= 0 && memo >= 0)
+			device_program_note(memo, program, insn, n);
+	}
 	if (program < 0) {
 		int code = errno;
 
@@ -438,4 +448,16 @@ int cgroup_devices_apply(const struct cgroup *g, const void *insn, size_t n, str
 	for (int i = 0; i < n_old; i++)
 		(void)fd_close(old[i]);
 	return r;
+}
+
+int cgroup_devices_apply(const struct cgroup *g, const void *insn, size_t n, struct err *err)
+{
+	return apply(g, -1, insn, n, err);
+}
+
+int cgroup_devices_share(const struct cgroup *g, int memo, const void *insn, size_t n,
+			 struct err *err)
+{
+	/* the kernel refuses what is attached already, so a group that may have one gets its own */
+	return apply(g, g->fresh ? memo : -1, insn, n, err);
 }

@@ -50,6 +50,20 @@ int group_remove_below(int dir, const char *path, struct err *err);
 /* Kills all of it (however it has to be done) and waits until it is empty. */
 int group_kill_and_wait(int dir, const char *path, struct err *err);
 
+/* devices.c.  -1 and errno on failure. */
+union bpf_attr;
+struct bpf_prog_info;
+int device_bpf(int cmd, union bpf_attr *attr); /* bpf(2), again when interrupted */
+int device_program_info(int program, struct bpf_prog_info *ret);
+int device_program_open(uint32_t id, struct bpf_prog_info *ret);
+
+/* devices_known.c */
+/* A descriptor of the program of these instructions (struct bpf_insn) that was noted last in this
+ * directory, if it is still there; -1. */
+int device_program_known(int memo, const void *insn, size_t n);
+/* Notes it, as well as that goes. */
+void device_program_note(int memo, int program, const void *insn, size_t n);
+
 /* delegate.c: all controllers down to the group, where the container may make groups below it. */
 void delegate_controllers(const struct cgroup_host *h, const struct cgroup_place *place,
 			  const struct spec *spec);

@@ -314,7 +314,9 @@ static bool filters_late(const struct create *c)
 
 static int filter_devices(struct create *c, struct err *err)
 {
-	return filters_late(c) ? 0 : cgroup_filter(&c->c->cgroup, c->c->spec, err);
+	if (filters_late(c))
+		return 0;
+	return cgroup_filter(&c->c->cgroup, c->c->spec, c->rt->store.root, err);
 }
 
 static int filter_devices_late(struct create *c, struct err *err)
@@ -323,7 +325,7 @@ static int filter_devices_late(struct create *c, struct err *err)
 
 	if (!filters_late(c))
 		return 0;
-	if (cgroup_filter(&c->c->cgroup, c->c->spec, err) < 0)
+	if (cgroup_filter(&c->c->cgroup, c->c->spec, c->rt->store.root, err) < 0)
 		return -1;
 	if (c->plan.hooks || handshake_send(c->sock, MESSAGE_GO, 0, -1, &why) == 0)
 		return 0;

@@ -92,5 +92,42 @@ mk "$(args sleep 1000) | $mknod_cap"
 up c1
 except crun 'no device rules here' check 'the filter holds for exec' shows 'open EPERM' R exec --cap CAP_MKNOD c1 hp dev c 10 229
 RD c1
+
+# --- one program for the same rules ---------------------------------------------------
+if [ "$KIND" = skerry ]; then
+	# noted: id and time of the program that was loaded last; note HEX: say so
+	noted() { python3 -c 'import os, sys; print(os.getxattr(sys.argv[1], "trusted.skerry.devices").hex())' "$ROOT"; }
+	note() { python3 -c 'import os, sys; os.setxattr(sys.argv[1], "trusted.skerry.devices", bytes.fromhex(sys.argv[2]))' "$ROOT" "$1"; }
+	open_fuse() { R exec --cap CAP_MKNOD "$1" hp dev c 10 229; }
+	fuse=$(rule "{allow: true, type: \"c\", major: 10, minor: 229, access: \"rwm\"}")
+	mk "$(args sleep 1000) | $mknod_cap"
+	up c1
+	first=$(noted)
+	up c2
+	check 'containers with the same rules have the same program' is "$first" "$(noted)"
+	mk "$(args sleep 1000) | $mknod_cap | $fuse" "$T/b3"
+	up c3
+	check 'other rules are another program' eval 'other=$(noted) && [ -n "$other" ] && [ "$other" != "$first" ]'
+	check 'which allows more' shows 'open ok' open_fuse c3
+	check 'and the shared one holds' eval 'shows "open EPERM" open_fuse c1 && shows "open EPERM" open_fuse c2'
+	echo '{"path": "/dev/fuse", "type": "c", "major": 10, "minor": 229}' >"$T/d.json"
+	R device add c1 "$T/d.json"
+	check 'device add changes one of those that share' eval \
+		'shows "open ok" open_fuse c1 && shows "open EPERM" open_fuse c2'
+	RD c1
+	check 'the filter stays when the container it was made for goes' shows 'open EPERM' open_fuse c2
+	# who could write the attribute may load programs too; what is spoilt there must do no harm
+	mk "$(args sleep 1000) | $mknod_cap" "$T/b4"
+	other=$(noted)
+	for spoilt in 00 "${first:0:64}" "${other:0:8}${first:8}" "${first:0:-2}" "ffffffff${first:8}"; do
+		note "$spoilt"
+		up c4
+		check "with a spoilt note (${#spoilt} digits, ${spoilt:0:8}) the rules are those of the config" shows 'open EPERM' open_fuse c4
+		check 'and it is written anew' eval '[ "$(noted)" != "$spoilt" ] && is "${first:48}" "$(t=$(noted) && echo "${t:48}")"'
+		RD c4
+	done
+	RD c2
+	RD c3
+fi
 clean_or_fail
 done_testing

@@ -114,7 +114,7 @@ $(BUILD)/config.mk: Makefile base/static/start.c base/static/start_probe.c
 	case $$($(CC) -dumpmachine) in x86_64*) entry=-Wl,-e,entry_start ;; esac; \
 	for flag in -ftrivial-auto-var-init=uninitialized -fno-tree-loop-distribute-patterns; do \
 	try "$$flag" && entry_cflags="$$entry_cflags $$flag"; done; \
-	probe() { $(CC) -D_GNU_SOURCE -O2 -fPIC -fno-stack-protector "$$@" -o $(BUILD)/config.try \
+	probe() { $(CC) -I. -D_GNU_SOURCE -O2 -fPIC -fno-stack-protector "$$@" -o $(BUILD)/config.try \
 			base/static/start_probe.c >/dev/null 2>&1 && \
 		said=$$(START_PROBE=c $(BUILD)/config.try a 2>&1 | tr '\n' ' ') && \
 		[ "$$said" = 'a 0.25 c end ' ]; }; \

@@ -3,12 +3,14 @@
  *
  * It uses what the start prepares: arguments and environment, constructors and
  * what runs at the end, thread-local storage, the guards of the stack and of
- * setjmp(3), and the copying functions up to sizes where they take another way.
+ * setjmp(3), what is read-only after relocation, and the copying functions up to
+ * sizes where they take another way.
  * It prints what was asked for and exits with 0 only if all of that was right.
  *
  * usage: start_probe WORD
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <setjmp.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -63,12 +65,23 @@ static int guards_are_set(void)
 	return stack != 0 && (stack & 0xff) == 0 && pointer != 0;
 }
 
+/* The kernel does not write to what relocations alone may write to. */
+static int relocated_is_read_only(void)
+{
+	static const char *table[] __attribute__((section(".data.rel.ro"), used)) = { "a", "b" };
+	int ends[2];
+
+	return pipe2(ends, O_CLOEXEC) == 0 && write(ends[1], "", 1) == 1 &&
+	       read(ends[0], table, 1) < 0 && errno == EFAULT;
+}
+
 int main(int argc, char **argv)
 {
 	volatile int rounds = 0;
 	char text[64];
 
-	if (argc != 2 || constructed != 1 || !guards_are_set() || atexit(at_end) != 0)
+	if (argc != 2 || constructed != 1 || !guards_are_set() || !relocated_is_read_only() ||
+	    atexit(at_end) != 0)
 		return 1;
 	if (setjmp(back) == 0) {
 		rounds = rounds + 1;

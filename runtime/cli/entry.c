@@ -27,15 +27,15 @@ bool entry_is_sealed;
 #if defined(__x86_64__)
 
 # include <elf.h>
+# include <errno.h>
 # include <fcntl.h>
 # include <linux/mount.h>
 # include <linux/prctl.h>
 # include <stddef.h>
 # include <stdint.h>
 # include <sys/mman.h>
-# include <sys/statvfs.h>
 # include <sys/syscall.h>
-# include <sys/vfs.h>
+# include <unistd.h>
 
 static long call(long number, long a, long b, long c, long d, long e)
 {
@@ -205,17 +205,13 @@ __attribute__((used)) void entry_seal(long *stack);
 void entry_seal(long *stack)
 {
 	static const char self[] = "/proc/self/exe";
-	struct statfs fs;
 	char **argv = (char **)(stack + 1);
 	char **envp = argv + stack[0] + 1;
 	long fd, file;
 
-	fs.f_flags = ST_RDONLY;
 	if (stack[0] < 1 || !has_sealed_command(argv + 1))
 		return;
-	if (call(SYS_statfs, (long)self, (long)&fs, 0, 0, 0) < 0)
-		return;
-	if (fs.f_flags & ST_RDONLY) {
+	if (call(SYS_faccessat2, AT_FDCWD, (long)self, W_OK, AT_EACCESS, 0) == -EROFS) {
 		entry_is_sealed = true;
 		return;
 	}

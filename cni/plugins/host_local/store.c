@@ -24,7 +24,6 @@
 #include "cni/plugins/host_local/record.h"
 
 #define INDEX_DIR   ".skerry"
-#define NEW_FILE    ".new"
 #define BOOT_LINK   "boot"
 #define BOOT_ID	    "/proc/sys/kernel/random/boot_id"
 #define BOOT_MAX    64
@@ -122,45 +121,43 @@ int hl_store_drop(struct hl_store *s, const struct ip *ip, struct err *err)
 	return 0;
 }
 
-/* The file that is linked to each address that is taken: all of one call have the same content. */
-static int make_new(struct hl_store *s, const struct hl_owner *owner, struct err *err)
+/* A file without content, which is what a crash leaves: whoever writes one holds the lock. */
+static bool is_empty(const struct hl_store *s, const char *name)
 {
-	char content[OWNER_MAX];
-	AUTO_FD fd = -1;
+	struct stat st;
 
-	if (s->has_new)
-		return 0;
-	if (str_format(content, sizeof(content), "%s\r\n%s", owner->container_id, owner->ifname) <
-	    0)
-		return err_sys(err, "lease of \"%s\"", owner->container_id);
-	fd = openat(s->index, NEW_FILE, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-	/* left by a crash; it may be a lease's by now, so it isn't written to */
-	if (fd < 0 && errno == EEXIST && unlinkat(s->index, NEW_FILE, 0) == 0)
-		fd = openat(s->index, NEW_FILE, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-	if (fd < 0 || fd_write_full(fd, content, strlen(content)) < 0)
-		return err_sys(err, "write a lease");
-	s->has_new = true;
-	return 0;
+	return fstatat(s->dir, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(st.st_mode) &&
+	       st.st_size == 0;
+}
+
+/* 1, 0 it is there already, -1 with errno. */
+static int make_lease(struct hl_store *s, const char *name, const char *content)
+{
+	AUTO_FD fd = openat(s->dir, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+
+	if (fd < 0)
+		return errno == EEXIST ? 0 : -1;
+	if (fd_write_full(fd, content, strlen(content)) == 0)
+		return 1;
+	(void)unlinkat(s->dir, name, 0);
+	return -1;
 }
 
 int hl_store_take(struct hl_store *s, const struct ip *ip, const struct hl_owner *owner,
 		  struct err *err)
 {
-	char name[IP_TEXT_MAX];
-	struct stat st;
+	char name[IP_TEXT_MAX], content[OWNER_MAX];
+	int result;
 
-	if (make_new(s, owner, err) < 0)
-		return -1;
+	if (str_format(content, sizeof(content), "%s\r\n%s", owner->container_id, owner->ifname) <
+	    0)
+		return err_sys(err, "lease of \"%s\"", owner->container_id);
 	(void)ip_format(ip, name);
 	s->changed = true;
-	if (linkat(s->index, NEW_FILE, s->dir, name, 0) == 0)
-		return 1;
-	/* whoever writes one holds the lock: an empty file is what a crash left */
-	if (errno == EEXIST && fstatat(s->dir, name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
-	    st.st_size == 0 && unlinkat(s->dir, name, 0) == 0 &&
-	    linkat(s->index, NEW_FILE, s->dir, name, 0) == 0)
-		return 1;
-	return errno == EEXIST ? 0 : err_sys(err, "take address %s", name);
+	result = make_lease(s, name, content);
+	if (result == 0 && is_empty(s, name) && unlinkat(s->dir, name, 0) == 0)
+		result = make_lease(s, name, content);
+	return result < 0 ? err_sys(err, "take address %s", name) : result;
 }
 
 struct address_walk {
@@ -286,6 +283,8 @@ static int sync_address(const struct ip *ip, void *data, struct err *err)
 	struct hl_owner owner;
 	const ssize_t n = read_content(s->dir, ip_format(ip, name), content, sizeof(content), err);
 
+	if (n == 0 && is_empty(s, name))
+		return hl_store_drop(s, ip, err);
 	if (n <= 0)
 		return (int)n;
 	owner.ifname = split_content(content);
@@ -307,7 +306,7 @@ static int sync_address(const struct ip *ip, void *data, struct err *err)
 	return put_record(s, &record, err);
 }
 
-/* Makes a record of every lease without. */
+/* Makes a record of every lease without, and takes away what a crash has left. */
 static int sync_records(struct hl_store *s, bool careful, struct err *err)
 {
 	if (s->synced && !(careful && is_recent(s)))
@@ -405,7 +404,7 @@ int hl_store_open(struct hl_store *s, const char *data_dir, const char *network,
 {
 	int result;
 
-	*s = (struct hl_store){ .dir = -1, .index = -1, .lock = -1 };
+	*s = (struct hl_store){ .dir = -1, .index = -1, .lock = -1, .last = -1 };
 	result = open_all(s, data_dir, network, make, err);
 	if (result <= 0)
 		hl_store_close(s);
@@ -416,8 +415,6 @@ void hl_store_close(struct hl_store *s)
 {
 	struct stat st;
 
-	if (s->has_new)
-		(void)unlinkat(s->index, NEW_FILE, 0);
 	/* not stamped only means that the next one reads all files */
 	if (s->synced && s->changed && fstat(s->dir, &st) == 0) {
 		const struct timespec times[] = {
@@ -428,6 +425,7 @@ void hl_store_close(struct hl_store *s)
 
 		(void)futimens(s->index, times);
 	}
+	s->last = fd_close(s->last);
 	s->index = fd_close(s->index);
 	s->dir = fd_close(s->dir);
 	s->lock = fd_close(s->lock); /* unlocks */
@@ -491,23 +489,38 @@ struct ip hl_store_last(struct hl_store *s, size_t set)
 {
 	char name[LAST_MAX], text[IP_TEXT_MAX];
 	struct ip ip = { 0 };
+	ssize_t n;
 
-	if (str_format(name, sizeof(name), "last_reserved_ip.%zu", set) == 0 &&
-	    file_read_line(s->dir, name, text, sizeof(text)) > 0 && ip_parse(text, &ip) < 0)
+	s->last = fd_close(s->last);
+	if (str_format(name, sizeof(name), "last_reserved_ip.%zu", set) < 0)
+		return ip;
+	s->last = openat(s->dir, name, O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+	n = s->last < 0 ? -1 : fd_read_full(s->last, text, sizeof(text) - 1);
+	if (n <= 0)
+		return ip;
+	text[n] = '\0';
+	text[strcspn(text, "\n")] = '\0';
+	if (ip_parse(text, &ip) < 0)
 		ip.family = 0;
 	return ip;
 }
 
+/* It is written over; what is left of a longer one goes.  Killed in between the search only goes on
+ * somewhere else. */
 int hl_store_set_last(struct hl_store *s, size_t set, const struct ip *ip, struct err *err)
 {
 	char name[LAST_MAX], text[IP_TEXT_MAX];
-	AUTO_FD fd = -1;
+	struct stat st;
+	size_t len;
 
 	if (str_format(name, sizeof(name), "last_reserved_ip.%zu", set) < 0)
 		return err_sys(err, "remember the last address");
-	fd = openat(s->dir, name, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
-	(void)ip_format(ip, text);
-	if (fd < 0 || fd_write_full(fd, text, strlen(text)) < 0)
+	if (s->last < 0)
+		s->last = openat(s->dir, name, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	len = strlen(ip_format(ip, text));
+	if (s->last < 0 || pwrite(s->last, text, len, 0) != (ssize_t)len ||
+	    fstat(s->last, &st) < 0 ||
+	    (st.st_size > (off_t)len && ftruncate(s->last, (off_t)len) < 0))
 		return err_sys(err, "write \"%s\"", name);
 	return 0;
 }
@@ -642,10 +655,8 @@ static int reclaim_empty(const struct ip *ip, void *data, struct err *err)
 {
 	struct reclaim *reclaim = data;
 	char name[IP_TEXT_MAX];
-	struct stat st;
 
-	if (fstatat(reclaim->store->dir, ip_format(ip, name), &st, AT_SYMLINK_NOFOLLOW) == 0 &&
-	    st.st_size == 0) {
+	if (is_empty(reclaim->store, ip_format(ip, name))) {
 		if (hl_store_drop(reclaim->store, ip, err) < 0)
 			return -1;
 		reclaim->n++;

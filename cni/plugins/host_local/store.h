@@ -12,8 +12,9 @@
  * A symbolic link is made and read by one system call and is never half there.
  *
  * Invariants:
- * 1. The file of an address is the lease; it is linked into place with its
- *    content, so it is never empty and of two takers one gets EEXIST.
+ * 1. The file of an address is the lease; of two takers one gets EEXIST.  It is
+ *    made and written with the lock held, so one without content is what a crash
+ *    left, and nobody's.
  * 2. A record may name addresses that aren't its own any more: whoever uses it
  *    looks at the file.
  * 3. The index folder has the modification time of the network's folder (less
@@ -40,8 +41,9 @@ struct hl_owner {
 
 struct hl_store {
 	int dir, index, lock;
+	int last; /* the file that hl_store_last() has read */
 	bool synced; /* invariant 3 */
-	bool changed, has_new; /* something to stamp; the file to be linked is there */
+	bool changed; /* something to stamp */
 };
 
 /* Opens and locks the network's folder, which is made when missing and `make`: 1, 0 it is not

@@ -8,13 +8,16 @@
 #include "cni/link.h"
 
 #include <errno.h>
+#include <linux/ethtool.h>
 #include <linux/if_bridge.h>
 #include <linux/if_ether.h>
 #include <linux/if_link.h>
 #include <linux/ip.h>
+#include <linux/sockios.h>
 #include <linux/veth.h>
 #include <poll.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 
 #include "base/fd.h"
@@ -156,6 +159,39 @@ int link_get(struct rtnl *r, const char *name, struct link *ret, struct err *err
 	if (found == 0)
 		return err_set(err, ENODEV, "there is no interface \"%s\"", name);
 	return found < 0 ? -1 : 0;
+}
+
+/* Asked for an interface that isn't there these ioctls have the kernel load a module of that name, and
+ * wait for it; binding a socket doesn't.  What a netlink socket is bound to means nothing. */
+static bool is_there(int sock, const char *name)
+{
+	if (setsockopt(sock, SOL_SOCKET, SO_BINDTODEVICE, name, (socklen_t)strlen(name)) < 0)
+		return false;
+	return setsockopt(sock, SOL_SOCKET, SO_BINDTODEVICE, "", 0) == 0;
+}
+
+bool link_glance(struct rtnl *r, const char *name, struct link *ret)
+{
+	struct ethtool_drvinfo driver = { .cmd = ETHTOOL_GDRVINFO };
+	struct ifreq q = { 0 };
+
+	*ret = (struct link){ .has_mac = true };
+	if (str_copy(q.ifr_name, sizeof(q.ifr_name), name) < 0 || !is_there(r->fd, name) ||
+	    str_copy(ret->name, sizeof(ret->name), name) < 0 || ioctl(r->fd, SIOCGIFINDEX, &q) < 0)
+		return false;
+	ret->index = q.ifr_ifindex;
+	if (ioctl(r->fd, SIOCGIFFLAGS, &q) < 0)
+		return false;
+	ret->flags = (unsigned short)q.ifr_flags;
+	if (ioctl(r->fd, SIOCGIFMTU, &q) < 0)
+		return false;
+	ret->mtu = (uint32_t)q.ifr_mtu;
+	if (ioctl(r->fd, SIOCGIFHWADDR, &q) < 0)
+		return false;
+	memcpy(ret->mac.bytes, q.ifr_hwaddr.sa_data, MAC_BYTES);
+	q.ifr_data = (void *)&driver;
+	return ioctl(r->fd, SIOCETHTOOL, &q) == 0 &&
+	       str_copy(ret->kind, sizeof(ret->kind), driver.driver) == 0;
 }
 
 struct walk {

@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/nsfs.h>
+#include <linux/sockios.h>
 #include <sched.h>
 #include <stdlib.h>
 #include <string.h>
@@ -52,20 +53,37 @@ int netns_identify(int fd, struct netns_id *ret, struct err *err)
 	return 0;
 }
 
-bool netns_is_own(int fd)
+/* SIOCGSKNS: CAP_NET_ADMIN is needed for it, as for nearly all that is done with it. */
+int netns_home(int sock, struct err *err)
 {
-	struct stat own, other;
+	int fd = sock >= 0 ? ioctl(sock, SIOCGSKNS) : -1;
 
-	return stat(OWN_NETNS, &own) == 0 && fstat(fd, &other) == 0 && own.st_dev == other.st_dev &&
-	       own.st_ino == other.st_ino;
+	if (fd < 0)
+		fd = open(OWN_NETNS, O_RDONLY | O_CLOEXEC);
+	return fd < 0 ? err_sys(err, "open \"%s\"", OWN_NETNS) : fd;
+}
+
+bool netns_same(int fd, int other)
+{
+	struct netns_id a, b;
+
+	return netns_identify(fd, &a, NULL) == 0 && netns_identify(other, &b, NULL) == 0 &&
+	       a.dev == b.dev && a.ino == b.ino;
+}
+
+/* There is no way on where we don't belong. */
+static void go_home(int home)
+{
+	if (setns(home, CLONE_NEWNET) < 0)
+		abort();
 }
 
 int netns_enter(int fd, int *ret_back, struct err *err)
 {
-	AUTO_FD back = open(OWN_NETNS, O_RDONLY | O_CLOEXEC);
+	AUTO_FD back = netns_home(-1, err);
 
 	if (back < 0)
-		return err_sys(err, "open \"%s\"", OWN_NETNS);
+		return -1;
 	if (setns(fd, CLONE_NEWNET) < 0)
 		return err_sys(err, "enter the network namespace");
 	*ret_back = fd_take(&back);
@@ -74,23 +92,34 @@ int netns_enter(int fd, int *ret_back, struct err *err)
 
 void netns_leave(int back)
 {
-	if (setns(back, CLONE_NEWNET) < 0)
-		abort();
+	go_home(back);
 	(void)fd_close(back);
+}
+
+int netns_socket_from(int home, int fd, int domain, int type, int protocol, struct err *err)
+{
+	int made, code;
+
+	if (setns(fd, CLONE_NEWNET) < 0)
+		return err_sys(err, "enter the network namespace");
+	made = socket(domain, type | SOCK_CLOEXEC, protocol);
+	code = errno;
+	go_home(home);
+	errno = code;
+	return made < 0 ? err_sys(err, "open a socket") : made;
 }
 
 int netns_socket(int fd, int domain, int type, int protocol, struct err *err)
 {
-	int back = -1, made;
+	AUTO_FD home = -1;
+	int made;
 
-	if (fd >= 0 && netns_enter(fd, &back, err) < 0)
-		return -1;
+	if (fd >= 0) {
+		home = netns_home(-1, err);
+		return home < 0 ? -1 : netns_socket_from(home, fd, domain, type, protocol, err);
+	}
 	made = socket(domain, type | SOCK_CLOEXEC, protocol);
-	if (back >= 0)
-		netns_leave(back);
-	if (made < 0)
-		return err_sys(err, "open a socket");
-	return made;
+	return made < 0 ? err_sys(err, "open a socket") : made;
 }
 
 /* In the namespace where the process is. */

@@ -23,8 +23,11 @@ struct netns_id {
 /* A descriptor of the namespace at path; CNI code 8 when it is not one. */
 int netns_open(const char *path, struct err *err);
 int netns_identify(int fd, struct netns_id *ret, struct err *err);
-/* Is fd the namespace this process is in? */
-bool netns_is_own(int fd);
+/* The namespace a socket was made in, of which the process is still in; -1: of the process.  Without
+ * a socket /proc is asked, whose first look at a process takes 20 us. */
+int netns_home(int sock, struct err *err);
+/* Are both the same? */
+bool netns_same(int fd, int other);
 
 /* Moves the process there; *ret_back is a descriptor of where it was. */
 int netns_enter(int fd, int *ret_back, struct err *err);
@@ -33,6 +36,8 @@ void netns_leave(int back);
 
 /* A socket made in the namespace (-1: here); it stays bound to it (network_namespaces(7)). */
 int netns_socket(int fd, int domain, int type, int protocol, struct err *err);
+/* The same with a descriptor of where the process is. */
+int netns_socket_from(int home, int fd, int domain, int type, int protocol, struct err *err);
 
 /* Writes a value below /proc/sys/net of the namespace (-1: here): netns_sysctl(fd,
  * "ipv6/conf/eth0/accept_ra", "0", err).  A value that is there already isn't written.

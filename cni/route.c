@@ -342,6 +342,12 @@ void neigh_add(struct rtnl *r, const struct neigh *neigh, int flags)
 	put_neigh(r, RTM_NEWNEIGH, NLM_F_CREATE | flags, neigh);
 }
 
+void neigh_change(struct rtnl *r, const struct neigh *neigh)
+{
+	put_neigh(r, RTM_NEWNEIGH, NLM_F_REPLACE, neigh);
+	rtnl_tolerate(r, ENOENT);
+}
+
 void neigh_delete(struct rtnl *r, const struct neigh *neigh)
 {
 	put_neigh(r, RTM_DELNEIGH, 0, neigh);

@@ -75,6 +75,8 @@ struct neigh {
 };
 /* flags as for route_add(). */
 void neigh_add(struct rtnl *r, const struct neigh *neigh, int flags);
+/* Only when the neighbour is known already. */
+void neigh_change(struct rtnl *r, const struct neigh *neigh);
 void neigh_delete(struct rtnl *r, const struct neigh *neigh);
 
 #endif

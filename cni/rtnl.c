@@ -47,10 +47,11 @@ int rtnl_init(struct rtnl *r, int fd, struct err *err)
 	return 0;
 }
 
-int rtnl_open(struct rtnl *r, int netns, struct err *err)
+/* From now on its owner, whatever happens. */
+static int take_socket(struct rtnl *r, int sock, struct err *err)
 {
 	const int on = 1;
-	AUTO_FD fd = netns_socket(netns, AF_NETLINK, SOCK_RAW, NETLINK_ROUTE, err);
+	AUTO_FD fd = sock;
 
 	if (fd < 0)
 		return err_wrap(err, "rtnetlink");
@@ -62,6 +63,17 @@ int rtnl_open(struct rtnl *r, int netns, struct err *err)
 		return -1;
 	(void)fd_take(&fd);
 	return 0;
+}
+
+int rtnl_open(struct rtnl *r, int netns, struct err *err)
+{
+	return take_socket(r, netns_socket(netns, AF_NETLINK, SOCK_RAW, NETLINK_ROUTE, err), err);
+}
+
+int rtnl_open_from(struct rtnl *r, int home, int netns, struct err *err)
+{
+	return take_socket(
+		r, netns_socket_from(home, netns, AF_NETLINK, SOCK_RAW, NETLINK_ROUTE, err), err);
 }
 
 void rtnl_close(struct rtnl *r)

@@ -61,6 +61,8 @@ struct rtnl {
 
 /* A socket of the network namespace (-1: where the process is). */
 int rtnl_open(struct rtnl *r, int netns, struct err *err);
+/* The same with a descriptor of the namespace where the process is (netns_home()). */
+int rtnl_open_from(struct rtnl *r, int home, int netns, struct err *err);
 /* With a socket that is there: from now on its owner. */
 int rtnl_init(struct rtnl *r, int fd, struct err *err);
 void rtnl_close(struct rtnl *r);

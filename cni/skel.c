@@ -116,7 +116,7 @@ struct rtnl *cni_host(struct cni_call *call, struct err *err)
 
 struct rtnl *cni_inside(struct cni_call *call, struct err *err)
 {
-	if (call->inside.fd < 0 && rtnl_open(&call->inside, call->netns, err) < 0)
+	if (call->inside.fd < 0 && rtnl_open_from(&call->inside, call->home, call->netns, err) < 0)
 		return NULL;
 	return &call->inside;
 }
@@ -165,7 +165,13 @@ static int open_netns(struct cni_call *call, struct err *err)
 	call->netns = netns_open(call->args->netns, verb->netns ? err : NULL);
 	if (call->netns < 0)
 		return verb->netns ? -1 : 0;
-	if (call->args->netns_override || !netns_is_own(call->netns))
+	/* the socket will be needed anyway */
+	if (!cni_host(call, err))
+		return -1;
+	call->home = netns_home(call->host.fd, err);
+	if (call->home < 0)
+		return -1;
+	if (call->args->netns_override || !netns_same(call->netns, call->home))
 		return 0;
 	if (!verb->netns) {
 		call->netns = fd_close(call->netns);
@@ -267,6 +273,7 @@ int cni_request(const struct cni_plugin *plugin, cni_find_fn *find, const struct
 		.arena = &arena,
 		.find = find,
 		.netns = -1,
+		.home = -1,
 		.host = RTNL_CLOSED,
 		.inside = RTNL_CLOSED,
 	};
@@ -283,6 +290,7 @@ int cni_request(const struct cni_plugin *plugin, cni_find_fn *find, const struct
 	result = run_request(&call, config, len, out, &conf, err);
 	rtnl_close(&call.host);
 	rtnl_close(&call.inside);
+	(void)fd_close(call.home);
 	(void)fd_close(call.netns);
 	arena_release(&arena);
 	if (result < 0 && out->len > before) {

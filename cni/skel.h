@@ -68,6 +68,7 @@ struct cni_call {
 	struct arena *arena; /* lives as long as the call */
 	cni_find_fn *find; /* plugins at hand for delegation; may be NULL */
 	int netns; /* the container's, or -1 (DEL without one, GC, STATUS) */
+	int home; /* where the process is, when netns is there */
 	struct rtnl host; /* in the plugin's own namespace; opened when first used */
 	struct rtnl inside; /* in the container's */
 	struct result

@@ -8,6 +8,8 @@
  * Of its own the kernel makes a queue per processor and direction, each with its
  * folder in sysfs, takes all but one away again and waits for RCU twice; only
  * one is in use either way, until somebody asks for more (ethtool(8) -L).
+ * The end here is set up last: every change of an interface that is up, be it
+ * only the alias, is told all over the kernel (netdev_state_change(), 100 us).
  * veth(4); linux drivers/net/veth.c.
  */
 #include "cni/veth.h"
@@ -54,7 +56,6 @@ static int make_once(struct cni_call *call, struct rtnl *r, const struct veth *v
 		.mtu = mtu,
 		.master = v->master,
 		.queues = QUEUES,
-		.up = !v->down,
 	};
 	const struct link_new peer = {
 		.name = v->inside_name,
@@ -70,6 +71,8 @@ static int make_once(struct cni_call *call, struct rtnl *r, const struct veth *v
 	link_new_veth(r, &first, &peer);
 	if (alias)
 		link_set_alias(r, v->index, alias);
+	if (!v->down)
+		link_up(r, v->index);
 	return rtnl_flush(r, err);
 }
 

@@ -190,6 +190,7 @@ int net_add(struct net *n, const struct conflist *list, const struct net_attachm
 {
 	struct cache_entry e = key_of(list->name, a);
 	AUTO_FD netns = -1;
+	AUTO_FD home = -1;
 	AUTO_LOCK lock = -1;
 
 	e.netns = a->netns;
@@ -198,9 +199,10 @@ int net_add(struct net *n, const struct conflist *list, const struct net_attachm
 	if (check_names(a, err) < 0 || cache_check(&e, err) < 0)
 		return -1;
 	netns = netns_open(a->netns, err);
-	if (netns < 0)
+	home = netns < 0 ? -1 : netns_home(-1, err);
+	if (netns < 0 || home < 0)
 		return -1;
-	if (netns_is_own(netns))
+	if (netns_same(netns, home))
 		return cni_err(err, CNI_ERR_NETNS, "\"%s\" is the network namespace of the host",
 			       a->netns);
 	lock = net_lock_both(n, list->name, a, err);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* bridge.c - plugin bridge: a port of a bridge for the container
  *
- * ADD, with the bridge there: the lease (files), two questions (bridge, its
+ * ADD, with the bridge there: the lease (files), two looks (bridge, its
  * addresses), one request that makes both ends of the pair, one batch inside
  * the container, one nftables transaction.  Nothing waits for address
  * detection: the addresses are ours by decision.
@@ -105,8 +105,7 @@ static void announce(struct add *a, struct rtnl *r, const struct link *device)
 			.state = NUD_STALE,
 		};
 
-		neigh_add(r, &neigh, NLM_F_REPLACE);
-		rtnl_tolerate(r, ENOBUFS); /* a full table learns by itself */
+		neigh_change(r, &neigh);
 	}
 }
 

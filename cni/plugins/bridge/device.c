@@ -71,11 +71,21 @@ static void filter_vlans(struct rtnl *r, const struct link *bridge)
 	link_new_end(r);
 }
 
+/* VLANs are only in the long answer, and what is no bridge is looked at properly. */
+static int find_bridge(struct rtnl *r, const struct bridge_config *config, struct link *ret,
+		       struct err *err)
+{
+	if (!bridge_config_has_vlans(config) && link_glance(r, config->bridge, ret) &&
+	    str_eq(ret->kind, "bridge"))
+		return 1;
+	return link_find(r, config->bridge, ret, err);
+}
+
 int bridge_device_ensure(struct cni_call *call, const struct bridge_config *config,
 			 struct link *ret, bool *ret_made, struct err *err)
 {
 	struct rtnl *r = cni_host(call, err);
-	int found = r ? link_find(r, config->bridge, ret, err) : -1;
+	int found = r ? find_bridge(r, config, ret, err) : -1;
 
 	if (found < 0 || (found == 0 && make(call, config, ret, ret_made, err) < 0))
 		return -1;
@@ -271,6 +281,21 @@ struct own_addresses {
 	size_t n;
 };
 
+/* What the result has gateways of. */
+static int family_of(const struct result *result)
+{
+	int family = AF_UNSPEC;
+
+	for (size_t i = 0; i < result->n_ips; i++) {
+		const int other = result->ips[i].address.ip.family;
+
+		if (family != AF_UNSPEC && other != family)
+			return AF_UNSPEC;
+		family = other;
+	}
+	return family;
+}
+
 static int collect(const struct addr *addr, void *data, struct err *err)
 {
 	struct own_addresses *own = data;
@@ -331,7 +356,7 @@ int bridge_device_addresses(struct cni_call *call, const struct bridge_config *c
 
 	/* the request that waits (the bridge up) must not wait for an answer */
 	if (!r || rtnl_flush(r, err) < 0 ||
-	    addr_each(r, device->index, AF_UNSPEC, collect, &own, err) < 0)
+	    addr_each(r, device->index, family_of(result), collect, &own, err) < 0)
 		return -1;
 	for (size_t i = 0; i < result->n_ips; i++) {
 		struct ip_net gateway = { .ip = result->ips[i].gateway,

@@ -276,9 +276,9 @@ plugin ADD bridge && plugin DEL bridge
 CNI_COMMAND=ADD CNI_CONTAINERID=c1 CNI_NETNS=$NETNS CNI_IFNAME=eth0 CNI_PATH=$PLUGINS \
 	strace -f -o "$T/strace" "$PLUGINS/bridge" <<<"$CONFIG" >/dev/null
 check 'one process for bridge and host-local' is 1 "$(grep -c 'execve(' "$T/strace")"
-# two questions, two changes, and "is it up" as often as it took
-check 'five messages to the kernel' eval \
-	'is $((5 + $(grep -c nanosleep "$T/strace"))) $(grep -c "sendto(" "$T/strace")'
+# a question, two changes, and "is it up" as often as it took
+check 'four messages to the kernel' eval \
+	'is $((4 + $(grep -c nanosleep "$T/strace"))) $(grep -c "sendto(" "$T/strace")'
 check 'at most 140 system calls' eval 'n=$(grep -vc nanosleep "$T/strace"); [ $n -le 140 ] || { echo $n; false; }'
 rss() {
 	CNI_COMMAND=$1 CNI_CONTAINERID=c1 CNI_NETNS=$NETNS CNI_IFNAME=eth0 CNI_PATH=$PLUGINS \

@@ -84,10 +84,11 @@ static bool is_file(const char *path, const struct stat *st)
  * that the kernel was given: /proc takes ten times as long. */
 static bool is_own_file(const struct stat *file)
 {
-	const char *name = (const char *)getauxval(AT_EXECFN); /* NOLINT(performance-no-int-to-ptr) */
 	char path[PATH_MAX], *slash;
+	const char *name;
 	ssize_t n;
 
+	name = (const char *)getauxval(AT_EXECFN); /* NOLINT(performance-no-int-to-ptr) */
 	if ((name && is_file(name, file)) || is_file("/proc/self/exe", file) ||
 	    is_file(SKERRY_LIBEXECDIR "/" OWN_NAME, file))
 		return true;

@@ -161,8 +161,8 @@ int link_get(struct rtnl *r, const char *name, struct link *ret, struct err *err
 	return found < 0 ? -1 : 0;
 }
 
-/* Asked for an interface that isn't there these ioctls have the kernel load a module of that name, and
- * wait for it; binding a socket doesn't.  What a netlink socket is bound to means nothing. */
+/* Asked for an interface that isn't there these ioctls have the kernel load a module of that name,
+ * and wait for it; binding a socket doesn't.  What a netlink socket is bound to means nothing. */
 static bool is_there(int sock, const char *name)
 {
 	if (setsockopt(sock, SOL_SOCKET, SO_BINDTODEVICE, name, (socklen_t)strlen(name)) < 0)

@@ -46,9 +46,9 @@ struct link {
 /* 1 and *ret, 0 there is none, -1 with err. */
 int link_find(struct rtnl *r, const char *name, struct link *ret, struct err *err);
 int link_find_index(struct rtnl *r, int index, struct link *ret, struct err *err);
-/* At a glance: index, flags, mac, mtu and kind (as the driver calls it).  false: not to be had so, and
- * nothing else is said.  For ADD, since RTM_GETLINK makes the kernel finish first what it has put off
- * when the interface lost its carrier: 80 us of a bridge whose last port has gone. */
+/* At a glance: index, flags, mac, mtu and kind (as the driver calls it).  false: not to be had so,
+ * and nothing else is said.  For ADD, since RTM_GETLINK makes the kernel finish first what it has put
+ * off when the interface lost its carrier: 80 us of a bridge whose last port has gone. */
 bool link_glance(struct rtnl *r, const char *name, struct link *ret);
 /* The same as link_find(), but it is an error (ENODEV) to have none. */
 int link_get(struct rtnl *r, const char *name, struct link *ret, struct err *err);

@@ -46,18 +46,21 @@ static const struct wire_field reg_fields[] = {
 static const struct wire_table reg_table = WIRE_TABLE(struct reg, reg_fields);
 
 /* What is said once more; zero, too, is a size and a position.  What is only appended to is of
- * any size. */
+ * any size.  criu opens by the link of its own descriptor what was opened with O_NOFOLLOW. */
 struct again {
+	uint32_t flags;
 	uint64_t pos, size;
 	uint32_t mode;
 };
 static const struct wire_field again_fields[] = {
+	WIRE_FIELD(2, struct again, flags, WIRE_U32, .keeps_zero = true),
 	WIRE_FIELD(3, struct again, pos, WIRE_U64, .keeps_zero = true),
 	WIRE_FIELD(8, struct again, size, WIRE_U64, .keeps_zero = true),
 	WIRE_FIELD(10, struct again, mode, WIRE_U32, .keeps_zero = true),
 };
 static const struct wire_table again_table = WIRE_TABLE(struct again, again_fields);
 static const struct wire_field appended_fields[] = {
+	WIRE_FIELD(2, struct again, flags, WIRE_U32, .keeps_zero = true),
 	WIRE_FIELD(3, struct again, pos, WIRE_U64, .keeps_zero = true),
 	WIRE_FIELD(10, struct again, mode, WIRE_U32, .keeps_zero = true),
 };
@@ -148,10 +151,11 @@ static int put_record(const struct wire_bytes *whole, const struct wire_bytes *p
 /* 1: it is another file that takes its place, and `more` says which. */
 static int compare(const struct reg *was, const struct criu_outside *is, struct buf *more)
 {
-	const struct again again = { place(was, is), is->size, is->mode };
+	const struct again again = { was->flags & ~(uint32_t)O_NOFOLLOW, place(was, is), is->size,
+				     is->mode };
 	const bool appended = is_appended(was);
 
-	if (again.pos == was->pos && again.mode == was->mode &&
+	if (again.flags == was->flags && again.pos == was->pos && again.mode == was->mode &&
 	    (appended || again.size == was->size))
 		return 0;
 	wire_encode(appended ? &appended_table : &again_table, &again, more);

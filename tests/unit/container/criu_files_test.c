@@ -71,6 +71,26 @@ static struct reg get(const struct buf *b, size_t *at, struct arena *arena)
 	return *e.reg;
 }
 
+/* What its record says once it was adapted to that; the name isn't kept. */
+static struct reg adapted(struct reg r, const struct criu_outside *is)
+{
+	CLEANUP(arena_release) struct arena arena;
+	struct reg got = { .id = 0 };
+	size_t at = 8;
+	AUTO_BUF in;
+	AUTO_BUF out;
+
+	arena_init(&arena, 1 << 20);
+	begin(&in);
+	buf_init(&out);
+	put(&in, &r);
+	CHECK_INT(criu_files_adapt(in.s, in.len, is, 1, &out, NULL), 1);
+	if (out.len > at)
+		got = get(&out, &at, &arena);
+	got.name = NULL;
+	return got;
+}
+
 TEST(what_is_as_it_was_stays_so)
 {
 	struct reg r = { 1, O_WRONLY, 7, name, 7, S_IFREG | 0644 };
@@ -120,40 +140,21 @@ TEST(a_file_that_grew_is_gone_on_with_at_its_end)
 
 TEST(an_empty_file_is_written_from_its_beginning)
 {
-	CLEANUP(arena_release) struct arena arena;
-	struct reg r = { 2, O_WRONLY, 7, name, 7, S_IFREG | 0644 };
 	const struct criu_outside is = { name, S_IFREG | 0644, 0, true, true };
-	size_t at = 8;
-	struct reg got;
-	AUTO_BUF in;
-	AUTO_BUF out;
+	const struct reg got =
+		adapted((struct reg){ 2, O_WRONLY, 7, name, 7, S_IFREG | 0644 }, &is);
 
-	arena_init(&arena, 1 << 20);
-	begin(&in);
-	buf_init(&out);
-	put(&in, &r);
-	REQUIRE(criu_files_adapt(in.s, in.len, &is, 1, &out, NULL) == 1);
-	got = get(&out, &at, &arena);
+	CHECK_INT((int)got.id, 2);
 	CHECK_INT((int)got.size, 0);
 	CHECK_INT((int)got.pos, 0);
 }
 
 TEST(input_is_read_on_where_it_was)
 {
-	CLEANUP(arena_release) struct arena arena;
-	struct reg r = { 2, O_RDONLY, 7, name, 70, S_IFREG | 0644 };
 	const struct criu_outside is = { name, S_IFREG | 0644, 90, true, false };
-	size_t at = 8;
-	struct reg got;
-	AUTO_BUF in;
-	AUTO_BUF out;
+	const struct reg got =
+		adapted((struct reg){ 2, O_RDONLY, 7, name, 70, S_IFREG | 0644 }, &is);
 
-	arena_init(&arena, 1 << 20);
-	begin(&in);
-	buf_init(&out);
-	put(&in, &r);
-	REQUIRE(criu_files_adapt(in.s, in.len, &is, 1, &out, NULL) == 1);
-	got = get(&out, &at, &arena);
 	CHECK_INT((int)got.size, 90);
 	CHECK_INT((int)got.pos, 7);
 }
@@ -161,39 +162,34 @@ TEST(input_is_read_on_where_it_was)
 /* Then criu doesn't look at the size, and may not begin to: somebody else may append as well. */
 TEST(what_is_only_appended_to_may_be_of_any_size)
 {
-	CLEANUP(arena_release) struct arena arena;
-	struct reg r = { 2, O_WRONLY | O_APPEND, 7, name, 0, S_IFREG | 0644 };
 	const struct criu_outside is = { name, S_IFREG | 0600, 90, true, true };
-	size_t at = 8;
-	struct reg got;
-	AUTO_BUF in;
-	AUTO_BUF out;
+	const struct reg got =
+		adapted((struct reg){ 2, O_WRONLY | O_APPEND, 7, name, 0, S_IFREG | 0644 }, &is);
 
-	arena_init(&arena, 1 << 20);
-	begin(&in);
-	buf_init(&out);
-	put(&in, &r);
-	REQUIRE(criu_files_adapt(in.s, in.len, &is, 1, &out, NULL) == 1);
-	got = get(&out, &at, &arena);
+	CHECK_INT((int)got.id, 2);
 	CHECK_INT((int)got.size, 0);
 	CHECK_INT((int)got.mode, S_IFREG | 0600);
 }
 
+/* criu would open it by a link. */
+TEST(what_was_no_link_may_be_opened_by_one)
+{
+	const struct criu_outside is = { name, S_IFREG | 0644, 7, true, true };
+	const struct reg got = adapted(
+		(struct reg){ 2, O_WRONLY | O_APPEND | O_NOFOLLOW, 7, name, 7, S_IFREG | 0644 },
+		&is);
+
+	CHECK_INT((int)got.flags, O_WRONLY | O_APPEND);
+	CHECK_INT((int)got.pos, 7);
+	CHECK_INT((int)got.mode, S_IFREG | 0644);
+}
+
 TEST(a_pipe_has_no_places)
 {
-	CLEANUP(arena_release) struct arena arena;
-	struct reg r = { 2, O_WRONLY, 7, name, 7, S_IFREG | 0644 };
 	struct criu_outside is;
-	size_t at = 8;
 	struct reg got;
-	AUTO_BUF in;
-	AUTO_BUF out;
 	int ends[2];
 
-	arena_init(&arena, 1 << 20);
-	begin(&in);
-	buf_init(&out);
-	put(&in, &r);
 	REQUIRE(pipe2(ends, O_CLOEXEC) == 0);
 	REQUIRE(criu_outside_of(name, ends[1], &is) == 0);
 	CHECK(is.is_written);
@@ -201,8 +197,7 @@ TEST(a_pipe_has_no_places)
 	(void)close(ends[0]);
 	(void)close(ends[1]);
 	CHECK_INT(criu_outside_of(name, ends[1], &is), -1);
-	REQUIRE(criu_files_adapt(in.s, in.len, &is, 1, &out, NULL) == 1);
-	got = get(&out, &at, &arena);
+	got = adapted((struct reg){ 2, O_WRONLY, 7, name, 7, S_IFREG | 0644 }, &is);
 	CHECK(got.pos == UINT64_MAX);
 	CHECK(S_ISFIFO(got.mode));
 }

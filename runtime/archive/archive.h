@@ -5,7 +5,8 @@
  *   config.dump, spec.dump   who the container was (checkpointctl reads it), config.json
  *   skerry.json              what only we write: kernel, architecture, criu
  *   network.status           addresses, by network
- *   rootfs-diff.tar          files that are not as in the image; deleted.files: JSON array of those gone
+ *   rootfs-diff.tar          files that are not as in the image
+ *   deleted.files            those that are gone, a JSON array
  *   stats-dump, dump.log     criu's, where there were any yet
  *   checkpoint/              criu's images with our descriptors.json
  *   artifacts/, volumes/, devshm-checkpoint.tar, ...  of others: taken, not written
@@ -71,7 +72,7 @@ struct upper {
 };
 int upper_find(const char *rootfs, struct upper *ret, struct err *err);
 void upper_release(struct upper *u);
-/* The options of the overlay that is mounted at a path, from text like /proc/self/mountinfo: pure. */
+/* Options of the overlay that is mounted at a path, from text like /proc/self/mountinfo: pure. */
 struct overlay_options {
 	char *upper;
 	struct strings lowers; /* topmost first */

@@ -42,7 +42,8 @@ static void add_deleted(struct filter *f, const char *path, size_t dir_len, cons
 		json_string(&f->deleted, full);
 }
 
-/* An opaque directory hides what those below have under its name: each of it that it hasn't itself. */
+/* An opaque directory hides what those below have under its name: each of it that it hasn't
+ * itself. */
 static int add_hidden(struct filter *f, const char *path, size_t dir_len, struct err *err)
 {
 	char dir[PATH_MAX];

@@ -84,21 +84,22 @@ static int read_member(const struct importing *i, const char *name, struct buf *
 	return errno == ENOENT ? 0 : err_sys(err, "read \"%s\"", name);
 }
 
-static int read_documents(struct importing *i, struct err *err)
+/* What it says; nothing when there is none. */
+static int read_document(struct importing *i, const char *name, const struct json_table *table,
+			 void *dst, struct err *err)
 {
-	AUTO_BUF own;
-	AUTO_BUF config;
+	AUTO_BUF text;
 	int n;
 
-	buf_init_max(&own, ARCHIVE_CONFIG_MAX);
-	buf_init_max(&config, ARCHIVE_CONFIG_MAX);
-	n = read_member(i, MEMBER_OWN, &own, err);
-	if (n < 0 || (n > 0 && json_decode(MEMBER_OWN, own.s, own.len, &own_table, &i->own,
-					   &i->arena, err) < 0))
-		return -1;
-	n = read_member(i, MEMBER_CONFIG, &config, err);
-	if (n < 0 || (n > 0 && json_decode(MEMBER_CONFIG, config.s, config.len, &config_table,
-					   &i->config, &i->arena, err) < 0))
+	buf_init_max(&text, ARCHIVE_CONFIG_MAX);
+	n = read_member(i, name, &text, err);
+	return n <= 0 ? n : json_decode(name, text.s, text.len, table, dst, &i->arena, err);
+}
+
+static int read_documents(struct importing *i, struct err *err)
+{
+	if (read_document(i, MEMBER_OWN, &own_table, &i->own, err) < 0 ||
+	    read_document(i, MEMBER_CONFIG, &config_table, &i->config, err) < 0)
 		return -1;
 	if (faccessat(i->dir, MEMBER_INVENTORY, F_OK, AT_SYMLINK_NOFOLLOW) < 0)
 		return err_set(err, ENOENT, "\"%s\" is no checkpoint: it has no " MEMBER_INVENTORY,

@@ -218,8 +218,8 @@ bool upper_parse(const char *mountinfo, size_t len, const char *path, struct are
 	return found;
 }
 
-/* All of them merged, as an overlay that can only be read; -1 where one can't be reached: then it isn't
- * known what an opaque directory hides. */
+/* All of them merged, as an overlay that can only be read; -1 where one can't be reached: then it
+ * isn't known what an opaque directory hides. */
 static int open_lowers(const struct overlay_options *o)
 {
 	int fds[OVERLAY_LOWERS_MAX], merged = -1;

@@ -15,8 +15,8 @@ struct hold {
 };
 /* group: its directory, which isn't needed afterwards. */
 void hold_open(struct hold *h, int group);
-/* They stand still: true.  It can't be (version 1, or one that can't be frozen just now): false, and
- * nothing has changed. */
+/* They stand still: true.  It can't be (version 1, or one that can't be frozen just now): false,
+ * and nothing has changed. */
 bool hold_begin(struct hold *h);
 void hold_end(struct hold *h);
 void hold_close(struct hold *h);

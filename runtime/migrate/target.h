@@ -43,6 +43,7 @@ struct target {
 	int bundle_fd, rootfs, images;
 	int upper; /* of an image's root file system, or -1 */
 	int stdio; /* the file whose contents come, or -1 */
+	const char *stdio_name; /* in the bundle */
 	struct target_image image;
 	struct {
 		int fd;

@@ -56,9 +56,10 @@ int target_stdio_begin(struct target *t, uint32_t fd, struct err *err)
 {
 	if (fd >= 3 || !S_ISREG(mode_of(t, fd)))
 		return err_set(err, EBADMSG, "a file that was not offered");
-	t->stdio = openat(t->bundle_fd, name_of(t, fd), O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC,
+	t->stdio_name = name_of(t, fd);
+	t->stdio = openat(t->bundle_fd, t->stdio_name, O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC,
 			  0600);
-	return t->stdio < 0 ? err_sys(err, "open \"%s/%s\"", t->bundle, name_of(t, fd)) : 0;
+	return t->stdio < 0 ? err_sys(err, "open \"%s/%s\"", t->bundle, t->stdio_name) : 0;
 }
 
 int target_stdio_take(struct target *t, const struct frame *f, struct err *err)
@@ -76,8 +77,8 @@ int target_stdio_take(struct target *t, const struct frame *f, struct err *err)
 	if (frame_decode_data(f, &offset, &data, &size, err) < 0)
 		return -1;
 	if (offset == 0 && ftruncate(t->stdio, 0) < 0)
-		return err_sys(err, "empty \"%s/" STDIO_LOG "\"", t->bundle);
+		return err_sys(err, "empty \"%s/%s\"", t->bundle, t->stdio_name);
 	if (lseek(t->stdio, (off_t)offset, SEEK_SET) < 0 || fd_write_full(t->stdio, data, size) < 0)
-		return err_sys(err, "write the container's output into \"%s\"", t->bundle);
+		return err_sys(err, "write \"%s/%s\"", t->bundle, t->stdio_name);
 	return 0;
 }

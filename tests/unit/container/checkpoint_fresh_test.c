@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* checkpoint_fresh_test.c - what is in a small file system in memory is written down and read again */
+/* checkpoint_fresh_test.c - a small file system in memory is written down and read again */
 #include "runtime/container/checkpoint_fresh.h"
 
 #include <fcntl.h>

@@ -3,6 +3,7 @@
 #include "base/libexec.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -18,16 +19,22 @@ static bool is_beside(const char *self, const char *name, char path[PATH_MAX])
 	       access(path, X_OK) == 0;
 }
 
-int libexec_find(const char *name, char path[PATH_MAX])
+/* The program that runs is there. */
+static bool is_beside_us(const char *name, char path[PATH_MAX])
 {
 	char self[PATH_MAX];
 	ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
 
-	if (n > 0) {
-		self[n] = '\0';
-		if (is_beside(self, name, path))
-			return 0;
-	}
+	if (n <= 0)
+		return false;
+	self[n] = '\0';
+	return is_beside(self, name, path);
+}
+
+int libexec_find(const char *name, char path[PATH_MAX])
+{
+	if (is_beside_us(name, path))
+		return 0;
 	/* The same by another name: a link to the program that has helpers of its own beside it. */
 	if (is_beside(program_invocation_name, name, path))
 		return 0;
@@ -41,6 +48,24 @@ int libexec_need(const char *who, const char *name, char path[PATH_MAX], struct 
 	if (libexec_find(name, path) == 0)
 		return 0;
 	return err_sys(err, "%s the program \"" SKERRY_LIBEXECDIR "/%s\"", who, name);
+}
+
+int libexec_runtime(char path[PATH_MAX], struct err *err)
+{
+	const char *dirs = getenv("PATH"); /* NOLINT(concurrency-mt-unsafe) */
+
+	if (is_beside_us("skerry", path))
+		return 0;
+	for (const char *d = dirs ? dirs : "/usr/local/bin:/usr/bin"; *d;) {
+		size_t len = strcspn(d, ":");
+
+		if (len > 0 && str_format(path, PATH_MAX, "%.*s/skerry", (int)len, d) == 0 &&
+		    access(path, X_OK) == 0)
+			return 0;
+		d += len + (d[len] == ':');
+	}
+	return err_set(err, ENOENT,
+		       "the program \"skerry\" is neither beside this one nor in PATH");
 }
 
 int libexec_run(const struct libexec *l, struct err *err)

@@ -15,6 +15,9 @@ int libexec_find(const char *name, char path[PATH_MAX]);
 /* The same; who ("images need") begins the message of what is not there. */
 int libexec_need(const char *who, const char *name, char path[PATH_MAX], struct err *err);
 
+/* The other way round: the runtime, "skerry", for a program beside it, else where PATH has it. */
+int libexec_runtime(char path[PATH_MAX], struct err *err);
+
 struct libexec {
 	const char *name, *word; /* the program and its one argument */
 	const char *input; /* for its standard input; NULL: none */

@@ -132,19 +132,9 @@ static int write_bundle(struct build *b, const struct workspace *w, const struct
 
 static int execute(struct workspace *w, struct err *err)
 {
-	static char name[] = "skerry", verb[] = "run", bundle[] = "--bundle";
-	char path[PATH_MAX];
-	if (common_runtime(path, err) < 0)
-		return -1;
-	char *argv[] = { name, verb, bundle, w->dir, w->id, NULL };
-	const struct proc_run run = {
-		.path = path,
-		.argv = argv,
-		.env = environ,
-		.stdout_fd = STDERR_FILENO,
-		.stderr_fd = STDERR_FILENO,
-	};
-	int status = proc_run(&run, err);
+	const char *const words[] = { "run", "--bundle", w->dir, w->id, NULL };
+	const struct proc_run how = { .stdout_fd = STDERR_FILENO, .stderr_fd = STDERR_FILENO };
+	int status = common_runtime(words, &how, err);
 	if (status < 0)
 		return -1;
 	if (WIFEXITED(status) && WEXITSTATUS(status) == 0)

@@ -16,7 +16,7 @@
 #include "image/timestamp.h"
 
 struct commit_flags {
-	const char *author, *message;
+	const char *author, *message, *id_file;
 	struct option_list changes;
 	int pause; /* -1: where that is possible */
 };
@@ -33,6 +33,8 @@ static const struct option rows[] = {
 	      "a Dockerfile's instruction for the new configuration: CMD, ENV, ...") },
 	{ ROW("pause", 'p', OPTION_SWITCH, pause, NULL,
 	      "the container stands still meanwhile (default: true, where it can be paused)") },
+	{ ROW("iidfile", 0, OPTION_STRING, id_file, "FILE", "write the image's id there as well") },
+	{ .name = "quiet", .letter = 'q', .kind = OPTION_IGNORED_FLAG }, /* the id is all it says */
 };
 
 struct commit {
@@ -115,6 +117,8 @@ static int commit_container(struct commit *c, const struct commit_flags *f, cons
 	if (rc == 0)
 		rc = compose_image(&to, &new, NULL, err);
 	txn_end(c->txn);
+	if (rc == 0)
+		rc = common_note(f->id_file, &new, err);
 	return rc < 0 ? -1 : print_line(new.text, err);
 }
 
@@ -134,7 +138,7 @@ static int commit(struct cli *cli, const void *options, const struct option_args
 	struct pause_hold hold = { -1, -1 };
 	struct err why = { 0 };
 	int rc = 0;
-	if (f->pause != 0 && pause_begin(&hold, image_globals.root, args->v[0], &why) < 0) {
+	if (f->pause != 0 && pause_begin(&hold, args->v[0], &why) < 0) {
 		if (f->pause > 0)
 			rc = err_set(err, why.code, "%s", why.msg);
 		else
@@ -160,25 +164,87 @@ const struct command verb_commit = {
 	.run = commit,
 };
 
+struct diff_flags {
+	const char *format;
+};
+
+static const struct option diff_rows[] = {
+	{ .name = "format",
+	  .kind = OPTION_STRING,
+	  .offset = offsetof(struct diff_flags, format),
+	  .value = "FORMAT",
+	  .help = "lines or json (default: lines)" },
+};
+
+struct changes {
+	struct arena *arena;
+	struct strings of[ROOTFS_DELETED + 1]; /* by what was done */
+	size_t cap[ROOTFS_DELETED + 1];
+	struct buf *lines; /* NULL: they are kept */
+};
+
 static int change(void *arg, enum rootfs_change what, const char *path)
 {
 	static const char letters[] = {
 		[ROOTFS_ADDED] = 'A', [ROOTFS_CHANGED] = 'C', [ROOTFS_DELETED] = 'D'
 	};
-	buf_printf(arg, "%c %s\n", letters[what], path);
-	return 0;
+	struct changes *c = arg;
+	struct strings *list = &c->of[what];
+	if (c->lines) {
+		buf_printf(c->lines, "%c %s\n", letters[what], path);
+		return 0;
+	}
+	char **v = arena_grow(c->arena, list->v, list->n, &c->cap[what], sizeof(*v));
+	if (!v)
+		return -1;
+	list->v = v;
+	v[list->n] = arena_strdup(c->arena, path);
+	return v[list->n++] ? 0 : -1;
+}
+
+/* Three lists, as podman has them. */
+static void write_changes(struct buf *out, const struct changes *c)
+{
+	static const char *const keys[] = {
+		[ROOTFS_ADDED] = "added", [ROOTFS_CHANGED] = "changed", [ROOTFS_DELETED] = "deleted"
+	};
+	struct json_out o;
+	json_out_init(&o, out, 2);
+	json_begin_object(&o);
+	for (size_t k = 0; k < ARRAY_SIZE(keys); k++) {
+		if (c->of[k].n == 0)
+			continue;
+		json_key(&o, keys[k]);
+		json_begin_array(&o);
+		for (size_t i = 0; i < c->of[k].n; i++)
+			json_string(&o, c->of[k].v[i]);
+		json_end_array(&o);
+	}
+	json_end_object(&o);
+	buf_putc(out, '\n');
 }
 
 static int diff(struct cli *cli, const void *options, const struct option_args *args,
 		struct err *err)
 {
-	(void)cli;
-	(void)options; /* has none */
+	const struct diff_flags *f = options;
+	struct err why = { 0 };
 	AUTO_STORE *s = NULL;
 	AUTO_BUF out;
 	buf_init(&out);
-	if (common_store(true, &s, err) < 0 || rootfs_diff(s, args->v[0], change, &out, err) < 0)
+	bool json = str_eq(f->format, "json");
+	if (f->format && !json && !str_eq(f->format, "lines"))
+		return err_set(err, EINVAL, "invalid value \"%s\" for --format: lines or json",
+			       f->format);
+	struct changes c = { .arena = &cli->arena, .lines = json ? NULL : &out };
+	if (common_store(true, &s, err) < 0)
 		return -1;
+	if (rootfs_diff(s, args->v[0], change, &c, &why) < 0) {
+		*err = why;
+		return why.code ? -1 : err_set(err, ENOMEM, "out of memory");
+	}
+	if (json)
+		write_changes(&out, &c);
 	return print_buf(&out, err);
 }
 
@@ -187,6 +253,8 @@ const struct command verb_diff = {
 	.arguments = "CONTAINER",
 	.summary = "show what a container changed in its files",
 	.description = "A: added, C: changed, D: deleted.\n",
+	.options = { diff_rows, ARRAY_SIZE(diff_rows), NULL },
+	.size = sizeof(struct diff_flags),
 	.min_args = 1,
 	.max_args = 1,
 	.run = diff,

@@ -25,37 +25,14 @@ enum answer { AS_IT_WAS = '-', PAUSED = 'p', FAILED = 'f' };
 
 struct keeper {
 	int ours, theirs;
-	const char *root, *id;
+	const char *id;
 };
 
 static int tell_runtime(const struct keeper *k, const char *verb, struct buf *said, struct err *err)
 {
-	char path[PATH_MAX], name[] = "skerry", option[] = "--root";
-	char root[PATH_MAX], word[16], id[PATH_MAX];
-	char *argv[6] = { name };
-	int n = 1;
-
-	if (common_runtime(path, err) < 0)
-		return -1;
-	if (str_copy(root, sizeof(root), k->root ? k->root : "") < 0 ||
-	    str_copy(word, sizeof(word), verb) < 0 || str_copy(id, sizeof(id), k->id) < 0)
-		return err_sys(err, "%s \"%.80s\"", verb, k->id);
-	if (k->root) {
-		argv[n++] = option;
-		argv[n++] = root;
-	}
-	argv[n++] = word;
-	argv[n] = id;
-
-	const struct proc_run run = {
-		.path = path,
-		.argv = argv,
-		.env = environ,
-		.stdout_fd = -1,
-		.stderr_fd = -1,
-		.output = said,
-	};
-	int status = proc_run(&run, err);
+	const char *const words[] = { verb, k->id, NULL };
+	const struct proc_run how = { .stdout_fd = -1, .stderr_fd = -1, .output = said };
+	int status = common_runtime(words, &how, err);
 
 	if (status < 0)
 		return -1;
@@ -125,7 +102,7 @@ static int hear(int talk, struct err *err)
 	return answer[0] == FAILED ? err_set(err, EIO, "%s", answer + 1) : 0;
 }
 
-int pause_begin(struct pause_hold *hold, const char *root, const char *id, struct err *err)
+int pause_begin(struct pause_hold *hold, const char *id, struct err *err)
 {
 	int ends[2];
 
@@ -133,7 +110,7 @@ int pause_begin(struct pause_hold *hold, const char *root, const char *id, struc
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0)
 		return err_sys(err, "pause \"%.80s\"", id);
 
-	struct keeper k = { ends[0], ends[1], root, id };
+	struct keeper k = { ends[0], ends[1], id };
 
 	hold->result = proc_background(keep, &k, err);
 	(void)fd_close(ends[1]);

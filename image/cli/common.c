@@ -11,6 +11,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/file.h"
+#include "base/libexec.h"
 #include "base/log.h"
 #include "image/config.h"
 #include "image/manifest.h"
@@ -34,27 +36,35 @@ const volatile int *common_interruptible(void)
 	return &interrupted;
 }
 
-int common_runtime(char path[], struct err *err)
+int common_runtime(const char *const words[], const struct proc_run *how, struct err *err)
 {
-	char self[PATH_MAX];
-	const char *dirs = getenv("PATH"); /* NOLINT(concurrency-mt-unsafe) */
-	ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
-	if (n < 0)
-		return err_sys(err, "find the own program");
-	self[n] = '\0';
-	const char *slash = strrchr(self, '/');
-	if (slash && str_format(path, PATH_MAX, "%.*s/skerry", (int)(slash - self), self) == 0 &&
-	    access(path, X_OK) == 0)
-		return 0;
-	for (const char *d = dirs ? dirs : "/usr/local/bin:/usr/bin"; *d;) {
-		size_t len = strcspn(d, ":");
-		if (len > 0 && str_format(path, PATH_MAX, "%.*s/skerry", (int)len, d) == 0 &&
-		    access(path, X_OK) == 0)
-			return 0;
-		d += len + (d[len] == ':');
+	CLEANUP(arena_release) struct arena arena;
+	char path[PATH_MAX];
+	size_t n = 0, at = 0;
+	arena_init(&arena, ARENA_MAX_DEFAULT);
+	if (libexec_runtime(path, err) < 0)
+		return -1;
+	while (words[n])
+		n++;
+	char **argv = arena_array(&arena, n + 4, sizeof(*argv));
+	if (!argv)
+		return err_set(err, ENOMEM, "out of memory");
+	argv[at++] = arena_strdup(&arena, "skerry");
+	if (image_globals.root) {
+		argv[at++] = arena_strdup(&arena, "--root");
+		argv[at++] = arena_strdup(&arena, image_globals.root);
 	}
-	return err_set(err, ENOENT, "the program \"skerry\" is neither beside \"%s\" nor in PATH",
-		       self);
+	for (size_t i = 0; i < n; i++)
+		argv[at++] = arena_strdup(&arena, words[i]);
+	for (size_t i = 0; i < at; i++) {
+		if (!argv[i])
+			return err_set(err, ENOMEM, "out of memory");
+	}
+	struct proc_run run = *how;
+	run.path = path;
+	run.argv = argv;
+	run.env = environ;
+	return proc_run(&run, err);
 }
 
 int common_store(bool create, struct store **ret, struct err *err)
@@ -267,6 +277,13 @@ void common_fold(struct images *images)
 void common_short_id(const struct digest *d, char *dst, size_t size)
 {
 	(void)!snprintf(dst, size, "%.*s", SHORT_ID, digest_hex(d));
+}
+
+int common_note(const char *path, const struct digest *d, struct err *err)
+{
+	if (path && file_replace(AT_FDCWD, path, d->text, strlen(d->text), 0644) < 0)
+		return err_sys(err, "write \"%s\"", path);
+	return 0;
 }
 
 #define ROW(name_, letter_, kind_, member, value_, help_) \

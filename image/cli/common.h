@@ -5,6 +5,7 @@
 
 #include <stdbool.h>
 
+#include "base/proc.h"
 #include "image/pull.h"
 #include "image/registry.h"
 #include "image/rootfs.h"
@@ -59,8 +60,9 @@ int common_config(const struct store *s, const struct image *image, struct image
 int inspect_container(struct json_out *o, struct store *s, const char *id, struct arena *arena,
 		      struct err *err);
 
-/* The runtime, "skerry": beside this program, or where PATH has it. */
-int common_runtime(char path[], struct err *err);
+/* `skerry WORD...` to its end, with our own --root if there is one; of `how` what comes after its
+ * environment counts.  The wait status, or -1. */
+int common_runtime(const char *const words[], const struct proc_run *how, struct err *err);
 
 /* A file that appears, or replaces another, when all of it is written; anything but a plain file is
  * written as it is.  The descriptor, or -1. */
@@ -70,6 +72,9 @@ int common_output_finish(int fd, const char *path, struct err *err);
 /* An image is its id: of records that only differ in their manifests one is left, or each that has
  * a name. */
 void common_fold(struct images *images);
+
+/* An id or digest into a file that a script reads, without a newline; NULL: into none. */
+int common_note(const char *path, const struct digest *d, struct err *err);
 
 /* The first 12 digits of a digest; size 13. */
 #define SHORT_ID 12

@@ -119,3 +119,24 @@ TEST(this_program_itself_is_beside_this_program)
 	CHECK_STR(path, self);
 	program_invocation_name = was;
 }
+
+TEST(the_runtime_is_found_in_path)
+{
+	struct beside b;
+	char from[96], to[96], dirs[128], path[PATH_MAX], was[PATH_MAX];
+	struct err err = { 0 };
+
+	put_script(&b, "#!/bin/sh\n");
+	REQUIRE(str_copy(was, sizeof(was), getenv("PATH")) == 0);
+	REQUIRE(str_format(dirs, sizeof(dirs), "/nowhere::%s", b.dir) == 0);
+	REQUIRE(setenv("PATH", dirs, 1) == 0);
+	CHECK_INT(libexec_runtime(path, &err), -1);
+	CHECK(strstr(err.msg, "nor in PATH") != NULL);
+	REQUIRE(str_format(from, sizeof(from), "%s/helper", b.dir) == 0);
+	REQUIRE(str_format(to, sizeof(to), "%s/skerry", b.dir) == 0);
+	REQUIRE(rename(from, to) == 0);
+	CHECK_INT(libexec_runtime(path, &err), 0);
+	CHECK_STR(path, to);
+	REQUIRE(setenv("PATH", was, 1) == 0);
+	take_away(&b);
+}

@@ -334,7 +334,8 @@ int auth_find(const char *authfile, const char *domain, const char *path, struct
 
 /* --- login and logout: the document again, with one entry changed ---------------------- */
 
-/* Every member as it is written, but for the one entry of auths; false when there was none. */
+/* Every member as it is written, but for the one entry of auths (NULL: all of them); false when
+ * there was none. */
 static bool write_file(struct json_out *o, const struct pairs *all, const struct pairs *auths,
 		       const char *domain, const char *auth)
 {
@@ -343,14 +344,14 @@ static bool write_file(struct json_out *o, const struct pairs *all, const struct
 	json_key(o, "auths");
 	json_begin_object(o);
 	for (size_t i = 0; i < auths->n; i++) {
-		if (covers(auths->v[i].key, domain) == strlen(domain)) {
+		if (!domain || covers(auths->v[i].key, domain) == strlen(domain)) {
 			found = true;
 			continue;
 		}
 		json_key(o, auths->v[i].key);
 		json_raw(o, auths->v[i].value);
 	}
-	if (auth) {
+	if (auth && domain) {
 		json_key(o, strcmp(domain, "docker.io") == 0 ? HUB_KEY : domain);
 		json_begin_object(o);
 		json_kv_string(o, "auth", auth);
@@ -424,7 +425,7 @@ int auth_store(const char *authfile, const char *domain, const char *user, const
 	json_out_init(&o, &out, JSON_TABS);
 	bool found = write_file(&o, &all, &auths, domain, user ? auth.s : NULL);
 	buf_putc(&out, '\n');
-	if (!user && !found)
+	if (!user && !found && domain)
 		return err_set(err, ENOENT, "not logged in to \"%s\"", domain);
 	char *slash = strrchr(file, '/');
 	if (slash && slash != file) {

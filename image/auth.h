@@ -32,8 +32,8 @@ int auth_find(const char *authfile, const char *domain, const char *path, struct
 	      struct err *err);
 
 /* Keeps (or, with NULL for user and password, forgets) the credentials for a registry in
- * authfile, or the first place of podman's list that is the user's own.  err->code ENOENT: nothing
- * to forget. */
+ * authfile, or the first place of podman's list that is the user's own; to forget, NULL for the
+ * domain means all.  err->code ENOENT: nothing to forget. */
 int auth_store(const char *authfile, const char *domain, const char *user, const char *password,
 	       struct err *err);
 

@@ -14,7 +14,7 @@
 
 struct build_flags {
 	struct registry_flags registry; /* first */
-	const char *file, *target, *network, *platform, *pull;
+	const char *file, *target, *network, *platform, *pull, *id_file;
 	struct option_list tags, args, labels;
 	bool quiet, no_cache;
 };

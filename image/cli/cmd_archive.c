@@ -182,6 +182,7 @@ static const struct option import_rows[] = {
 	  .offset = offsetof(struct import_flags, changes),
 	  .value = "INSTRUCTION",
 	  .help = "a Dockerfile's instruction for the configuration: CMD, ENV, ..." },
+	{ .name = "quiet", .letter = 'q', .kind = OPTION_IGNORED_FLAG }, /* the id is all it says */
 };
 
 static int compose_import(struct cli *cli, struct txn *txn, const struct layer_result *layer,

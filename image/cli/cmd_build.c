@@ -39,6 +39,11 @@ static const struct option rows[] = {
 	      "images of FROM for another machine than this one") },
 	{ ROW("pull", 0, OPTION_STRING, pull, "WHEN",
 	      "missing, always or never (default: missing)") },
+	{ ROW("iidfile", 0, OPTION_STRING, id_file, "FILE", "write the image's id there as well") },
+	/* each RUN is a layer, and no container of it stays */
+	{ .name = "rm", .kind = OPTION_IGNORED_FLAG },
+	{ .name = "force-rm", .kind = OPTION_IGNORED_FLAG },
+	{ .name = "layers", .kind = OPTION_IGNORED_FLAG },
 	{ ROW("quiet", 'q', OPTION_FLAG, quiet, NULL, "print the image's id and nothing else") },
 };
 static const struct build_flags defaults = { .registry = REGISTRY_FLAGS_DEFAULT };
@@ -297,7 +302,9 @@ static int build(struct cli *cli, const void *options, const struct option_args 
 	struct build b = {
 		.cli = cli, .arena = &cli->arena, .store = s, .f = options, .context = context
 	};
-	return make(&b, &id, err) < 0 ? -1 : print_line(id.text, err);
+	if (make(&b, &id, err) < 0 || common_note(b.f->id_file, &id, err) < 0)
+		return -1;
+	return print_line(id.text, err);
 }
 
 const struct command verb_build = {

@@ -14,7 +14,7 @@
 struct login_flags {
 	struct registry_flags registry; /* first */
 	const char *user, *password;
-	bool stdin_password;
+	bool stdin_password, get_login;
 };
 
 #define ROW(name_, letter_, kind_, member, value_, help_) \
@@ -27,6 +27,8 @@ static const struct option rows[] = {
 	      "the password; others may see it in the list of processes") },
 	{ ROW("password-stdin", 0, OPTION_FLAG, stdin_password, NULL,
 	      "read the password from standard input") },
+	{ ROW("get-login", 0, OPTION_FLAG, get_login, NULL,
+	      "only print the name of the user who is logged in") },
 };
 static const struct login_flags defaults = { .registry = REGISTRY_FLAGS_DEFAULT };
 
@@ -86,6 +88,17 @@ static int registry_reference(struct arena *arena, const char *name, struct refe
 	return 0;
 }
 
+static int print_user(const char *authfile, const struct reference *ref, struct err *err)
+{
+	struct credentials known;
+	if (auth_find(authfile, ref->domain, NULL, &known, err) < 0)
+		return -1;
+	int rc = known.user ? print_line(known.user, err)
+			    : err_set(err, ENOENT, "not logged in to \"%s\"", ref->domain);
+	credentials_release(&known);
+	return rc;
+}
+
 static int login(struct cli *cli, const void *options, const struct option_args *args,
 		 struct err *err)
 {
@@ -99,6 +112,8 @@ static int login(struct cli *cli, const void *options, const struct option_args 
 	if (registry_reference(&cli->arena, name, &ref, err) < 0 ||
 	    common_registry(cli, &f->registry, &o, err) < 0)
 		return -1;
+	if (f->get_login)
+		return print_user(f->registry.authfile, &ref, err);
 	if (f->user ? str_copy(user, sizeof(user), f->user) < 0
 		    : ask("user", false, user, sizeof(user), err) < 0)
 		return -1;
@@ -137,26 +152,41 @@ const struct command verb_login = {
 	.run = login,
 };
 
-static const struct registry_flags logout_defaults = REGISTRY_FLAGS_DEFAULT;
+struct logout_flags {
+	struct registry_flags registry; /* first */
+	bool all;
+};
+static const struct option logout_rows[] = {
+	{ .name = "all",
+	  .letter = 'a',
+	  .kind = OPTION_FLAG,
+	  .offset = offsetof(struct logout_flags, all),
+	  .help = "those for every registry" },
+};
+static const struct logout_flags logout_defaults = { .registry = REGISTRY_FLAGS_DEFAULT };
 
 static int logout(struct cli *cli, const void *options, const struct option_args *args,
 		  struct err *err)
 {
-	const struct registry_flags *f = options;
+	const struct logout_flags *f = options;
+	const char *authfile = f->registry.authfile;
 	struct reference ref;
 	const char *name = args->n > 0 ? args->v[0] : "docker.io";
-	if (registry_reference(&cli->arena, name, &ref, err) < 0 ||
-	    auth_store(f->authfile, ref.domain, NULL, NULL, err) < 0)
+	if (f->all && args->n > 0)
+		return err_set(err, EINVAL, "either a registry or --all");
+	if (f->all)
+		return auth_store(authfile, NULL, NULL, NULL, err);
+	if (registry_reference(&cli->arena, name, &ref, err) < 0)
 		return -1;
-	return 0;
+	return auth_store(authfile, ref.domain, NULL, NULL, err);
 }
 
 const struct command verb_logout = {
 	.name = "logout",
 	.arguments = "[REGISTRY]",
 	.summary = "forget the credentials for a registry",
-	.options = { NULL, 0, &registry_flag_table },
-	.size = sizeof(struct registry_flags),
+	.options = { logout_rows, ARRAY_SIZE(logout_rows), &registry_flag_table },
+	.size = sizeof(struct logout_flags),
 	.defaults = &logout_defaults,
 	.max_args = 1,
 	.run = logout,

@@ -5,7 +5,7 @@
 
 struct push_flags {
 	struct registry_flags registry; /* first */
-	const char *compression, *progress;
+	const char *compression, *progress, *digest_file;
 	bool quiet, force, foreign, all;
 };
 
@@ -24,6 +24,8 @@ static const struct option rows[] = {
 	      "the images for all platforms that were pulled with this one, and their index") },
 	{ ROW("progress", 0, OPTION_STRING, progress, "HOW",
 	      "auto, bars, plain, json or none (default: auto)") },
+	{ ROW("digestfile", 0, OPTION_STRING, digest_file, "FILE",
+	      "write the digest there as well") },
 	{ ROW("quiet", 'q', OPTION_FLAG, quiet, NULL, "print the digest and nothing else") },
 };
 static const struct push_flags defaults = { .registry = REGISTRY_FLAGS_DEFAULT };
@@ -62,7 +64,9 @@ static int run(struct cli *cli, const void *options, const struct option_args *a
 	progress_free(o.progress);
 	if (rc < 0)
 		return err_wrap(err, "push \"%s\"", target);
-	return print_line(f->all ? digest.text : sent.digest.text, err);
+	if (!f->all)
+		digest = sent.digest;
+	return common_note(f->digest_file, &digest, err) < 0 ? -1 : print_line(digest.text, err);
 }
 
 const struct command verb_push = {

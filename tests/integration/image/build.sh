@@ -200,6 +200,7 @@ check 'build --pull never: a base that is not there' refuses 'no such image' bui
 check 'no Dockerfile' refuses 'Dockerfile' I build "$C"
 check 'history tells the steps' shows 'COPY one /one' I history --no-trunc built
 echo 'FROM bb' >"$C/Dockerfile"
+check 'build --iidfile' eval 'I build -q --rm --force-rm --layers=true --iidfile "$T/iid" "$C" >"$T/iid.out" && is "$(cat "$T/iid.out")" "$(cat "$T/iid")"'
 check 'build --quiet prints the id alone' matches "$(I build -q "$C" 2>&1)" '^sha256:[0-9a-f]{64}$'
 check 'build --network none' builds $'FROM bb\nRUN grep -q lo: /proc/net/dev' --network none
 check 'build --platform' builds 'FROM bb' --platform linux/amd64

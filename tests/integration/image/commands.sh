@@ -189,6 +189,13 @@ check 'no such instruction' refuses 'NONSENSE' I commit -c 'NONSENSE x' c6
 check 'no value' refuses 'a value is missing' I commit -c 'ENV A' c6
 check 'import --change' eval 'tar -C "$T/image-rootfs" -cf - . | I import -c "CMD [\"/bin/sh\"]" --change "ENV PATH=/bin" - imported2 && changed imported2 "(.Cmd == [\"/bin/sh\"]) and .Env == [\"PATH=/bin\"]"'
 I unbundle c6
+I bundle --image bb c7 >/dev/null && merged=$STORE/containers/c7/merged
+echo x >"$merged/data/new" && echo y >"$merged/data/file" && rm "$merged/data/link"
+check 'diff --format json' is '{"added":["/data/new","/vol"],"changed":["/data","/data/file"],"deleted":["/data/link"]}' "$(I diff --format json c7 | jq -cS .)"
+check 'diff in another format' refuses 'lines or json' I diff --format xml c7
+check 'commit --iidfile' eval 'I commit -q --iidfile "$T/iid" c7 >"$T/out" && is "$(cat "$T/out")" "$(cat "$T/iid")" && is 71 "$(stat -c %s "$T/iid")"'
+check 'where nothing can be written' refuses 'write "/proc/no/iid"' I commit --iidfile /proc/no/iid c7
+I unbundle c7
 check 'export --changes' eval 'I bundle --image bb c4 && echo x >"$STORE/containers/c4/merged/data/y" && is "data/ data/y" "$(I export --changes c4 | tar t | grep -v "^\./*$" | sed "s,^\./,," | xargs)"; I unbundle c4'
 check 'export --output' eval 'I bundle --image bb c5 && I export --output "$T/c5.tar" c5 && tar tf "$T/c5.tar" | grep -q busybox; I unbundle c5'
 done_testing

@@ -158,6 +158,12 @@ else
 	check 'a pull finds them' prints "$id" I pull -q "$REG/test/bb:1"
 	check 'skopeo finds them as well' skopeo inspect --tls-verify=false \
 		--authfile "$HOME/.config/containers/auth.json" "docker://$REG/test/bb:1"
+	check 'login --get-login' prints user I login --get-login "$REG"
+	cp "$HOME/.config/containers/auth.json" "$T/all.json"
+	echo secret | I login --authfile "$T/all.json" -u user --password-stdin "localhost:${REG##*:}" >/dev/null
+	check 'logout --all' eval 'I logout --all --authfile "$T/all.json" && is 0 "$(jq ".auths | length" "$T/all.json")" && I logout -a --authfile "$T/all.json"'
+	check 'of a registry and of all' refuses 'either' I logout --all "$REG"
+	check 'then nobody is logged in' refuses 'not logged in' I login --get-login --authfile "$T/all.json" "$REG"
 	check 'logout forgets them' I logout "$REG"
 	check 'and the pull is refused again' refuses 401 I pull -q "$REG/test/bb:1"
 	check 'a second logout is an error' refuses 'not logged in' I logout "$REG"

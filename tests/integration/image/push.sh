@@ -15,6 +15,7 @@ digest_of() {
 
 I pull -q "$REG/test/bb:1" >/dev/null
 I tag "$REG/test/bb:1" "$REG/test/bb:2" "$REG/other/bb:1"
+check 'push --digestfile' eval 'I push -q --digestfile "$T/digest" "$REG/test/bb:2" && is "$digest" "$(cat "$T/digest")"'
 check 'a second tag in the same repository: nothing is sent again' prints "$digest" I push -q "$REG/test/bb:2"
 check 'the registry has it under that tag' is "$digest" "$(digest_of test/bb:2)"
 check 'another repository of the registry: layers are mounted' prints "$digest" I push -q "$REG/other/bb:1"

@@ -147,12 +147,12 @@ int rootfs_export(struct store *s, const char *id, int out, struct err *err)
 {
 	AUTO_FD root = rootfs_open(s, id, err);
 
-	return root < 0 ? -1 : tree_export(root, out, err);
+	return root < 0 ? -1 : tree_export(root, NULL, out, err);
 }
 
-int tree_export(int dir, int out, struct err *err)
+int tree_export(int dir, const char *only, int out, struct err *err)
 {
-	const struct tree_source from = { .dir = dir, .lower = -1 };
+	const struct tree_source from = { .dir = dir, .only = only, .lower = -1 };
 
 	return tree_write(&from, to_descriptor, &out, err);
 }

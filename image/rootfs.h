@@ -79,8 +79,8 @@ int rootfs_commit(struct txn *t, const char *id, struct layer_result *ret, struc
 int rootfs_export_upper(struct store *s, const char *id, int out, struct err *err);
 int rootfs_export(struct store *s, const char *id, int out, struct err *err);
 /* Any tree below a directory descriptor as a tar in a settled order: the writer behind these and
- * behind `build`'s COPY. */
-int tree_export(int dir, int out, struct err *err);
+ * behind `build`'s COPY.  `only` is the one entry of it that is meant, or NULL. */
+int tree_export(int dir, const char *only, int out, struct err *err);
 /* A plain directory tree becomes a layer. */
 int tree_commit(struct txn *t, int dir, struct layer_result *ret, struct err *err);
 

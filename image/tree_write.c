@@ -433,6 +433,27 @@ static int walk_directory(struct walk *w, int dir, int lower, struct err *err)
 	return ret;
 }
 
+static int walk_top(struct walk *w, const struct node *top, struct err *err)
+{
+	/* the root's own attributes are part of a tar, but no change of their own */
+	if (w->tar) {
+		buf_puts(&w->path, ".");
+		if (give(w, top, top->dir, err) < 0)
+			return -1;
+		buf_clear(&w->path);
+	}
+	return walk_directory(w, top->dir, top->lower, err);
+}
+
+static int walk_one(struct walk *w, int dir, struct err *err)
+{
+	struct node n = { .name = w->from->only, .dir = dir, .lower = -1 };
+
+	if (fstatat(dir, n.name, &n.st, AT_SYMLINK_NOFOLLOW) < 0)
+		return err_sys(err, "\"%s\"", n.name);
+	return visit(w, &n, false, err);
+}
+
 static int walk_all(struct walk *w, struct err *err)
 {
 	/* what was given may be O_PATH, as mounts without a place are */
@@ -444,14 +465,8 @@ static int walk_all(struct walk *w, struct err *err)
 	buf_init_max(&w->path, PATH_MAX);
 	if (dir < 0 || fstat(dir, &top.st) < 0)
 		ret = err_sys(err, "open a directory");
-	/* the root's own attributes are part of a tar, but no change of their own */
-	if (ret == 0 && w->tar) {
-		buf_puts(&w->path, ".");
-		ret = give(w, &top, top.dir, err);
-		buf_clear(&w->path);
-	}
 	if (ret == 0)
-		ret = walk_directory(w, top.dir, top.lower, err);
+		ret = w->from->only ? walk_one(w, dir, err) : walk_top(w, &top, err);
 	buf_release(&w->path);
 	arena_release(&w->arena);
 	free(w->links);

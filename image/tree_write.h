@@ -13,6 +13,7 @@
 /* Where it comes from. */
 struct tree_source {
 	int dir; /* the tree; an overlay's upper directory when `is_upper` */
+	const char *only; /* this one of its entries, with all below it; NULL: the whole tree */
 	int lower; /* what lies below the upper, merged; -1: nothing */
 	bool is_upper; /* overlay's whiteouts and marks become those of a layer's tar */
 	bool userxattr; /* overlay's marks are user.overlay.* */

@@ -257,20 +257,6 @@ static bool is_archive(int fd)
 	return n == 512 && memcmp(m + 257, "ustar", 5) == 0;
 }
 
-static int unpack(struct copying *c, int fd, int to, struct err *err)
-{
-	const struct layer_options any = { 0 };
-	struct layer_result layer;
-	if (layer_import(c->b->txn, &any, fd, &layer, err) < 0)
-		return -1;
-	AUTO_FD tree = rootfs_open_layers(c->b->store, &layer.diff_id, 1, err);
-	if (tree < 0)
-		return -1;
-	const struct copy_options o = { .keep_root = true };
-	AUTO_FD dir = openat(tree, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	return dir < 0 ? err_sys(err, "open the archive") : copy_tree(dir, to, &o, err);
-}
-
 /* 1 unpacked, 0 it is no archive. */
 static int try_unpack(struct copying *c, const char *source, int to, struct err *err)
 {
@@ -280,7 +266,7 @@ static int try_unpack(struct copying *c, const char *source, int to, struct err 
 	AUTO_FD fd = beneath_open(c->from, source, O_RDONLY | O_CLOEXEC | O_NONBLOCK, 0, 0);
 	if (fd < 0 || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) || !is_archive(fd))
 		return 0;
-	return unpack(c, fd, to, err) < 0 ? -1 : 1;
+	return common_unpack(c->b->txn, fd, to, err) < 0 ? -1 : 1;
 }
 
 static int make_dir(int root, const char *path, struct err *err)

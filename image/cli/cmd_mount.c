@@ -13,6 +13,7 @@
 #include "base/fd.h"
 #include "image/cli/common.h"
 #include "image/copy.h"
+#include "image/gc.h"
 #include "image/rootfs.h"
 
 /* The image's layers, read-only, as a detached mount. */
@@ -164,6 +165,33 @@ static int copy(struct cli *cli, const struct side *from, bool from_host, const 
 	return copy_entry(in, name, out, into ? name : to_name, &options, err);
 }
 
+/* What a path of the container names, as a tar with that name. */
+static int copy_to_tar(struct cli *cli, const struct side *from, struct err *err)
+{
+	const char *dir, *name;
+	if (split_path(&cli->arena, from->path, &dir, &name) < 0)
+		return err_set(err, ENOMEM, "out of memory");
+	if (isatty(STDOUT_FILENO))
+		return err_set(err, EINVAL, "an archive is nothing for a terminal");
+	bool contents = str_eq(name, ".") || !name[0];
+	AUTO_FD in = open_dir(from, false, contents ? from->path : dir, err);
+	return in < 0 ? -1 : tree_export(in, contents ? NULL : name, STDOUT_FILENO, err);
+}
+
+static int copy_from_tar(struct store *s, const struct side *to, struct err *err)
+{
+	const struct gc_options sweep = { 0 };
+	struct gc_result swept;
+	struct txn *t;
+	AUTO_FD out = open_dir(to, false, to->path, err);
+	if (out < 0 || txn_begin(s, &t, err) < 0)
+		return -1;
+	int rc = common_unpack(t, STDIN_FILENO, out, err);
+	txn_end(t);
+	/* the layer that it was meanwhile */
+	return rc < 0 ? -1 : gc_run(s, &sweep, &swept, err);
+}
+
 static bool is_host_path(const char *text)
 {
 	return !strchr(text, ':') || text[0] == '/' || text[0] == '.';
@@ -182,7 +210,11 @@ static int cp(struct cli *cli, const void *options, const struct option_args *ar
 	int rc = open_side(cli, s, args->v[0], &from, err);
 	if (rc == 0)
 		rc = open_side(cli, s, args->v[1], &to, err);
-	if (rc == 0)
+	if (rc == 0 && str_eq(args->v[1], "-"))
+		rc = copy_to_tar(cli, &from, err);
+	else if (rc == 0 && str_eq(args->v[0], "-"))
+		rc = copy_from_tar(s, &to, err);
+	else if (rc == 0)
 		rc = copy(cli, &from, from_host, &to, to_host, err);
 	(void)fd_close(from.root);
 	(void)fd_close(to.root);
@@ -195,7 +227,8 @@ const struct command verb_cp = {
 	.summary = "copy files into or out of a container",
 	.description =
 		"One of the two is CONTAINER:PATH.  A directory is copied with all below it;\n"
-		"\"DIR/.\" is what it holds.\n",
+		"\"DIR/.\" is what it holds.  \"-\" is a tar, from standard input or to standard\n"
+		"output.\n",
 	.min_args = 2,
 	.max_args = 2,
 	.run = cp,

@@ -45,6 +45,8 @@ int common_find_for(const struct store *s, const char *typed, const char *platfo
 /* A container's root file system of these layers, made and put in its place; its path. */
 int common_rootfs(struct store *s, const struct rootfs_options *options, char *path, size_t size,
 		  struct err *err);
+/* A tar, compressed or not, into the directory `to`: parsed where no harm is done, as a layer is. */
+int common_unpack(struct txn *t, int tar, int to, struct err *err);
 /* The file that names the store as long as a container's bundle exists; NULL: none is wanted. */
 int common_marker(const struct store *s, const char *marker, struct err *err);
 

@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* common_rootfs.c - what makes a container's root file system: `bundle`, and `receive` */
+/* common_rootfs.c - what makes a container's root file system, and what an archive puts into it */
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <string.h>
 
 #include "base/arena.h"
+#include "base/fd.h"
 #include "base/file.h"
 #include "image/cli/common.h"
+#include "image/copy.h"
+#include "image/layer.h"
 #include "image/squash.h"
 
 /* So many are never too many for overlay: there is no need to ask. */
@@ -66,4 +69,23 @@ int common_marker(const struct store *s, const char *marker, struct err *err)
 	    file_replace(AT_FDCWD, marker, store, strlen(store), 0600) < 0)
 		return err_sys(err, "write \"%s\"", marker);
 	return 0;
+}
+
+int common_unpack(struct txn *t, int tar, int to, struct err *err)
+{
+	const struct layer_options any = { 0 };
+	const struct copy_options o = { .keep_root = true };
+	struct layer_result layer;
+
+	if (layer_import(t, &any, tar, &layer, err) < 0)
+		return -1;
+
+	AUTO_FD tree = rootfs_open_layers(txn_store(t), &layer.diff_id, 1, err);
+
+	if (tree < 0)
+		return -1;
+
+	AUTO_FD dir = openat(tree, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	return dir < 0 ? err_sys(err, "open the archive") : copy_tree(dir, to, &o, err);
 }

@@ -195,6 +195,13 @@ check 'diff --format json' is '{"added":["/data/new","/vol"],"changed":["/data",
 check 'diff in another format' refuses 'lines or json' I diff --format xml c7
 check 'commit --iidfile' eval 'I commit -q --iidfile "$T/iid" c7 >"$T/out" && is "$(cat "$T/out")" "$(cat "$T/iid")" && is 71 "$(stat -c %s "$T/iid")"'
 check 'where nothing can be written' refuses 'write "/proc/no/iid"' I commit --iidfile /proc/no/iid c7
+check 'cp to standard output is a tar' eval 'I cp c7:/data - | tar t | grep -qx data/new && I cp c7:/data/. - | tar x -O new | grep -qx x && I cp c7:/data/new - | tar t | grep -qx new'
+check 'of what is not there' refuses 'No such file' I cp c7:/nosuch -
+check 'cp from standard input is one' eval 'mkdir -p "$T/in/sub" && echo z >"$T/in/sub/z" && chown 7:8 "$T/in/sub/z" && tar -C "$T/in" -cf - sub | I cp - c7:/data && is "z 7 8" "$(cat "$merged/data/sub/z") $(stat -c "%u %g" "$merged/data/sub/z")"'
+check 'compressed too' eval 'rm -r "$merged/data/sub" && tar -C "$T/in" -czf - sub | I cp - c7:/data && is z "$(cat "$merged/data/sub/z")"'
+check 'into a directory that is not there' eval 'refuses "No such file" I cp - c7:/nosuch </dev/null'
+check 'what is no tar' eval 'fails I cp - c7:/data <"$T/iid"'
+check 'no layer of it stays' eval 'before=$(ls "$STORE/layers") && tar -C "$T/in" -cf - . | I cp - c7:/data && is "$before" "$(ls "$STORE/layers")"'
 I unbundle c7
 check 'export --changes' eval 'I bundle --image bb c4 && echo x >"$STORE/containers/c4/merged/data/y" && is "data/ data/y" "$(I export --changes c4 | tar t | grep -v "^\./*$" | sed "s,^\./,," | xargs)"; I unbundle c4'
 check 'export --output' eval 'I bundle --image bb c5 && I export --output "$T/c5.tar" c5 && tar tf "$T/c5.tar" | grep -q busybox; I unbundle c5'

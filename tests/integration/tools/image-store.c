@@ -372,7 +372,7 @@ static int do_tar(void)
 {
 	int dir = open(args[0], O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
-	return dir < 0 ? err_sys(&err, "open") : tree_export(dir, 1, &err);
+	return dir < 0 ? err_sys(&err, "open") : tree_export(dir, NULL, 1, &err);
 }
 
 static int do_gc(void)

@@ -123,6 +123,17 @@ static int give(struct inflate *i, struct err *err)
 	return n > 0 ? i->fn(i->arg, i->out, n, err) : 0;
 }
 
+/* Zeros behind a member are no other one: what goes to a pipe may be padded to a whole record
+ * (gzip(1) passes over them too). */
+static size_t padding(const unsigned char *data, size_t size)
+{
+	size_t n = 0;
+
+	while (n < size && data[n] == 0)
+		n++;
+	return n;
+}
+
 static int feed_gzip(struct inflate *i, const unsigned char *data, size_t size, struct err *err)
 {
 	/* the library's pointer isn't const, but it doesn't write there */
@@ -132,8 +143,12 @@ static int feed_gzip(struct inflate *i, const unsigned char *data, size_t size, 
 	} in = { data };
 	struct inflate_state *g = i->gzip;
 
-	g->next_in = in.plain;
-	g->avail_in = (uint32_t)size; /* inflate_feed() sees to that */
+	size_t skip = i->in_member ? 0 : padding(data, size);
+
+	if (skip == size)
+		return 0;
+	g->next_in = in.plain + skip;
+	g->avail_in = (uint32_t)(size - skip); /* inflate_feed() sees to that */
 	for (;;) {
 		int ret;
 
@@ -148,6 +163,9 @@ static int feed_gzip(struct inflate *i, const unsigned char *data, size_t size, 
 			return -1;
 		if (g->block_state == ISAL_BLOCK_FINISH) {
 			begin_member(i);
+			skip = padding(data + size - g->avail_in, g->avail_in);
+			g->next_in += skip;
+			g->avail_in -= (uint32_t)skip;
 			if (g->avail_in == 0)
 				return 0;
 			continue;

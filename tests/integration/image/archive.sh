@@ -129,5 +129,6 @@ check 'with one layer' prints 1 eval 'I inspect imported | jq ".[0].layers | len
 check 'whose digest is that of the tar' prints "sha256:$(sha256sum <"$T/rootfs.tar" | cut -d' ' -f1)" \
 	eval 'I inspect imported | jq -r ".[0].layers[0].diffId"'
 check 'import from a pipe' eval 'gzip <"$T/rootfs.tar" | I import - piped'
+check 'import of what tar padded to a whole record' eval '{ gzip <"$T/rootfs.tar"; head -c 5000 /dev/zero; } | I import - piped'
 check 'the store is sound' I fsck
 done_testing

@@ -115,6 +115,27 @@ TEST(gzip_with_several_members)
 	gives(&in, 2, LAYER_GZIP);
 }
 
+TEST(gzip_with_zeros_behind_it)
+{
+	static const char zeros[20000], other[] = "something else";
+	enum layer_compression kind;
+	struct err err = { 0 };
+	AUTO_BUF in;
+	AUTO_BUF out;
+
+	make_text();
+	buf_init(&in);
+	buf_init(&out);
+	add_gzip(&in, text, sizeof(text));
+	buf_add(&in, zeros, 3);
+	gives(&in, 1, LAYER_GZIP);
+	buf_add(&in, zeros, sizeof(zeros));
+	gives(&in, 1, LAYER_GZIP);
+	buf_add(&in, other, sizeof(other));
+	CHECK_INT(run(&in, 1000, &out, &kind, &err), -1);
+	CHECK_INT(err.code, EBADMSG);
+}
+
 TEST(zstd_with_several_frames_and_skippable_ones)
 {
 	static const char skip[] = "\x50\x2a\x4d\x18\x05\0\0\0abcde";

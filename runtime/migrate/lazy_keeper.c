@@ -6,20 +6,26 @@
  * it is told which process to look after, our own end is its end and that of all
  * it has started; from then on it lives on until the last page is in, or that
  * process has ended.  Should it end otherwise the guardian deletes the container,
- * whose processes would read zeros where a page is missing.
+ * whose processes would read zeros where a page is missing; when it is criu that
+ * ends, they wait for their pages until they are killed, since their
+ * userfaultfd(2)s are here as well.
  */
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/fd.h"
 #include "base/proc.h"
 #include "runtime/migrate/lazy.h"
+
+#define UFFD "anon_inode:[userfaultfd]"
 
 /* What the keeper itself knows. */
 struct keeping {
@@ -79,6 +85,29 @@ static int alone(struct keeping *k, struct err *err)
 	return 0;
 }
 
+/* What criu got of the processes, which are all there: open here until our own end. */
+static void share_faults(const struct keeping *k)
+{
+	const struct child *criu = &k->lazy.daemon;
+	char path[64], target[sizeof(UFFD)];
+	DIR *list;
+
+	if (str_format(path, sizeof(path), "/proc/%d/fd", (int)criu->pid) < 0)
+		return;
+	list = opendir(path);
+	if (!list)
+		return;
+	/* NOLINTNEXTLINE(concurrency-mt-unsafe): the stream is ours alone */
+	for (struct dirent *e = readdir(list); e; e = readdir(list)) {
+		const ssize_t n = readlinkat(dirfd(list), e->d_name, target, sizeof(target));
+
+		if (n == sizeof(UFFD) - 1 && memcmp(target, UFFD, sizeof(UFFD) - 1) == 0)
+			(void)syscall(SYS_pidfd_getfd, criu->pidfd,
+				      (int)strtol(e->d_name, NULL, 10), 0);
+	}
+	(void)closedir(list);
+}
+
 /* It is to live on for this process; or the program has ended: 1 when nothing counts any more. */
 static int hear(struct keeping *k, struct err *err)
 {
@@ -86,6 +115,7 @@ static int hear(struct keeping *k, struct err *err)
 	const ssize_t n = recv(k->life, &pid, sizeof(pid), 0);
 
 	if (n == sizeof(pid)) {
+		share_faults(k);
 		k->init = proc_pidfd_open(pid);
 		if (k->init < 0 && errno != ESRCH)
 			return err_sys(err, "process %d", (int)pid);

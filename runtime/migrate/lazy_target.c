@@ -5,11 +5,13 @@
  * protocol is that of page_server.c, with GET answered by ADD and the pages.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -24,7 +26,12 @@
 
 const char *lazy_obstacle(void)
 {
-	return access(UFFD_SEEN, F_OK) == 0 ? NULL : "its kernel has no userfaultfd(2)";
+	AUTO_FD fd = -1;
+
+	if (access(UFFD_SEEN, F_OK) < 0)
+		return "its kernel has no userfaultfd(2)";
+	fd = (int)syscall(SYS_userfaultfd, O_CLOEXEC | O_NONBLOCK);
+	return fd < 0 ? "userfaultfd(2) is not allowed there" : NULL;
 }
 
 /* --- criu's part ------------------------------------------------------------------------- */

@@ -517,8 +517,11 @@ int proc_keep(const struct proc_keep *keep, struct err *err)
 	k->rounds = keep->rounds;
 	k->question_len = keep->question_len;
 	memcpy(k->question, keep->question, keep->question_len);
-	if (sigfillset(&all) < 0 || sigprocmask(SIG_SETMASK, &all, &before) < 0)
-		return err_sys(err, "block signals");
+	if (sigfillset(&all) < 0 || sigprocmask(SIG_SETMASK, &all, &before) < 0) {
+		err_sys_(err, "block signals");
+		(void)munmap(k, sizeof(*k));
+		return -1;
+	}
 	pid = keeper_fork(k);
 	if (pid < 0)
 		err_sys_(err, "start a keeper");

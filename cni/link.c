@@ -223,6 +223,30 @@ int link_each(struct rtnl *r, int (*each)(const struct link *link, void *data, s
 	return rtnl_query(r, walk_link, &walk, err);
 }
 
+struct ports {
+	int master;
+	bool any;
+};
+
+static int look_for_port(const struct link *l, void *data, struct err *err)
+{
+	struct ports *ports = data;
+
+	(void)err;
+	if (!l)
+		ports->any = false;
+	else if (l->master == ports->master)
+		ports->any = true;
+	return 0;
+}
+
+int link_has_port(struct rtnl *r, int master, struct err *err)
+{
+	struct ports ports = { .master = master };
+
+	return link_each(r, look_for_port, &ports, err) < 0 ? -1 : ports.any;
+}
+
 /* --- new interfaces ----------------------------------------------------------- */
 
 static void put_new(struct rtnl *r, const struct link_new *new)

@@ -55,6 +55,8 @@ int link_get(struct rtnl *r, const char *name, struct link *ret, struct err *err
 /* Every interface; each() as in rtnl.h: > 0 stops. */
 int link_each(struct rtnl *r, int (*each)(const struct link *link, void *data, struct err *err),
 	      void *data, struct err *err);
+/* Has any interface this one as its master?  1, 0, -1. */
+int link_has_port(struct rtnl *r, int master, struct err *err);
 
 struct link_new {
 	const char *name, *kind;

@@ -29,6 +29,8 @@
 #include "cni/route.h"
 #include "cni/veth.h"
 
+#define TRIES 3 /* to make a port of a bridge that others take away */
+
 /* An ADD on its way, and what is to be undone. */
 struct add {
 	struct cni_call *call;
@@ -156,7 +158,7 @@ static void hold_port(struct add *a)
 {
 	const struct hold hold = hold_of(a->call);
 
-	if (!a->config.hold)
+	if (!a->config.hold || a->held)
 		return;
 	names_interface("veth", a->held_port);
 	a->held = hold_add(&hold, a->held_port, NULL) == 0;
@@ -166,10 +168,8 @@ static void hold_port(struct add *a)
 }
 
 /* What the lease says about the gateway goes with the pair's request, when it comes before. */
-static int make_link(void *add, struct err *err)
+static int make_port(struct add *a, struct err *err)
 {
-	struct add *a = add;
-
 	if (bridge_device_ensure(a->call, &a->config, &a->bridge, &a->made_bridge, err) < 0 ||
 	    set_gateway(a, err) < 0)
 		return -1;
@@ -181,6 +181,37 @@ static int make_link(void *add, struct err *err)
 		return -1;
 	a->linked = true;
 	return set_port(a, err);
+}
+
+/* Has somebody else's failing ADD, which made the bridge, taken it away from under us? */
+static bool lost_bridge(struct add *a)
+{
+	struct rtnl *r = cni_host(a->call, NULL);
+	struct link l;
+
+	if (!r || a->linked || a->bridge.index == 0)
+		return false;
+	rtnl_discard(r);
+	return link_find_index(r, a->bridge.index, &l, NULL) == 0;
+}
+
+static int make_link(void *add, struct err *err)
+{
+	struct add *a = add;
+	struct err failure;
+
+	for (int try = 0; try < TRIES; try++) {
+		a->bridge = (struct link){ 0 };
+		a->has_gateway = a->made_bridge = false;
+		err_clear(&failure);
+		if (make_port(a, &failure) == 0)
+			return 0;
+		if (!lost_bridge(a))
+			break;
+	}
+	if (err)
+		*err = failure;
+	return -1;
 }
 
 static int set_inside(struct add *a, struct err *err)

@@ -101,32 +101,14 @@ int bridge_device_ensure(struct cni_call *call, const struct bridge_config *conf
 	return 0;
 }
 
-struct ports {
-	int bridge;
-	bool any;
-};
-
-static int look_for_port(const struct link *l, void *data, struct err *err)
-{
-	struct ports *ports = data;
-
-	(void)err;
-	if (!l)
-		ports->any = false;
-	else if (l->master == ports->bridge)
-		ports->any = true;
-	return 0;
-}
-
 void bridge_device_unmake(struct cni_call *call, const struct link *bridge)
 {
 	struct rtnl *r = cni_host(call, NULL);
-	struct ports ports = { .bridge = bridge->index };
 
 	if (!r)
 		return;
 	rtnl_discard(r);
-	if (link_each(r, look_for_port, &ports, NULL) == 0 && !ports.any)
+	if (link_has_port(r, bridge->index, NULL) == 0)
 		(void)link_remove(-1, bridge->name, NULL);
 }
 

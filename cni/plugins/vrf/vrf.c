@@ -115,31 +115,12 @@ static int ensure_vrf(struct rtnl *r, const struct config *config, struct link *
 	return 0;
 }
 
-struct ports {
-	int master;
-	size_t n;
-};
-
-static int count_port(const struct link *link, void *data, struct err *err)
-{
-	struct ports *p = data;
-
-	(void)err;
-	if (!link)
-		p->n = 0;
-	else if (link->master == p->master)
-		p->n++;
-	return 0;
-}
-
 static int remove_unused(struct rtnl *r, const struct link *vrf, struct err *err)
 {
-	struct ports p = { .master = vrf->index };
+	const int ports = link_has_port(r, vrf->index, err);
 
-	if (link_each(r, count_port, &p, err) < 0)
-		return -1;
-	if (p.n > 0)
-		return 0;
+	if (ports != 0)
+		return ports < 0 ? -1 : 0;
 	link_delete(r, vrf->index);
 	return rtnl_flush(r, err);
 }

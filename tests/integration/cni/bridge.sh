@@ -207,6 +207,30 @@ check 'a route that can not be: an error that names it' refused 999 'route to 19
 check '  and the pair and the lease are gone' eval \
 	'is "" "$(leased)" && ! ip -n a link show eth0 2>/dev/null && is "$before" "$(nft list ruleset; ip -br link | awk "{ print \$1 }" | grep -v cni0)"'
 
+# The bridge goes away while ADD waits to say its Nth message to the kernel, as when the ADD fails that
+# had made it; its addresses are asked about in the first one, its port made by the second.
+lost_bridge() {
+	network '"type":"bridge","isGateway":true'
+	plugin ADD bridge && plugin DEL bridge || return
+	rm -f "$T/lost"
+	CNI_COMMAND=ADD CNI_CONTAINERID=c1 CNI_NETNS=$NETNS CNI_IFNAME=eth0 CNI_PATH=$PLUGINS \
+		timeout 20 strace -f -o "$T/lost" -e trace=ioctl,sendto -e "inject=sendto:delay_enter=700000:when=$1" \
+		"$PLUGINS/bridge" <<<"$CONFIG" >"$T/lost.out" &
+	pid=$!
+	for _ in {1..100}; do
+		[ -e "$T/lost" ] && [ "$(grep -c 'sendto(' "$T/lost")" -ge "$1" ] && break
+		sleep .02
+	done
+	ip link del cni0
+	wait $pid || {
+		cat "$T/lost.out" "$T/lost"
+		return 1
+	}
+	pings a 10.1.0.1
+}
+check 'a bridge that is taken away before it is looked at is made again' closing 'passes DEL bridge' 'lost_bridge 1'
+check 'a bridge that is taken away before it has the port is made again' closing 'passes DEL bridge' 'lost_bridge 2'
+
 # --- addresses of another's program -----------------------------------------------------------------
 ip link del cni0
 cat >"$PLUGINS/foreign" <<'END'

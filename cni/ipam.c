@@ -18,6 +18,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/compiler.h"
 #include "base/proc.h"
 
 #define ENV_MAX	 1024
@@ -80,19 +81,12 @@ static bool is_file(const char *path, const struct stat *st)
 	return stat(path, &other) == 0 && other.st_dev == st->st_dev && other.st_ino == st->st_ino;
 }
 
-/* This program, or the plugins' one in the same folder or where it is installed.  By the name first
- * that the kernel was given: /proc takes ten times as long. */
-static bool is_own_file(const struct stat *file)
+/* The plugins' program in the same folder as this one. */
+static NOINLINE bool is_beside_us(const struct stat *file)
 {
 	char path[PATH_MAX], *slash;
-	const char *name;
-	ssize_t n;
+	ssize_t n = readlink("/proc/self/exe", path, sizeof(path) - sizeof(OWN_NAME) - 1);
 
-	name = (const char *)getauxval(AT_EXECFN); /* NOLINT(performance-no-int-to-ptr) */
-	if ((name && is_file(name, file)) || is_file("/proc/self/exe", file) ||
-	    is_file(SKERRY_LIBEXECDIR "/" OWN_NAME, file))
-		return true;
-	n = readlink("/proc/self/exe", path, sizeof(path) - sizeof(OWN_NAME) - 1);
 	if (n <= 0)
 		return false;
 	path[n] = '\0';
@@ -101,6 +95,17 @@ static bool is_own_file(const struct stat *file)
 		return false;
 	(void)str_copy(slash + 1, sizeof(path) - (size_t)(slash + 1 - path), OWN_NAME);
 	return is_file(path, file);
+}
+
+/* This program, or the plugins' one in the same folder or where it is installed.  By the name first
+ * that the kernel was given: /proc takes ten times as long. */
+static bool is_own_file(const struct stat *file)
+{
+	const char *name;
+
+	name = (const char *)getauxval(AT_EXECFN); /* NOLINT(performance-no-int-to-ptr) */
+	return (name && is_file(name, file)) || is_file("/proc/self/exe", file) ||
+	       is_file(SKERRY_LIBEXECDIR "/" OWN_NAME, file) || is_beside_us(file);
 }
 
 /* --- another program ------------------------------------------------------------ */
@@ -222,32 +227,47 @@ static int run_linked(struct cni_call *call, const struct cni_plugin *plugin, en
 	return result;
 }
 
+/* CNI_PATH leads to our own file, or nowhere. */
+static NOINLINE bool leads_to_us(const char *path, const char *type)
+{
+	char file[PATH_MAX];
+	struct stat st;
+
+	return !find_file(path, type, file, sizeof(file), &st) || is_own_file(&st);
+}
+
+static NOINLINE int run_file(struct cni_call *call, struct cni_args *args, struct result *ret,
+			     struct err *err)
+{
+	const char *type = call->conf->ipam_type;
+	const enum cni_verb verb = args->verb;
+	char file[PATH_MAX];
+	struct stat st;
+
+	if (!find_file(args->path, type, file, sizeof(file), &st))
+		return cni_err(err, CNI_ERR_CONFIG, "failed to find plugin \"%s\" in path [%s]",
+			       type, args->path);
+	if (run_program(call, file, ret, err) == 0)
+		return 0;
+	/* ours undo a failed ADD themselves, and only what it did */
+	args->verb = CNI_DEL;
+	if (verb == CNI_ADD)
+		(void)run_program(call, file, NULL, NULL);
+	return -1;
+}
+
 static int delegate(struct cni_call *call, enum cni_verb verb, struct result *ret, struct err *err)
 {
 	const char *type = call->conf->ipam_type;
 	const struct cni_plugin *plugin = call->find ? call->find(type) : NULL;
 	struct cni_args args = *call->args;
 	struct cni_call outer = *call;
-	char file[PATH_MAX];
-	struct stat st;
-	bool linked = plugin && plugin->is_ipam;
-	bool found = !(linked && args.linked_first) &&
-		     find_file(args.path, type, file, sizeof(file), &st);
 
 	args.verb = verb;
 	outer.args = &args;
-	if (linked && (!found || is_own_file(&st)))
+	if (plugin && plugin->is_ipam && (args.linked_first || leads_to_us(args.path, type)))
 		return run_linked(&outer, plugin, verb, ret, err);
-	if (!found)
-		return cni_err(err, CNI_ERR_CONFIG, "failed to find plugin \"%s\" in path [%s]",
-			       type, call->args->path);
-	if (run_program(&outer, file, ret, err) == 0)
-		return 0;
-	/* ours undo a failed ADD themselves, and only what it did */
-	args.verb = CNI_DEL;
-	if (verb == CNI_ADD)
-		(void)run_program(&outer, file, NULL, NULL);
-	return -1;
+	return run_file(&outer, &args, ret, err);
 }
 
 int ipam_add(struct cni_call *call, struct result *ret, struct err *err)

@@ -18,6 +18,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/compiler.h"
 #include "base/fd.h"
 #include "base/file.h"
 #include "base/units.h"
@@ -199,7 +200,7 @@ static int put_record(struct hl_store *s, const struct hl_record *record, struct
 	return err_sys(err, "record the lease of \"%s\"", record->container_id);
 }
 
-static bool get_record(struct hl_store *s, const char *name, struct hl_record *ret)
+static NOINLINE bool get_record(struct hl_store *s, const char *name, struct hl_record *ret)
 {
 	char text[PATH_MAX];
 	ssize_t n = readlinkat(s->index, name, text, sizeof(text) - 1);
@@ -213,10 +214,11 @@ static bool get_record(struct hl_store *s, const char *name, struct hl_record *r
 static bool get_owner_record(struct hl_store *s, const struct hl_owner *owner,
 			     struct hl_record *ret)
 {
-	char name[RECORD_NAME_MAX];
+	char name[RECORD_NAME_MAX], first;
 
+	/* mostly there is none */
 	return record_name(name, sizeof(name), owner->container_id, owner->ifname) == 0 &&
-	       get_record(s, name, ret);
+	       readlinkat(s->index, name, &first, sizeof(first)) > 0 && get_record(s, name, ret);
 }
 
 int hl_store_record(struct hl_store *s, const struct hl_owner *owner, const struct hl_lease *lease,
@@ -329,6 +331,11 @@ static int drop_mortal(const char *name, void *data, struct err *err)
 							     : 0;
 }
 
+static NOINLINE int drop_mortals(struct hl_store *s, struct err *err)
+{
+	return each_name(s->index, drop_mortal, s, err);
+}
+
 /* No network namespace outlives its kernel, so neither do its leases. */
 static int check_boot(struct hl_store *s, struct err *err)
 {
@@ -340,7 +347,7 @@ static int check_boot(struct hl_store *s, struct err *err)
 	then[n > 0 ? n : 0] = '\0';
 	if (str_eq(now, then))
 		return 0;
-	if (n > 0 && each_name(s->index, drop_mortal, s, err) < 0)
+	if (n > 0 && drop_mortals(s, err) < 0)
 		return -1;
 	s->changed = true;
 	(void)unlinkat(s->index, BOOT_LINK, 0);
@@ -492,12 +499,15 @@ struct ip hl_store_last(struct hl_store *s, size_t set)
 	ssize_t n;
 
 	s->last = fd_close(s->last);
+	s->last_size = 0;
+	s->last_set = set;
 	if (str_format(name, sizeof(name), "last_reserved_ip.%zu", set) < 0)
 		return ip;
 	s->last = openat(s->dir, name, O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
 	n = s->last < 0 ? -1 : fd_read_full(s->last, text, sizeof(text) - 1);
 	if (n <= 0)
 		return ip;
+	s->last_size = (size_t)n;
 	text[n] = '\0';
 	text[strcspn(text, "\n")] = '\0';
 	if (ip_parse(text, &ip) < 0)
@@ -510,17 +520,19 @@ struct ip hl_store_last(struct hl_store *s, size_t set)
 int hl_store_set_last(struct hl_store *s, size_t set, const struct ip *ip, struct err *err)
 {
 	char name[LAST_MAX], text[IP_TEXT_MAX];
-	struct stat st;
 	size_t len;
 
 	if (str_format(name, sizeof(name), "last_reserved_ip.%zu", set) < 0)
 		return err_sys(err, "remember the last address");
-	if (s->last < 0)
-		s->last = openat(s->dir, name, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (s->last < 0 || s->last_set != set) {
+		(void)fd_close(s->last);
+		s->last_size = 0;
+		s->last = openat(s->dir, name,
+				 O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+	}
 	len = strlen(ip_format(ip, text));
 	if (s->last < 0 || pwrite(s->last, text, len, 0) != (ssize_t)len ||
-	    fstat(s->last, &st) < 0 ||
-	    (st.st_size > (off_t)len && ftruncate(s->last, (off_t)len) < 0))
+	    (s->last_size > len && ftruncate(s->last, (off_t)len) < 0))
 		return err_sys(err, "write \"%s\"", name);
 	return 0;
 }

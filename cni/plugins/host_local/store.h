@@ -41,7 +41,8 @@ struct hl_owner {
 
 struct hl_store {
 	int dir, index, lock;
-	int last; /* the file that hl_store_last() has read */
+	int last; /* the file that hl_store_last() has read, and how much */
+	size_t last_set, last_size;
 	bool synced; /* invariant 3 */
 	bool changed; /* something to stamp */
 };

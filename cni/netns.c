@@ -56,7 +56,8 @@ int netns_identify(int fd, struct netns_id *ret, struct err *err)
 /* SIOCGSKNS: CAP_NET_ADMIN is needed for it, as for nearly all that is done with it. */
 int netns_home(int sock, struct err *err)
 {
-	int fd = sock >= 0 ? ioctl(sock, SIOCGSKNS) : -1;
+	AUTO_FD own = sock < 0 ? socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0) : -1;
+	int fd = ioctl(sock < 0 ? own : sock, SIOCGSKNS);
 
 	if (fd < 0)
 		fd = open(OWN_NETNS, O_RDONLY | O_CLOEXEC);

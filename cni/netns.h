@@ -23,8 +23,8 @@ struct netns_id {
 /* A descriptor of the namespace at path; CNI code 8 when it is not one. */
 int netns_open(const char *path, struct err *err);
 int netns_identify(int fd, struct netns_id *ret, struct err *err);
-/* A descriptor of the namespace where the process is, and where the socket was made; without one (-1)
- * /proc is asked, whose first look at a process takes 20 us. */
+/* A descriptor of the namespace where the process is, by a socket that was made there (-1: one is
+ * made): the first look of a process at itself in /proc takes 20 us. */
 int netns_home(int sock, struct err *err);
 /* Are both the same? */
 bool netns_same(int fd, int other);

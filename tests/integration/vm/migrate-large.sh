@@ -38,32 +38,6 @@ check 'the target killed as soon as it ran there: it runs there' patiently runs_
 check 'with all of its memory' patiently whole_on a
 check 'and is gone here too' gone_on b c1
 check 'when all is there no process is left' patiently eval '! keepers'
-# struck POINT SIGNAL: c1 goes from a to b, and criu's part there gets the signal at that point
-struck() {
-	SKERRY_MIGRATE_FAULT=$1:6s migrate a b c1 --timeout 60 >"$T/move.out" 2>&1 &
-	local mover=$!
-	patiently keepers
-	sleep 3
-	pkill "-$2" -f 'criu lazy-pages'
-	wait $mover
-	local status=$?
-	grep -v '^files\|^round' "$T/move.out" | diag
-	return $status
-}
-check 'criu killed before the commit: it fails' eval '! struck t-ready KILL'
-check 'and goes on where it was' patiently whole_on a
-check 'with nothing left over there' patiently eval '! keepers'
-check 'criu stopped behind the commit: it moves' struck t-committed STOP
-check 'it is there' runs_on b c1
-# what it says of its memory until it is gone
-pid=$(pid_on b c1)
-(while cat "/proc/$pid/root/tmp/memory"; do :; done 2>/dev/null | cut -d' ' -f2 | sort -u >"$T/wrong") &
-listener=$!
-sleep 1
-pkill -KILL -f 'criu lazy-pages'
-check 'criu killed then: it ends' patiently gone_on b c1
-wait $listener
-check 'and has read no zeros' is 0 "$(cat "$T/wrong")"
-check 'no process is left' patiently eval '! keepers'
+RA delete --force c1
 check 'no record is left here' clean_on a
 done_testing

@@ -95,7 +95,7 @@ struct criu_opts {
 		struct criu_inherit_fd *v;
 		size_t n;
 	} inherit_fd;
-	struct strings external;
+	struct strings external, cgroup_dump_controller;
 	struct {
 		struct criu_join_ns *v;
 		size_t n;

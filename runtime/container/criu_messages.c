@@ -75,6 +75,7 @@ static const struct wire_field opts_fields[] = {
 	OPTS(37, external, WIRE_STRINGS),
 	OPTS(38, empty_ns, WIRE_U32),
 	OPTS(39, join_ns, WIRE_MESSAGES, .sub = &join_ns_table),
+	OPTS(43, cgroup_dump_controller, WIRE_STRINGS),
 	OPTS(44, freeze_cgroup, WIRE_STRING),
 	OPTS(46, tcp_skip_in_flight, WIRE_BOOL),
 	OPTS(48, lazy_pages, WIRE_BOOL),

@@ -87,8 +87,12 @@ static int cgroup_mode(const char *given, struct criu_opts *o, struct err *err)
 		{ "ignore", CRIU_CG_IGNORE },
 		{ NULL, 0 },
 	};
+	/* Only the tree of version 2, which has no name: of version 1, where a host has both, criu would
+	 * take all groups there are along, as the container's processes are in none of their own. */
+	static char unified[] = "", *trees[] = { unified };
 	int mode = CRIU_CG_SOFT;
 
+	o->cgroup_dump_controller = (struct strings){ trees, 1 };
 	if (find_word("--manage-cgroups-mode", words, given, &mode, err) < 0)
 		return -1;
 	o->manage_cgroups = mode != CRIU_CG_IGNORE;

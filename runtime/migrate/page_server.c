@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -90,7 +91,8 @@ int page_request_parse(const unsigned char *data, size_t head, struct page_reque
 }
 
 /* TCP over the loopback: before 4.0 criu sets options that only TCP has.  The listening socket
- * is open for this one connection, which is checked to be ours. */
+ * is open for this one connection, which is checked to be ours.  An answer is a head and pages:
+ * without TCP_NODELAY they wait 40 ms for the head's receipt. */
 int page_server_pair(int *ret_ours, int *ret_theirs, struct err *err)
 {
 	AUTO_FD listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -99,6 +101,7 @@ int page_server_pair(int *ret_ours, int *ret_theirs, struct err *err)
 	struct sockaddr_in at = { .sin_family = AF_INET,
 				  .sin_addr.s_addr = htonl(INADDR_LOOPBACK) },
 			   name = { 0 }, peer = { 0 };
+	const int on = 1;
 	socklen_t len = sizeof(at), name_len = sizeof(name), peer_len = sizeof(peer);
 
 	if (listener < 0 || theirs < 0 || bind(listener, (struct sockaddr *)&at, sizeof(at)) < 0 ||
@@ -107,7 +110,7 @@ int page_server_pair(int *ret_ours, int *ret_theirs, struct err *err)
 	    getsockname(theirs, (struct sockaddr *)&name, &name_len) < 0)
 		return err_sys(err, "connection for criu's pages");
 	ours = accept4(listener, (struct sockaddr *)&peer, &peer_len, SOCK_CLOEXEC);
-	if (ours < 0)
+	if (ours < 0 || setsockopt(ours, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on)) < 0)
 		return err_sys(err, "connection for criu's pages");
 	if (peer.sin_port != name.sin_port || peer.sin_addr.s_addr != name.sin_addr.s_addr)
 		return err_set(err, EPERM, "someone else has connected in place of criu");

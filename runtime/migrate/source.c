@@ -21,6 +21,7 @@
 #include "base/units.h"
 
 #define CONFIG_MAX    ((size_t)16 << 20)
+#define PIDS_MAX      ((size_t)1 << 20)
 #define DOUBT_WAIT_MS 1000
 #define DOUBT_TRIES   15
 
@@ -183,14 +184,39 @@ static int connect_target(struct source *s, struct err *err)
 	return -1;
 }
 
-/* Memory of the group, as far as it says. */
+/* What its processes have in memory, each one's by itself: proc(5), "statm". */
+static uint64_t memory_resident(int group)
+{
+	const uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);
+	char path[64], line[128], *save = NULL;
+	uint64_t pages = 0;
+	AUTO_BUF pids;
+
+	buf_init_max(&pids, PIDS_MAX);
+	if (file_read(group, "cgroup.procs", &pids, PIDS_MAX, false) < 0)
+		return 0;
+	for (char *pid = strtok_r(pids.s, "\n", &save); pid; pid = strtok_r(NULL, "\n", &save)) {
+		const char *resident;
+
+		if (str_format(path, sizeof(path), "/proc/%s/statm", pid) < 0 ||
+		    file_read_line(AT_FDCWD, path, line, sizeof(line)) < 0)
+			continue;
+		resident = strchr(line, ' ');
+		pages += resident ? strtoull(resident, NULL, 10) : 0;
+	}
+	return pages * page;
+}
+
+/* Memory of the group; where nobody counts that, of the processes right in it. */
 static uint64_t memory_used(struct source *s)
 {
 	char text[64];
 	AUTO_FD group = skerry_cgroup_open(s->skerry, s->id, NULL);
 
-	if (group < 0 || file_read_line(group, "memory.current", text, sizeof(text)) < 0)
+	if (group < 0)
 		return 0;
+	if (file_read_line(group, "memory.current", text, sizeof(text)) < 0)
+		return memory_resident(group);
 	return strtoull(text, NULL, 10);
 }
 

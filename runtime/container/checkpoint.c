@@ -29,6 +29,7 @@
 #define ARENA_MAX     ((size_t)128 << 20)
 #define MOUNTINFO_MAX ((size_t)16 << 20)
 #define DUMP_LOG      "dump.log"
+#define ONE_BY_ONE    4 /* processes */
 
 struct checkpoint {
 	struct runtime *rt;
@@ -296,6 +297,8 @@ static int save_networks(struct checkpoint *c, struct err *err)
 
 /* --- the request ----------------------------------------------------------- */
 
+/* With the freezer criu stops all at once, but looks whether they are only each 100 ms.  A few
+ * processes it stops as fast one by one: whose parent is stopped can't get away. */
 static int freezer(struct checkpoint *c, struct err *err)
 {
 	struct cgroup_place place;
@@ -307,7 +310,7 @@ static int freezer(struct checkpoint *c, struct err *err)
 	if (cgroup_pids(&c->cgroup, &pids, &n, err) < 0)
 		return -1;
 	free(pids);
-	if (n == 1 && cgroup_is_frozen(&c->cgroup) != 1)
+	if (n <= ONE_BY_ONE && cgroup_is_frozen(&c->cgroup) != 1)
 		return 0;
 	record_place(&c->entry.rec, &place);
 	if (runtime_find_host(c->rt, err) < 0)

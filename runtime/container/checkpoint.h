@@ -130,6 +130,8 @@ int checkpoint_tmpfs(const char *text, size_t len, struct arena *arena, struct t
 bool network_lock_has_nftables(const char *criu);
 /* Takes back what criu has left in a network namespace, or is about to take back. */
 int network_lock_drop(int netns, struct err *err);
+/* Can there be any?  Looking takes less than a millisecond, taking back ten or twenty. */
+bool network_lock_is_left(int netns);
 
 /* Is there a mount with this id? */
 bool checkpoint_has_mount(const char *text, size_t len, uint64_t id);

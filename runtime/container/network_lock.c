@@ -285,13 +285,42 @@ static void drop_all(void)
 		unlock_iptables();
 }
 
-int network_lock_drop(int netns, struct err *err)
+/* What there may be to drop: all of it, or a question that has no answer. */
+static void look(void *arg)
+{
+	struct tables list = { .n = 0 };
+	AUTO_FD sock = open_nftables();
+	bool *found = arg;
+
+	*found = sock < 0 || list_tables(sock, &list) < 0 || list.n > 0 || list.iptables ||
+		 has_old_iptables();
+}
+
+static void drop(void *arg)
+{
+	(void)arg;
+	drop_all();
+}
+
+static int in_namespace(int netns, void (*call)(void *arg), void *arg, struct err *err)
 {
 	static const char self[] = "/proc/thread-self/ns/net";
 	AUTO_FD ours = open(self, O_RDONLY | O_CLOEXEC);
 
 	if (ours < 0 || setns(netns, CLONE_NEWNET) < 0)
 		return err_sys(err, "enter the network namespace, to take back criu's lock");
-	drop_all();
+	call(arg);
 	return setns(ours, CLONE_NEWNET) < 0 ? err_sys(err, "leave the network namespace") : 0;
+}
+
+bool network_lock_is_left(int netns)
+{
+	bool found = true;
+
+	return in_namespace(netns, look, &found, NULL) < 0 || found;
+}
+
+int network_lock_drop(int netns, struct err *err)
+{
+	return in_namespace(netns, drop, NULL, err);
 }

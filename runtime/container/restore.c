@@ -62,6 +62,7 @@ struct restore {
 	int stdio[3]; /* those of them that may become its 0, 1 and 2, or -1 */
 	struct criu_outside outside[3]; /* and which of them take the place of files */
 	size_t n_outside;
+	bool locked; /* the network namespace, by an earlier checkpoint */
 	bool adapted; /* the state directory has a files.img for these */
 	pid_t pid; /* seen at setup-namespaces */
 	struct fresh fresh;
@@ -535,14 +536,21 @@ static int take_terminal(struct restore *r, int fd, struct err *err)
 	return r->with->made->master < 0 ? err_sys(err, "terminal") : 0;
 }
 
-/* In a namespace that is older than the restore a checkpoint may have left its lock. */
-static void unlock_network(const struct restore *r)
+/* In a namespace that is older than the restore a checkpoint may have left its lock.  criu's own is
+ * criu's business. */
+static void find_lock(struct restore *r)
 {
 	const struct plan *p = r->with->plan;
+
+	r->locked = p->join[NS_NETWORK] && p->join_fd[NS_NETWORK] >= 0 &&
+		    network_lock_is_left(p->join_fd[NS_NETWORK]);
+}
+
+static void unlock_network(const struct restore *r)
+{
 	struct err left = { 0 };
 
-	if (p->join[NS_NETWORK] && p->join_fd[NS_NETWORK] >= 0 &&
-	    network_lock_drop(p->join_fd[NS_NETWORK], &left) < 0)
+	if (r->locked && network_lock_drop(r->with->plan->join_fd[NS_NETWORK], &left) < 0)
 		runtime_warn(r->rt, "%s", left.msg);
 }
 
@@ -607,6 +615,7 @@ static int decide(struct restore *r, struct err *err)
 	if (inherit_stdio(r, err) < 0 || adapt_files(r, err) < 0 || external_mounts(r, err) < 0)
 		return -1;
 	criu_cgroup_flags_save(&r->flags);
+	find_lock(r);
 	return fresh_mounts(r, err);
 }
 

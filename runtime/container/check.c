@@ -38,6 +38,7 @@ static void check_host(struct check *c, const struct spec *spec, const char *bun
 		       struct arena *arena)
 {
 	struct plan_options po = { .id = "check",
+				   .uid = geteuid(),
 				   .bundle = bundle,
 				   .bundle_fd = bundle_fd,
 				   .cgroup_path = "",

@@ -161,6 +161,7 @@ static int make_plan(struct create *c, struct err *err)
 	const char *notify = getenv("NOTIFY_SOCKET"); /* NOLINT(concurrency-mt-unsafe) */
 	struct plan_options po = {
 		.id = c->id,
+		.uid = c->rt->uid,
 		.bundle = c->bundle,
 		.bundle_fd = c->bundle_fd,
 		.no_pivot = c->o->no_pivot,
@@ -204,18 +205,13 @@ static int reserve_state(struct create *c, struct err *err)
 	struct record *r = &e->rec;
 	const struct spec_hooks *h = c->c->spec->hooks;
 	const char *notify = getenv("NOTIFY_SOCKET"); /* NOLINT(concurrency-mt-unsafe) */
-	char created[64];
-	struct timespec now;
 
 	if (store_reserve(&c->rt->store, c->id, e, err) < 0)
 		return -1;
 	c->reserved = true;
-	(void)clock_gettime(CLOCK_REALTIME, &now);
-	units_time(&now, created, sizeof(created));
 	r->id = arena_strdup(&e->arena, c->id);
 	r->bundle = arena_strdup(&e->arena, c->bundle);
 	r->rootfs = arena_strdup(&e->arena, plan_rootfs(c->c->spec, c->bundle, &c->c->arena));
-	r->created = arena_strdup(&e->arena, created);
 	r->oci_version = c->c->spec->ociVersion;
 	r->annotations = c->c->spec->annotations;
 	r->uid = c->rt->uid;

@@ -164,8 +164,9 @@ int plan_make(const struct spec *spec, const struct plan_options *options, struc
 	struct plan *p = ret;
 
 	*p = (struct plan){ .id = options->id, .spec = spec, .arena = arena };
-	p->caller = (struct idmap_caller){ .uid = geteuid(), .gid = getegid() };
-	p->caller.privileged = p->caller.uid == 0;
+	p->caller = (struct idmap_caller){ .uid = options->uid, .privileged = options->uid == 0 };
+	if (!p->caller.privileged)
+		p->caller.gid = getegid();
 	p->no_new_keyring = options->no_new_keyring;
 	for (int ns = 0; ns < NS_COUNT; ns++)
 		p->join_fd[ns] = -1;

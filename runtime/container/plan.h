@@ -21,6 +21,7 @@
 
 struct plan_options {
 	const char *id;
+	uid_t uid; /* who calls */
 	const char *bundle; /* absolute */
 	int bundle_fd;
 	const char *cgroup_mount; /* where the v2 tree is */

@@ -409,8 +409,9 @@ int process_apply_privileges(struct process_plan *p, struct process_target *t, s
 {
 	if (set_home(p, t, err) < 0)
 		return -1;
-	/* The directory may be one that only the container's root can enter, or only the user. */
-	bool entered = chdir(p->cwd) == 0 || make_cwd(p) == 0;
+	/* The directory may be one that only the container's root can enter, or only the user.  In "/"
+	 * we are already. */
+	bool entered = str_eq(p->cwd, "/") || chdir(p->cwd) == 0 || make_cwd(p) == 0;
 
 	if (lsm_apply_exec(&p->lsm, t->proc, err) < 0 || change_identity(p, t->sock, err) < 0)
 		return -1;

@@ -28,6 +28,7 @@
 #include "base/fd.h"
 #include "base/file.h"
 #include "base/proc.h"
+#include "base/units.h"
 #include "runtime/spec/spec.h"
 
 #define PIDFS_MAGIC_  0x50494446
@@ -72,13 +73,13 @@ static const struct json_field record_fields[] = {
 };
 static const struct json_table record_table = JSON_TABLE(struct record, record_fields);
 
-static int64_t boot_time(void)
+static int64_t boot_time(struct timespec *ret_now)
 {
-	struct timespec real, boot;
+	struct timespec boot;
 
-	if (clock_gettime(CLOCK_REALTIME, &real) < 0 || clock_gettime(CLOCK_BOOTTIME, &boot) < 0)
+	if (clock_gettime(CLOCK_REALTIME, ret_now) < 0 || clock_gettime(CLOCK_BOOTTIME, &boot) < 0)
 		return 0;
-	return (real.tv_sec - boot.tv_sec) * 1000000000LL + real.tv_nsec - boot.tv_nsec;
+	return (ret_now->tv_sec - boot.tv_sec) * 1000000000LL + ret_now->tv_nsec - boot.tv_nsec;
 }
 
 /* Root in a user namespace that a user's engine made, which can't write to /run. */
@@ -142,6 +143,9 @@ void store_entry_release(struct store_entry *e)
 
 int store_reserve(const struct store *s, const char *id, struct store_entry *ret, struct err *err)
 {
+	struct timespec now = { 0 };
+	char created[64];
+
 	if (spec_check_id(id, err) < 0)
 		return -1;
 	if (mkdirat(s->root, id, 0700) < 0) {
@@ -159,7 +163,9 @@ int store_reserve(const struct store *s, const char *id, struct store_entry *ret
 		return -1;
 	}
 	arena_init(&ret->arena, STORE_STATE_MAX * 4);
-	ret->rec.boot_ns = boot_time();
+	ret->rec.boot_ns = boot_time(&now);
+	units_time(&now, created, sizeof(created));
+	ret->rec.created = arena_strdup(&ret->arena, created);
 	return 0;
 }
 
@@ -485,7 +491,8 @@ int record_set_process(struct record *r, pid_t pid, int pidfd, struct err *err)
 
 static bool is_before_boot(const struct record *r)
 {
-	int64_t now = boot_time();
+	struct timespec clock;
+	int64_t now = boot_time(&clock);
 
 	return r->boot_ns && now && r->boot_ns < now - BOOT_SLACK_NS;
 }

@@ -77,7 +77,8 @@ struct store_entry {
   .dir = -1              \
  }
 
-/* Makes and locks the directory of a new id; EEXIST: "container with given ID already exists". */
+/* Makes and locks the directory of a new id, created now; EEXIST: "container with given ID already
+ * exists". */
 int store_reserve(const struct store *s, const char *id, struct store_entry *ret, struct err *err);
 enum store_lock { STORE_NO_LOCK, STORE_LOCK };
 /* Opens, locks, reads the record; without a whole one rec.complete is false and pid 0.

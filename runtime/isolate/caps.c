@@ -49,14 +49,11 @@ static uint64_t caps_up_to(int last)
 	return last >= 63 ? UINT64_MAX : CAP_BIT(last + 1) - 1;
 }
 
-/* One read of proc instead of a prctl(2) for each capability, which is the fallback. */
-static uint64_t caps_bounding(const char *status, int last)
+/* One prctl(2) for each capability, where proc(5) does not tell. */
+static uint64_t caps_ask(int last)
 {
-	const char *line = strstr(status, "\nCapBnd:\t");
 	uint64_t mask = 0;
 
-	if (line != NULL)
-		return strtoull(line + strlen("\nCapBnd:\t"), NULL, 16) & caps_up_to(last);
 	for (int cap = 0; cap <= last; cap++) {
 		if (prctl(PR_CAPBSET_READ, cap, 0, 0, 0) == 1)
 			mask |= CAP_BIT(cap);
@@ -66,12 +63,17 @@ static uint64_t caps_bounding(const char *status, int last)
 
 int caps_host_find(bool new_userns, const char *status, struct caps_host *ret, struct err *err)
 {
-	int last = caps_last(err);
+	const char *line = strstr(status, "\nCapBnd:\t");
+	const uint64_t told = line ? strtoull(line + strlen("\nCapBnd:\t"), NULL, 16) : 0;
 
-	if (last < 0)
+	/* The last that has a name and none behind it: if there are others, they are dropped. */
+	ret->last = told >> CAP_LAST_CAP == 1 ? CAP_LAST_CAP : caps_last(err);
+	if (ret->last < 0)
 		return -1;
-	ret->last = last;
-	ret->bounding = new_userns ? caps_up_to(last) : caps_bounding(status, last);
+	if (new_userns)
+		ret->bounding = caps_up_to(ret->last);
+	else
+		ret->bounding = line ? told & caps_up_to(ret->last) : caps_ask(ret->last);
 	return 0;
 }
 

@@ -268,7 +268,7 @@ int cgroup_devices_rules(const struct spec_resources *r, struct arena *arena,
 
 /* --- apply ----------------------------------------------------------------- */
 
-int device_bpf(int cmd, union bpf_attr *attr)
+static int sys_bpf(int cmd, union bpf_attr *attr)
 {
 	long r;
 
@@ -287,7 +287,7 @@ int device_program_info(int program, struct bpf_prog_info *ret)
 	attr.info.bpf_fd = (uint32_t)program;
 	attr.info.info_len = sizeof(*ret);
 	attr.info.info = (uint64_t)(uintptr_t)ret;
-	return device_bpf(BPF_OBJ_GET_INFO_BY_FD, &attr);
+	return sys_bpf(BPF_OBJ_GET_INFO_BY_FD, &attr);
 }
 
 static int program_load(const void *insn, size_t n)
@@ -301,7 +301,7 @@ static int program_load(const void *insn, size_t n)
 	attr.insn_cnt = (uint32_t)n;
 	attr.license = (uint64_t)(uintptr_t)license;
 	memcpy(attr.prog_name, PROGRAM_NAME, sizeof(PROGRAM_NAME));
-	return device_bpf(BPF_PROG_LOAD, &attr);
+	return sys_bpf(BPF_PROG_LOAD, &attr);
 }
 
 /* Kernels before 5.11 charge programs to RLIMIT_MEMLOCK. */
@@ -347,7 +347,7 @@ static int program_attach(int group, int program, uint32_t flags, int replaced)
 	attr.attach_type = BPF_CGROUP_DEVICE;
 	attr.attach_flags = flags;
 	attr.replace_bpf_fd = replaced < 0 ? 0 : (uint32_t)replaced;
-	return device_bpf(BPF_PROG_ATTACH, &attr);
+	return sys_bpf(BPF_PROG_ATTACH, &attr);
 }
 
 static int program_detach(int group, int program)
@@ -358,7 +358,7 @@ static int program_detach(int group, int program)
 	attr.target_fd = (uint32_t)group;
 	attr.attach_bpf_fd = (uint32_t)program;
 	attr.attach_type = BPF_CGROUP_DEVICE;
-	return device_bpf(BPF_PROG_DETACH, &attr);
+	return sys_bpf(BPF_PROG_DETACH, &attr);
 }
 
 /* A descriptor of the program with this id if it is one of ours (a service manager may have its
@@ -370,7 +370,7 @@ int device_program_open(uint32_t id, struct bpf_prog_info *ret)
 
 	memset(&attr, 0, sizeof(attr));
 	attr.prog_id = id;
-	fd = device_bpf(BPF_PROG_GET_FD_BY_ID, &attr);
+	fd = sys_bpf(BPF_PROG_GET_FD_BY_ID, &attr);
 	if (fd < 0 || device_program_info(fd, ret) < 0 ||
 	    strncmp(ret->name, PROGRAM_NAME, sizeof(ret->name)) != 0)
 		return -1;
@@ -390,7 +390,7 @@ static int programs_find(int group, int *fds)
 	attr.query.attach_type = BPF_CGROUP_DEVICE;
 	attr.query.prog_cnt = ATTACHED_MAX;
 	attr.query.prog_ids = (uint64_t)(uintptr_t)ids;
-	if (device_bpf(BPF_PROG_QUERY, &attr) < 0)
+	if (sys_bpf(BPF_PROG_QUERY, &attr) < 0)
 		return -1;
 	for (uint32_t i = 0; i < attr.query.prog_cnt && i < ATTACHED_MAX; i++) {
 		fds[n] = device_program_open(ids[i], &info);

@@ -51,9 +51,7 @@ int group_remove_below(int dir, const char *path, struct err *err);
 int group_kill_and_wait(int dir, const char *path, struct err *err);
 
 /* devices.c.  -1 and errno on failure. */
-union bpf_attr;
 struct bpf_prog_info;
-int device_bpf(int cmd, union bpf_attr *attr); /* bpf(2), again when interrupted */
 int device_program_info(int program, struct bpf_prog_info *ret);
 int device_program_open(uint32_t id, struct bpf_prog_info *ret);
 

@@ -341,8 +341,10 @@ static int lazy_socket(struct checkpoint *c, struct err *err)
 static void unlock_network(struct checkpoint *c)
 {
 	struct err left = { 0 };
+	AUTO_FD lock = -1;
 
-	if (c->netns >= 0 && !c->o->tcp_established && network_lock_drop(c->netns, &left) < 0)
+	if (c->netns >= 0 && !c->o->tcp_established &&
+	    network_lock_drop(c->netns, &lock, &left) < 0)
 		runtime_warn(c->rt, "%s", left.msg);
 }
 

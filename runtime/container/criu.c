@@ -133,6 +133,8 @@ static void child_main(void *arg, int sock)
 	(void)sigprocmask(SIG_SETMASK, &none, NULL);
 	if (!c->start->same_session)
 		(void)setsid();
+	if (c->start->own_cgroup && unshare(CLONE_NEWCGROUP) < 0)
+		_exit(126);
 	if (c->start->own_mounts) {
 		sock = make_own(c->start, sock);
 		if (sock < 0 || (!c->start->same_session && be_quiet() < 0))

@@ -172,6 +172,7 @@ struct criu {
 struct criu_start {
 	const char *program; /* NULL or "": criu_find() */
 	int cgroup; /* directory that it, and what it restores, is born in; -1: ours */
+	bool own_cgroup; /* a namespace of groups that begins there */
 	/* A mount namespace of its own, where `root` is bound at `root_at` and the directories
 	 * are opened anew: it may mount below those of its own only. */
 	bool own_mounts;

@@ -15,9 +15,8 @@
 
 #include "base/arena.h"
 #include "base/wire.h"
+#include "runtime/container/criu_image.h"
 
-#define MAGIC	     0x54564319U /* of all of criu's images but the oldest */
-#define HEAD	     8
 #define REG_KEY	     (3 << 3 | 2) /* file_entry.reg */
 #define NO_PLACE     UINT64_MAX /* criu doesn't seek */
 #define VARINT_MORE  0x80
@@ -110,17 +109,6 @@ static void put_varint(struct buf *b, uint64_t v)
 	buf_putc(b, (char)v);
 }
 
-static void put_u32(struct buf *b, uint32_t v)
-{
-	for (int i = 0; i < 4; i++)
-		buf_putc(b, (char)(v >> (8 * i)));
-}
-
-static uint32_t get_u32(const unsigned char *at)
-{
-	return at[0] | (uint32_t)at[1] << 8 | (uint32_t)at[2] << 16 | (uint32_t)at[3] << 24;
-}
-
 /* The record in place of `data`, whose part about the file is `part` and gets `more` at its end. */
 static int put_record(const struct wire_bytes *whole, const struct wire_bytes *part,
 		      const struct buf *more, struct buf *ret, struct err *err)
@@ -141,8 +129,7 @@ static int put_record(const struct wire_bytes *whole, const struct wire_bytes *p
 	buf_add(&record, v, part->n);
 	buf_add(&record, more->s, more->len);
 	buf_add(&record, v + part->n, whole->n - from - part->n);
-	put_u32(ret, (uint32_t)record.len);
-	buf_add(ret, record.s, record.len);
+	criu_image_put(ret, record.s, record.len);
 	return buf_failed(&record) || buf_failed(&length) || buf_failed(more)
 		       ? err_set(err, ENOMEM, "out of memory")
 		       : 0;
@@ -183,33 +170,29 @@ static int adapt(const struct wire_bytes *record, const struct criu_outside *lis
 	}
 	if (is && compare(&reg, is, &more) > 0)
 		return put_record(record, &entry.reg, &more, ret, err) < 0 ? -1 : 1;
-	put_u32(ret, (uint32_t)record->n);
-	buf_add(ret, record->v, record->n);
+	criu_image_put(ret, record->v, record->n);
 	return 0;
 }
 
 int criu_files_adapt(const void *text, size_t len, const struct criu_outside *list, size_t n,
 		     struct buf *ret, struct err *err)
 {
-	const unsigned char *at = text, *end = at + len;
+	struct criu_image image;
+	struct wire_bytes record;
 	bool changed = false;
+	int more, rc;
 
-	if (len < HEAD || get_u32(at) != MAGIC)
-		return err_set(err, EBADMSG, CRIU_FILES ": not an image of criu's");
-	buf_add(ret, at, HEAD);
-	for (at += HEAD; at < end;) {
-		struct wire_bytes record;
-		int rc;
-
-		if (end - at < 4 || get_u32(at) > (size_t)(end - at - 4))
-			return err_set(err, EBADMSG, CRIU_FILES ": cut off");
-		record = (struct wire_bytes){ at + 4, get_u32(at) };
+	if (criu_image_open(&image, CRIU_FILES, text, len, err) < 0)
+		return -1;
+	buf_add(ret, image.head.v, image.head.n);
+	while ((more = criu_image_next(&image, &record, err)) > 0) {
 		rc = adapt(&record, list, n, ret, err);
 		if (rc < 0)
 			return -1;
 		changed = changed || rc > 0;
-		at += 4 + record.n;
 	}
+	if (more < 0)
+		return -1;
 	if (buf_failed(ret))
 		return err_set(err, ENOMEM, "out of memory");
 	return changed ? 1 : 0;

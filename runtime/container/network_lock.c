@@ -273,14 +273,16 @@ static bool has_old_iptables(void)
 
 /* --- both ------------------------------------------------------------------------------------- */
 
-static void drop_all(void)
+/* The end of the socket waits for the end of what was removed by it. */
+static void drop(void *arg)
 {
 	struct tables list = { .n = 0 };
-	AUTO_FD sock = open_nftables();
+	int *sock = arg;
 
-	if (sock >= 0 && list_tables(sock, &list) == 0)
+	*sock = open_nftables();
+	if (*sock >= 0 && list_tables(*sock, &list) == 0)
 		for (size_t i = 0; i < list.n; i++)
-			(void)delete_table(sock, list.name[i]);
+			(void)delete_table(*sock, list.name[i]);
 	if (list.iptables || has_old_iptables())
 		unlock_iptables();
 }
@@ -294,12 +296,6 @@ static void look(void *arg)
 
 	*found = sock < 0 || list_tables(sock, &list) < 0 || list.n > 0 || list.iptables ||
 		 has_old_iptables();
-}
-
-static void drop(void *arg)
-{
-	(void)arg;
-	drop_all();
 }
 
 static int in_namespace(int netns, void (*call)(void *arg), void *arg, struct err *err)
@@ -320,7 +316,8 @@ bool network_lock_is_left(int netns)
 	return in_namespace(netns, look, &found, NULL) < 0 || found;
 }
 
-int network_lock_drop(int netns, struct err *err)
+int network_lock_drop(int netns, int *ret, struct err *err)
 {
-	return in_namespace(netns, drop, NULL, err);
+	*ret = -1;
+	return in_namespace(netns, drop, ret, err);
 }

@@ -19,55 +19,24 @@
 #include <sched.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mount.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "base/beneath.h"
 #include "base/fd.h"
 #include "base/file.h"
 #include "base/proc.h"
 #include "runtime/container/attach.h"
 #include "runtime/container/checkpoint.h"
-#include "runtime/container/checkpoint_fresh.h"
 #include "runtime/container/criu_files.h"
+#include "runtime/container/criu_image.h"
 #include "runtime/container/hooks.h"
 #include "runtime/container/plan.h"
-#include "runtime/container/spawn.h"
+#include "runtime/container/restore.h"
 #include "runtime/isolate/network.h"
 #include "runtime/isolate/terminal.h"
 
 #define RESTORE_LOG "restore.log"
-#define ROOT_DIR    "criu-root"
-#define FRESH_DIR   "fresh-"
-#define NOTIFY_AT   "/run/notify"
-#define KEEP_MAX    8
-
-struct restore {
-	struct runtime *rt;
-	const struct skerry_checkpoint_options *o;
-	struct image_dirs dirs;
-	struct arena arena;
-	struct criu criu;
-	struct criu_opts opts;
-	struct criu_cgroup_flags flags;
-	struct criu_relay relay;
-	struct restoring *with;
-	char state[PATH_MAX], root[PATH_MAX];
-	const char *rootfs;
-	int keep[KEEP_MAX]; /* descriptors that criu inherits */
-	size_t n_keep;
-	int stdio[3]; /* those of them that may become its 0, 1 and 2, or -1 */
-	struct criu_outside outside[3]; /* and which of them take the place of files */
-	size_t n_outside;
-	bool locked; /* the network namespace, by an earlier checkpoint */
-	bool adapted; /* the state directory has a files.img for these */
-	pid_t pid; /* seen at setup-namespaces */
-	struct fresh fresh;
-	const struct clone_request *request;
-};
 
 static int out_of_memory(struct err *err)
 {
@@ -82,7 +51,7 @@ static int keep(struct restore *r, int fd, struct err *err)
 {
 	int copy;
 
-	if (r->n_keep == KEEP_MAX)
+	if (r->n_keep == RESTORE_KEEP_MAX)
 		return err_set(err, EMFILE, "too many descriptors to inherit");
 	copy = fcntl(fd, F_DUPFD_CLOEXEC, 3);
 	if (copy < 0)
@@ -155,227 +124,7 @@ static int inherit_stdio(struct restore *r, struct err *err)
 	return 0;
 }
 
-/* Where another file takes a place, criu is to read of it in its own mounts; the images stay as
- * they are. */
-static int adapt_files(struct restore *r, struct err *err)
-{
-	AUTO_BUF text;
-	AUTO_BUF adapted;
-	int rc;
-
-	buf_init_max(&text, CRIU_FILES_MAX);
-	buf_init_max(&adapted, CRIU_FILES_MAX);
-	if (!r->n_outside)
-		return 0;
-	if (file_read(r->dirs.images_fd, CRIU_FILES, &text, CRIU_FILES_MAX, true) < 0)
-		return err_sys(err, "read \"%s/" CRIU_FILES "\"", r->dirs.images);
-	rc = criu_files_adapt(text.s, text.len, r->outside, r->n_outside, &adapted, err);
-	if (rc <= 0)
-		return rc;
-	/* In a user namespace its root is somebody else on the host. */
-	if (file_replace(r->with->made->entry.dir, CRIU_FILES, adapted.s, adapted.len, 0644) < 0)
-		return err_sys(err, "write \"%s/" CRIU_FILES "\"", r->state);
-	r->adapted = true;
-	return 0;
-}
-
-/* --- mounts and name spaces -------------------------------------------------- */
-
-static int add_mount(struct restore *r, const char *key, const char *val, struct err *err)
-{
-	struct criu_ext_mount *v = arena_array(&r->arena, r->opts.ext_mnt.n + 1, sizeof(*v));
-
-	if (!v)
-		return out_of_memory(err);
-	for (size_t i = 0; i < r->opts.ext_mnt.n; i++)
-		v[i] = r->opts.ext_mnt.v[i];
-	v[r->opts.ext_mnt.n] = (struct criu_ext_mount){ arena_strdup(&r->arena, key),
-							arena_strdup(&r->arena, val) };
-	if (!v[r->opts.ext_mnt.n].key || !v[r->opts.ext_mnt.n].val)
-		return out_of_memory(err);
-	r->opts.ext_mnt.v = v;
-	r->opts.ext_mnt.n++;
-	return 0;
-}
-
-/* The name that a destination has once its links are followed: what mountinfo showed. */
-static const char *resolve(struct restore *r, int root, const char *dest)
-{
-	AUTO_FD fd = beneath_open(root, dest, O_PATH | O_CLOEXEC, 0, 0);
-	char self[64], path[PATH_MAX], top[PATH_MAX];
-	ssize_t n;
-
-	if (fd < 0 || str_format(self, sizeof(self), "/proc/self/fd/%d", fd) < 0)
-		return dest;
-	n = readlink(self, path, sizeof(path) - 1);
-	if (n < 0 || !realpath(r->rootfs, top))
-		return dest;
-	path[n] = '\0';
-	if (!str_starts(path, top) || path[strlen(top)] != '/')
-		return dest;
-	return arena_strdup(&r->arena, path + strlen(top));
-}
-
-/* Does a file system of the container's own cover it?  Then criu brings the mount point along. */
-static bool is_covered(const struct mounts *m, size_t entry)
-{
-	const char *dest = m->v[entry].dest;
-
-	for (size_t i = 0; i < m->n; i++) {
-		size_t n = strlen(m->v[i].dest);
-
-		if (i != entry && n > 1 && strncmp(dest, m->v[i].dest, n) == 0 && dest[n] == '/')
-			return true;
-	}
-	return false;
-}
-
-static int make_target(const struct mounts *m, size_t entry, int root, struct err *err)
-{
-	const struct mount_entry *e = &m->v[entry];
-	struct stat st;
-	int fd;
-
-	if (is_covered(m, entry))
-		return 0;
-	if (e->kind == MOUNT_BIND && stat(e->source, &st) == 0 && !S_ISDIR(st.st_mode))
-		fd = beneath_make_file(root, e->dest, 0644);
-	else
-		fd = beneath_make_dir(root, e->dest, 0755);
-	if (fd < 0 && errno != EROFS)
-		return err_sys(err, "make mount point \"%s\"", e->dest);
-	(void)fd_close(fd);
-	return 0;
-}
-
-/* criu moves the mount there by its name, and follows no link: what create would have followed. */
-static int add_bind(struct restore *r, int root, const struct mount_entry *e, struct err *err)
-{
-	const char *dest = resolve(r, root, e->dest);
-	char source[PATH_MAX];
-
-	if (e->src_nofollow || !realpath(e->source, source))
-		return add_mount(r, dest, e->source, err);
-	return add_mount(r, dest, source, err);
-}
-
-static int external_mounts(struct restore *r, struct err *err)
-{
-	const struct mounts *m = &r->with->plan->mounts;
-	AUTO_FD root = open(r->rootfs, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	char notify[PATH_MAX];
-
-	if (root < 0)
-		return err_sys(err, "open \"%s\"", r->rootfs);
-	for (size_t i = 0; i < m->n; i++) {
-		if (m->v[i].kind == MOUNT_REMOUNT)
-			continue;
-		if (make_target(m, i, root, err) < 0)
-			return -1;
-		if (m->v[i].kind == MOUNT_BIND && add_bind(r, root, &m->v[i], err) < 0)
-			return -1;
-	}
-	for (size_t i = 0; i < m->devices.n; i++)
-		if (add_mount(r, m->devices.v[i].path, m->devices.v[i].path, err) < 0)
-			return -1;
-	/* The socket of an earlier caller; nobody listens there. */
-	if (str_format(notify, sizeof(notify), "%s/" STORE_NOTIFY_DIR, r->state) < 0 ||
-	    (mkdir(notify, 0755) < 0 && errno != EEXIST))
-		return err_sys(err, "make \"%s\"", notify);
-	if (add_mount(r, NOTIFY_AT, notify, err) < 0)
-		return -1;
-	return add_mount(r, "/dev/null", "/dev/null", err);
-}
-
-/* Where it is mounted, among criu's own mounts. */
-static int fresh_place(const struct restore *r, size_t i, char at[PATH_MAX], struct err *err)
-{
-	return str_format(at, PATH_MAX, "%s/" FRESH_DIR "%zu", r->state, i) < 0
-		       ? err_sys(err, "state directory \"%.200s\"", r->state)
-		       : 0;
-}
-
-static int bind_files(const struct restore *r)
-{
-	char from[PATH_MAX], to[PATH_MAX];
-
-	if (str_format(from, sizeof(from), "%s/" CRIU_FILES, r->state) < 0 ||
-	    str_format(to, sizeof(to), "%s/" CRIU_FILES, r->dirs.images) < 0)
-		return -1;
-	return mount(from, to, NULL, MS_BIND, NULL);
-}
-
-static NORETURN void make_mounts(void *arg, int sock)
-{
-	const struct restore *r = arg;
-	char path[64], at[PATH_MAX];
-	int rc = -1;
-	AUTO_FD mounts = -1;
-
-	(void)sock;
-	(void)umask(0);
-	if (str_format(path, sizeof(path), "/proc/%d/ns/mnt", (int)r->criu.pid) == 0)
-		mounts = open(path, O_RDONLY | O_CLOEXEC);
-	if (mounts >= 0)
-		rc = setns(mounts, CLONE_NEWNS);
-	for (size_t i = 0; rc == 0 && i < r->fresh.mounts.n; i++)
-		if (fresh_place(r, i, at, NULL) < 0 || fresh_make(&r->fresh.mounts.v[i], at) < 0)
-			rc = -1;
-	if (rc == 0 && r->adapted)
-		rc = bind_files(r);
-	_exit(rc == 0 ? 0 : errno);
-}
-
-/* Small file systems in memory, which the images don't have (checkpoint_fresh.h). */
-static int fresh_mounts(struct restore *r, struct err *err)
-{
-	char at[PATH_MAX];
-
-	if (fresh_load(r->dirs.images_fd, &r->arena, &r->fresh, err) < 0)
-		return -1;
-	for (size_t i = 0; i < r->fresh.mounts.n; i++)
-		if (fresh_place(r, i, at, err) < 0 ||
-		    add_mount(r, r->fresh.mounts.v[i].target, at, err) < 0)
-			return -1;
-		else if (mkdir(at, 0700) < 0)
-			return err_sys(err, "make \"%s\"", at);
-	return 0;
-}
-
-/* What only criu is to see, by a process that enters its mounts. */
-static int mount_for_criu(struct restore *r, struct err *err)
-{
-	struct spawn s = { .cgroup = -1, .main = make_mounts, .arg = r };
-	AUTO_FD pidfd = -1;
-	int status = 0;
-	pid_t pid;
-
-	if (!r->fresh.mounts.n && !r->adapted)
-		return 0;
-	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, s.sock) < 0)
-		return err_sys(err, "socket pair");
-	pid = spawn_process(&s, &pidfd, err);
-	(void)fd_close(s.sock[0]);
-	(void)fd_close(s.sock[1]);
-	if (pid < 0)
-		return -1;
-	while (waitpid(pid, &status, 0) < 0)
-		if (errno != EINTR)
-			return err_sys(err, "wait for process %d", (int)pid);
-	if (status == 0)
-		return 0;
-	errno = WIFEXITED(status) ? WEXITSTATUS(status) : EIO;
-	return err_sys(err, "make the mounts that criu restores from");
-}
-
-static void drop_fresh(const struct restore *r)
-{
-	char at[PATH_MAX];
-
-	for (size_t i = 0; i < r->fresh.mounts.n; i++)
-		if (fresh_place(r, i, at, NULL) == 0)
-			(void)rmdir(at);
-}
+/* --- name spaces and groups ----------------------------------------------------- */
 
 /* A network namespace of outside, without its path: the images want one.  It lives in the
  * processes. */
@@ -434,12 +183,43 @@ static int external_namespaces(struct restore *r, struct err *err)
 	return 0;
 }
 
+/* A process that moves into a group waits for all processors, ten milliseconds and more, and
+ * criu moves what it restores.  Where all of it was in the container's one group, it is born
+ * there instead, from a criu that is in it and in a namespace of groups that begins there. */
+static bool may_be_born_in_group(const struct restore *r)
+{
+	const struct plan *p = r->with->plan;
+
+	/* In a user namespace the one of groups is that namespace's. */
+	return r->with->made->cgroup.fd >= 0 && r->opts.manage_cgroups_mode == CRIU_CG_SOFT &&
+	       !p->is_new[NS_USER] && !p->join[NS_CGROUP] && !p->join[NS_USER];
+}
+
+/* 1, 0 or -1. */
+static int was_in_one_group(const struct restore *r, struct err *err)
+{
+	AUTO_BUF text;
+
+	buf_init_max(&text, CRIU_CGROUP_MAX);
+	/* There is none where nothing was to be said of groups. */
+	if (faccessat(r->dirs.images_fd, CRIU_CGROUP, F_OK, 0) < 0 && errno == ENOENT)
+		return 1;
+	return restore_read_image(r, CRIU_CGROUP, &text, err) < 0
+		       ? -1
+		       : criu_cgroup_is_one(text.s, text.len, err);
+}
+
 /* Where the processes are to be, whatever the group was called before. */
 static int group_root(struct restore *r, struct err *err)
 {
 	const struct cgroup_place *p = &r->with->made->cgroup.place;
 	struct criu_cg_root *v;
 
+	if (r->in_group) {
+		r->opts.manage_cgroups = false;
+		r->opts.manage_cgroups_mode = CRIU_CG_IGNORE;
+		return 0;
+	}
 	if (r->with->made->cgroup.fd < 0 || !r->opts.manage_cgroups)
 		return 0;
 	v = arena_alloc(&r->arena, sizeof(*v));
@@ -546,11 +326,14 @@ static void find_lock(struct restore *r)
 		    network_lock_is_left(p->join_fd[NS_NETWORK]);
 }
 
-static void unlock_network(const struct restore *r)
+static void unlock_network(struct restore *r)
 {
 	struct err left = { 0 };
 
-	if (r->locked && network_lock_drop(r->with->plan->join_fd[NS_NETWORK], &left) < 0)
+	if (!r->locked)
+		return;
+	r->locked = false;
+	if (network_lock_drop(r->with->plan->join_fd[NS_NETWORK], &r->lock, &left) < 0)
 		runtime_warn(r->rt, "%s", left.msg);
 }
 
@@ -581,9 +364,9 @@ static int prepare(struct restore *r, struct err *err)
 
 	if (!realpath(r->rt->store.path, r->root) ||
 	    str_format(r->state, sizeof(r->state), "%s/%s", r->root, made->entry.rec.id) < 0 ||
-	    str_format(r->root, sizeof(r->root), "%s/" ROOT_DIR, r->state) < 0)
+	    str_format(r->root, sizeof(r->root), "%s/" RESTORE_ROOT_DIR, r->state) < 0)
 		return err_sys(err, "state directory \"%s\"", r->rt->store.path);
-	if (mkdirat(made->entry.dir, ROOT_DIR, 0700) < 0)
+	if (mkdirat(made->entry.dir, RESTORE_ROOT_DIR, 0700) < 0)
 		return err_sys(err, "make \"%s\"", r->root);
 	r->rootfs = made->entry.rec.rootfs;
 	if (checkpoint_options(r->o, &r->dirs, &r->arena, &r->opts, err) < 0)
@@ -595,9 +378,8 @@ static int prepare(struct restore *r, struct err *err)
 	r->opts.lsm_profile = r->o->lsm_profile ? arena_strdup(&r->arena, r->o->lsm_profile) : NULL;
 	if (r->o->lsm_mount_context)
 		r->opts.lsm_mount_context = arena_strdup(&r->arena, r->o->lsm_mount_context);
-	if (keep_stdio(r, err) < 0 || external_namespaces(r, err) < 0)
-		return -1;
-	return group_root(r, err);
+	r->in_group = may_be_born_in_group(r);
+	return keep_stdio(r, err) < 0 ? -1 : external_namespaces(r, err);
 }
 
 /* Who holds --notify-fd may start us before there are images: with what comes before them, and
@@ -612,17 +394,19 @@ static int wait_for_images(struct restore *r, struct err *err)
 
 static int decide(struct restore *r, struct err *err)
 {
-	if (inherit_stdio(r, err) < 0 || adapt_files(r, err) < 0 || external_mounts(r, err) < 0)
+	if (group_root(r, err) < 0 || inherit_stdio(r, err) < 0)
 		return -1;
 	criu_cgroup_flags_save(&r->flags);
 	find_lock(r);
-	return fresh_mounts(r, err);
+	return restore_mounts_plan(r, err);
 }
 
 static int start_criu(struct restore *r, struct err *err)
 {
 	const struct criu_start start = { .program = r->rt->criu,
 					  .cgroup = r->with->made->cgroup.fd,
+					  .own_cgroup =
+						  r->in_group && r->with->plan->is_new[NS_CGROUP],
 					  .own_mounts = true,
 					  .root = r->rootfs,
 					  .root_at = r->root,
@@ -707,17 +491,37 @@ static void close_passage(const struct restore *r, const struct passage *p)
 	(void)fchmod(r->dirs.images_fd, p->was.st_mode & 07777);
 }
 
+/* There was more than the one group: criu makes them, from outside. */
+static int look_at_groups(struct restore *r, struct err *err)
+{
+	const int one = r->in_group ? was_in_one_group(r, err) : 1;
+
+	if (one != 0)
+		return one < 0 ? -1 : 0;
+	r->in_group = false;
+	if (!r->criu.pid)
+		return 0;
+	criu_close(&r->criu);
+	criu_init(&r->criu);
+	return start_criu(r, err) < 0 ? -1 : check_criu(r, err);
+}
+
 /* Where there are images criu starts meanwhile; where they are waited for it starts before they
  * come. */
 static int settle(struct restore *r, struct err *err)
 {
 	const bool wait = !r->relay.over;
 
-	if (wait && (check_criu(r, err) < 0 || wait_for_images(r, err) < 0))
+	if (!wait && look_at_groups(r, err) < 0)
+		return -1;
+	if (start_criu(r, err) < 0)
+		return -1;
+	if (wait &&
+	    (check_criu(r, err) < 0 || wait_for_images(r, err) < 0 || look_at_groups(r, err) < 0))
 		return -1;
 	if (decide(r, err) < 0 || (!wait && check_criu(r, err) < 0))
 		return -1;
-	return mount_for_criu(r, err);
+	return restore_mounts_make(r, err);
 }
 
 static int restore_processes(void *arg, struct restoring *with, struct err *err)
@@ -727,8 +531,8 @@ static int restore_processes(void *arg, struct restoring *with, struct err *err)
 	int rc;
 
 	r->with = with;
-	rc = prepare(r, err) < 0 || start_criu(r, err) < 0 || settle(r, err) < 0 ||
-			     open_passage(r, &passage, err) < 0 || ask(r, err) < 0
+	rc = prepare(r, err) < 0 || settle(r, err) < 0 || open_passage(r, &passage, err) < 0 ||
+			     ask(r, err) < 0
 		     ? -1
 		     : 0;
 	criu_close(&r->criu);
@@ -739,10 +543,9 @@ static int restore_processes(void *arg, struct restoring *with, struct err *err)
 		unlock_network(r);
 	if (rc == 0 && r->request->restored)
 		r->request->restored(r->request->arg);
-	(void)unlinkat(with->made->entry.dir, ROOT_DIR, AT_REMOVEDIR);
-	drop_fresh(r);
-	if (r->adapted)
-		(void)unlinkat(with->made->entry.dir, CRIU_FILES, 0);
+	(void)unlinkat(with->made->entry.dir, RESTORE_ROOT_DIR, AT_REMOVEDIR);
+	restore_mounts_drop(r);
+	r->lock = fd_close(r->lock);
 	while (r->n_keep)
 		(void)fd_close(r->keep[--r->n_keep]);
 	return rc;
@@ -761,6 +564,7 @@ int container_restore_with(struct runtime *rt, const struct clone_request *reque
 	struct restore r = { .rt = rt,
 			     .o = request->o,
 			     .dirs = { .images_fd = -1, .work_fd = -1 },
+			     .lock = -1,
 			     .request = request };
 	const struct restorer by = { restore_processes, &r };
 	int rc;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* criu_reply_fuzz.c - answers of criu, its log, its list of files, the mounts and names beside its images
+/* criu_reply_fuzz.c - answers of criu, its log, some of its images, the mounts and names beside them
  *
  * The first byte chooses what the rest is.
  */
@@ -9,6 +9,7 @@
 
 #include "runtime/container/checkpoint.h"
 #include "runtime/container/criu_files.h"
+#include "runtime/container/criu_image.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -49,6 +50,21 @@ static void check_files(const char *text, size_t len)
 		abort();
 }
 
+/* It only grows, by as much for each record, and stays an inventory. */
+static void check_inventory(const char *text, size_t len)
+{
+	AUTO_BUF once;
+	AUTO_BUF twice;
+
+	buf_init(&once);
+	buf_init(&twice);
+	if (criu_inventory_without_lock(text, len, &once, NULL) < 0)
+		return;
+	if (criu_inventory_without_lock(once.s, once.len, &twice, NULL) < 0 || once.len < len ||
+	    twice.len - once.len != once.len - len)
+		abort();
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	CLEANUP(arena_release) struct arena arena;
@@ -71,6 +87,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		(void)checkpoint_networks_parse(text, size, true, &arena, &create, NULL);
 	else if (data[0] == 'f')
 		check_files(text, size);
+	else if (data[0] == 'i')
+		check_inventory(text, size);
+	else if (data[0] == 'c')
+		(void)criu_cgroup_is_one(text, size, NULL);
 	else
 		check_reply(text, size, &arena);
 	return 0;

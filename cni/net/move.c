@@ -533,8 +533,11 @@ static int abort_locked(struct net *n, const struct move_request *r, struct err 
 	struct move m;
 	const int found = move_load(n, r->network, r->container, r->ifname, &m, err);
 
-	if (found <= 0)
-		return found;
+	if (found < 0)
+		return -1;
+	/* a request that was killed at its first record left part of it */
+	if (found == 0)
+		return move_forget(n, r->network, r->container, r->ifname, err);
 	if (check_state(&m, found, r, err) < 0)
 		return -1;
 	if (load_entry(n, r->network, r->container, r->ifname, &e, NULL) == 0)

@@ -269,9 +269,15 @@ static void remove_unfinished(const char *folder, const char *name)
 
 int move_remove(const struct net *n, const struct move *m, struct err *err)
 {
+	return move_forget(n, m->network, m->container, m->ifname, err);
+}
+
+int move_forget(const struct net *n, const char *network, const char *container, const char *ifname,
+		struct err *err)
+{
 	char path[PATH_MAX], *slash;
 
-	if (path_of(n, m->network, m->container, m->ifname, path, err) < 0)
+	if (path_of(n, network, container, ifname, path, err) < 0)
 		return -1;
 	if (unlink(path) < 0 && errno != ENOENT)
 		return err_sys(err, "remove \"%s\"", path);

@@ -15,5 +15,8 @@ int move_load(struct net *n, const char *network, const char *container, const c
 int move_save(const struct net *n, const struct move *m, struct err *err);
 /* Nothing there is success. */
 int move_remove(const struct net *n, const struct move *m, struct err *err);
+/* Of a move that may have no record, but what was written when its request was killed. */
+int move_forget(const struct net *n, const char *network, const char *container, const char *ifname,
+		struct err *err);
 
 #endif

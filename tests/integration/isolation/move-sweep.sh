@@ -126,6 +126,8 @@ N add blue t /run/netns/t >/dev/null
 total_cut=$(ticketed "$NET" move cutover blue t)
 check 'target: cut over, aborted, detached: as before' eval 'N move abort blue t && N del blue t && same'
 sweep 'target: prepare killed, then abort' "$total" target_abort
+mkdir -p /run/skerry-net/move && : >/run/skerry-net/move/.blue,t,eth0.0123abcd
+check 'target: abort takes away what a killed prepare has written of its record' eval 'N move abort blue t && same'
 sweep 'target: cut-over killed, then abort' "$total_cut" target_cutover
 
 N del blue m && N del red m -i eth1 && N gc red

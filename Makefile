@@ -94,8 +94,9 @@ CFLAGS_ALL += $(CFLAGS)
 LIBS_DYNAMIC := -lseccomp -lyajl
 LIBS_STATIC := -lseccomp -lyajl_s
 
-# What this compiler and libc can do, found out once per BUILD.
-ifeq ($(filter clean help fmt,$(MAKECMDGOALS)),)
+# What this compiler and libc can do, found out once per BUILD; by check and run only once they have
+# installed what is missing, in a make of their own.
+ifneq ($(filter-out check run clean help fmt,$(or $(MAKECMDGOALS),all)),)
  -include $(BUILD)/config.mk
 endif
 $(BUILD)/config.mk: Makefile base/static/start.c base/static/start_probe.c

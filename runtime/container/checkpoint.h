@@ -128,10 +128,13 @@ int checkpoint_tmpfs(const char *text, size_t len, struct arena *arena, struct t
 		     struct err *err);
 /* network_lock.c: can this criu, on this kernel, hold packets back by nftables? */
 bool network_lock_has_nftables(const char *criu);
-/* Takes back what criu has left in a network namespace, or is about to take back.  *ret, -1 or a
- * descriptor that the caller closes once there is time: that waits for what was taken back to be
- * gone, tens of milliseconds. */
-int network_lock_drop(int netns, int *ret, struct err *err);
+/* Drops all packets of a network namespace, as criu would: a descriptor, whose end, or ours, is
+ * the lock's; -1 this kernel has no nf_tables for that. */
+int network_lock_put(int netns);
+/* Takes back what criu has left there, or is about to take back, and what *fd is the lock of.  *fd
+ * is -1 or a descriptor then that the caller closes once there is time: that waits for what was
+ * taken back to be gone, tens of milliseconds. */
+int network_lock_drop(int netns, int *fd, struct err *err);
 /* Can there be any?  Looking takes less than a millisecond, taking back ten or twenty. */
 bool network_lock_is_left(int netns);
 

@@ -6,6 +6,10 @@
  * ip6tables-restore(8) for that, twice, while nothing moves; with nftables it
  * needs no program.  It is asked for those where it can do so.
  *
+ * A restore into a namespace that is there already locks it by itself: what is
+ * told to come there finds a connection that is half made, or none, and says so
+ * to its peer.  That lock is the socket's (NFT_TABLE_F_OWNER) and goes with us.
+ *
  * After a checkpoint the lock stays, as it must for the peers: a namespace that
  * outlives the container has it until the connections are back.  But criu 3.17
  * restores under another name (nftables), or puts a second lock over the first
@@ -22,6 +26,7 @@
 #include <linux/netfilter/nfnetlink.h>
 #include <linux/netlink.h>
 #include <sched.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -44,22 +49,91 @@
 
 /* --- nftables, by netlink ------------------------------------------------------------------- */
 
-struct request {
-	struct nlmsghdr head;
-	struct nfgenmsg gen;
-	char attributes[NLA_HDRLEN + NFT_NAME_MAXLEN];
-};
+static int open_nftables(void)
+{
+	return socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_NETFILTER);
+}
 
 static uint16_t type_of(int message)
 {
 	return (uint16_t)(NFNL_SUBSYS_NFTABLES << 8 | message);
 }
 
-static int send_all(int sock, const void *data, size_t size)
+/* A message, or an attribute that has others, and its length once they are in. */
+static size_t begin(struct buf *b, uint16_t type, uint16_t flags, struct nfgenmsg gen)
+{
+	const struct nlmsghdr h = { .nlmsg_type = type,
+				    .nlmsg_flags = (uint16_t)(NLM_F_REQUEST | flags) };
+	const size_t at = b->len;
+
+	buf_add(b, &h, sizeof(h));
+	buf_add(b, &gen, sizeof(gen));
+	return at;
+}
+
+static void end(struct buf *b, size_t at)
+{
+	const uint32_t n = (uint32_t)(b->len - at);
+
+	if (!buf_failed(b))
+		memcpy(b->s + at + offsetof(struct nlmsghdr, nlmsg_len), &n, sizeof(n));
+}
+
+static void add(struct buf *b, int type, const void *v, size_t n)
+{
+	static const char zero[NLA_ALIGNTO] = { 0 };
+	const struct nlattr a = { (uint16_t)(NLA_HDRLEN + n), (uint16_t)type };
+
+	buf_add(b, &a, sizeof(a));
+	buf_add(b, v, n);
+	buf_add(b, zero, NLA_ALIGN(n) - n);
+}
+
+static void add_text(struct buf *b, int type, const char *text)
+{
+	add(b, type, text, strlen(text) + 1);
+}
+
+static void add_u32(struct buf *b, int type, uint32_t v)
+{
+	v = htonl(v);
+	add(b, type, &v, sizeof(v));
+}
+
+static size_t nest(struct buf *b, int type)
+{
+	const struct nlattr a = { 0, (uint16_t)(NLA_F_NESTED | type) };
+	const size_t at = b->len;
+
+	buf_add(b, &a, sizeof(a));
+	return at;
+}
+
+static void unnest(struct buf *b, size_t at)
+{
+	const uint16_t n = (uint16_t)(b->len - at);
+
+	if (!buf_failed(b))
+		memcpy(b->s + at + offsetof(struct nlattr, nla_len), &n, sizeof(n));
+}
+
+/* nf_tables takes changes between a beginning and an end only. */
+static void edge(struct buf *b, uint16_t type)
+{
+	end(b, begin(b, type, 0, (struct nfgenmsg){ .res_id = htons(NFNL_SUBSYS_NFTABLES) }));
+}
+
+static size_t change(struct buf *b, int message, uint16_t flags)
+{
+	return begin(b, type_of(message), flags, (struct nfgenmsg){ .nfgen_family = NFPROTO_INET });
+}
+
+static int send_all(int sock, const struct buf *b)
 {
 	const struct sockaddr_nl kernel = { .nl_family = AF_NETLINK };
 
-	return sendto(sock, data, size, 0, (const struct sockaddr *)&kernel, sizeof(kernel)) < 0
+	return buf_failed(b) || sendto(sock, b->s, b->len, 0, (const struct sockaddr *)&kernel,
+				       sizeof(kernel)) < 0
 		       ? -1
 		       : 0;
 }
@@ -135,17 +209,15 @@ static int take_tables(const char *data, size_t size, struct tables *ret)
 
 static int list_tables(int sock, struct tables *ret)
 {
-	const struct request ask = {
-		.head = { .nlmsg_len = NLMSG_LENGTH(sizeof(struct nfgenmsg)),
-			  .nlmsg_type = type_of(NFT_MSG_GETTABLE),
-			  .nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP },
-		.gen = { .nfgen_family = NFPROTO_UNSPEC },
-	};
+	AUTO_BUF ask;
 	AUTO_FREE char *answer = NULL;
 	int more = 1;
 
 	*ret = (struct tables){ 0 };
-	if (send_all(sock, &ask, ask.head.nlmsg_len) < 0)
+	buf_init(&ask);
+	end(&ask, begin(&ask, type_of(NFT_MSG_GETTABLE), NLM_F_DUMP,
+			(struct nfgenmsg){ .nfgen_family = NFPROTO_UNSPEC }));
+	if (send_all(sock, &ask) < 0)
 		return -1;
 	answer = malloc(ANSWER_MAX);
 	if (!answer)
@@ -162,37 +234,135 @@ static int list_tables(int sock, struct tables *ret)
 	return more;
 }
 
-/* nf_tables takes changes between a beginning and an end only. */
 static int delete_table(int sock, const char *name)
 {
-	struct request batch[3] = { 0 };
-	const size_t n = strlen(name) + 1;
-	const struct nlattr a = { .nla_len = (uint16_t)(NLA_HDRLEN + n),
-				  .nla_type = NFTA_TABLE_NAME };
-	const size_t edge = NLMSG_LENGTH(sizeof(struct nfgenmsg));
-	AUTO_BUF text;
+	size_t at;
+	AUTO_BUF b;
 
-	buf_init(&text);
-	batch[0].head = (struct nlmsghdr){ .nlmsg_len = (uint32_t)edge,
-					   .nlmsg_type = NFNL_MSG_BATCH_BEGIN,
-					   .nlmsg_flags = NLM_F_REQUEST };
-	batch[0].gen.res_id = htons(NFNL_SUBSYS_NFTABLES);
-	batch[1].head = (struct nlmsghdr){ .nlmsg_len = (uint32_t)(edge + NLA_ALIGN(a.nla_len)),
-					   .nlmsg_type = type_of(NFT_MSG_DELTABLE),
-					   .nlmsg_flags = NLM_F_REQUEST };
-	batch[1].gen.nfgen_family = NFPROTO_INET;
-	memcpy(batch[1].attributes, &a, sizeof(a));
-	memcpy(batch[1].attributes + NLA_HDRLEN, name, n);
-	batch[2] = batch[0];
-	batch[2].head.nlmsg_type = NFNL_MSG_BATCH_END;
-	for (size_t i = 0; i < ARRAY_SIZE(batch); i++)
-		buf_add(&text, &batch[i], batch[i].head.nlmsg_len);
-	return buf_failed(&text) ? -1 : send_all(sock, text.s, text.len);
+	buf_init(&b);
+	edge(&b, NFNL_MSG_BATCH_BEGIN);
+	at = change(&b, NFT_MSG_DELTABLE, 0);
+	add_text(&b, NFTA_TABLE_NAME, name);
+	end(&b, at);
+	edge(&b, NFNL_MSG_BATCH_END);
+	return send_all(sock, &b);
 }
 
-static int open_nftables(void)
+/* --- a lock of our own ---------------------------------------------------------------------- */
+
+#define OURS	  TABLE "skerry"
+#define CRIU_MARK 0xC114U /* of packets by which criu puts a connection's state together */
+
+static void add_expression(struct buf *b, const char *name, void (*fill)(struct buf *b))
 {
-	return socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_NETFILTER);
+	const size_t element = nest(b, NFTA_LIST_ELEM);
+	size_t data;
+
+	add_text(b, NFTA_EXPR_NAME, name);
+	data = nest(b, NFTA_EXPR_DATA);
+	fill(b);
+	unnest(b, data);
+	unnest(b, element);
+}
+
+static void fill_meta(struct buf *b)
+{
+	add_u32(b, NFTA_META_DREG, NFT_REG_1);
+	add_u32(b, NFTA_META_KEY, NFT_META_MARK);
+}
+
+static void fill_cmp(struct buf *b)
+{
+	const uint32_t mark = CRIU_MARK;
+	size_t data;
+
+	add_u32(b, NFTA_CMP_SREG, NFT_REG_1);
+	add_u32(b, NFTA_CMP_OP, NFT_CMP_EQ);
+	data = nest(b, NFTA_CMP_DATA);
+	add(b, NFTA_DATA_VALUE, &mark, sizeof(mark));
+	unnest(b, data);
+}
+
+static void fill_accept(struct buf *b)
+{
+	size_t data, verdict;
+
+	add_u32(b, NFTA_IMMEDIATE_DREG, NFT_REG_VERDICT);
+	data = nest(b, NFTA_IMMEDIATE_DATA);
+	verdict = nest(b, NFTA_DATA_VERDICT);
+	add_u32(b, NFTA_VERDICT_CODE, NF_ACCEPT);
+	unnest(b, verdict);
+	unnest(b, data);
+}
+
+/* All that comes by there is dropped, but for criu's. */
+static void add_chain(struct buf *b, const char *name, uint32_t hook)
+{
+	size_t at = change(b, NFT_MSG_NEWCHAIN, NLM_F_CREATE), inner;
+
+	add_text(b, NFTA_CHAIN_TABLE, OURS);
+	add_text(b, NFTA_CHAIN_NAME, name);
+	inner = nest(b, NFTA_CHAIN_HOOK);
+	add_u32(b, NFTA_HOOK_HOOKNUM, hook);
+	add_u32(b, NFTA_HOOK_PRIORITY, 0);
+	unnest(b, inner);
+	add_u32(b, NFTA_CHAIN_POLICY, NF_DROP);
+	add_text(b, NFTA_CHAIN_TYPE, "filter");
+	end(b, at);
+
+	at = change(b, NFT_MSG_NEWRULE, NLM_F_CREATE | NLM_F_APPEND | NLM_F_ACK);
+	add_text(b, NFTA_RULE_TABLE, OURS);
+	add_text(b, NFTA_RULE_CHAIN, name);
+	inner = nest(b, NFTA_RULE_EXPRESSIONS);
+	add_expression(b, "meta", fill_meta);
+	add_expression(b, "cmp", fill_cmp);
+	add_expression(b, "immediate", fill_accept);
+	unnest(b, inner);
+	end(b, at);
+}
+
+/* The batch was taken as a whole, or not at all: the kernel has answered by the time that it was
+ * sent. */
+static int was_taken(int sock)
+{
+	char text[8192];
+	int acks = 0;
+	ssize_t n;
+
+	while ((n = recv(sock, text, sizeof(text), MSG_DONTWAIT)) > 0) {
+		struct nlmsghdr h;
+		struct nlmsgerr e;
+
+		if ((size_t)n < NLMSG_LENGTH(sizeof(e)))
+			return -1;
+		memcpy(&h, text, sizeof(h));
+		memcpy(&e, text + NLMSG_HDRLEN, sizeof(e));
+		if (h.nlmsg_type != NLMSG_ERROR || e.error)
+			return -1;
+		acks++;
+	}
+	return acks == 2 ? 0 : -1;
+}
+
+/* Into *arg, a descriptor. */
+static void lock(void *arg)
+{
+	int *ret = arg;
+	size_t at;
+	AUTO_BUF b;
+
+	buf_init(&b);
+	edge(&b, NFNL_MSG_BATCH_BEGIN);
+	at = change(&b, NFT_MSG_NEWTABLE, NLM_F_CREATE);
+	add_text(&b, NFTA_TABLE_NAME, OURS);
+	add_u32(&b, NFTA_TABLE_FLAGS, NFT_TABLE_F_OWNER);
+	end(&b, at);
+	add_chain(&b, "input", NF_INET_LOCAL_IN);
+	add_chain(&b, "output", NF_INET_LOCAL_OUT);
+	edge(&b, NFNL_MSG_BATCH_END);
+	*ret = open_nftables();
+	if (*ret >= 0 && (send_all(*ret, &b) < 0 || was_taken(*ret) < 0))
+		*ret = fd_close(*ret);
 }
 
 /* --- can criu do it so ------------------------------------------------------------------------ */
@@ -279,7 +449,8 @@ static void drop(void *arg)
 	struct tables list = { .n = 0 };
 	int *sock = arg;
 
-	*sock = open_nftables();
+	if (*sock < 0)
+		*sock = open_nftables();
 	if (*sock >= 0 && list_tables(*sock, &list) == 0)
 		for (size_t i = 0; i < list.n; i++)
 			(void)delete_table(*sock, list.name[i]);
@@ -316,8 +487,17 @@ bool network_lock_is_left(int netns)
 	return in_namespace(netns, look, &found, NULL) < 0 || found;
 }
 
-int network_lock_drop(int netns, int *ret, struct err *err)
+int network_lock_drop(int netns, int *lock_fd, struct err *err)
 {
-	*ret = -1;
-	return in_namespace(netns, drop, ret, err);
+	return in_namespace(netns, drop, lock_fd, err);
+}
+
+int network_lock_put(int netns)
+{
+	int fd = -1;
+
+	if (in_namespace(netns, lock, &fd, NULL) == 0)
+		return fd;
+	(void)fd_close(fd);
+	return -1;
 }

@@ -316,14 +316,22 @@ static int take_terminal(struct restore *r, int fd, struct err *err)
 	return r->with->made->master < 0 ? err_sys(err, "terminal") : 0;
 }
 
-/* In a namespace that is older than the restore a checkpoint may have left its lock.  criu's own is
- * criu's business. */
-static void find_lock(struct restore *r)
+/* In a namespace that is older than the restore a checkpoint may have left its lock; else we put
+ * one there while connections are put back.  criu's own is a program's work, and it would wait
+ * for the end of what it takes back. */
+static void lock_network(struct restore *r)
 {
 	const struct plan *p = r->with->plan;
+	const int netns = p->join[NS_NETWORK] ? p->join_fd[NS_NETWORK] : -1;
 
-	r->locked = p->join[NS_NETWORK] && p->join_fd[NS_NETWORK] >= 0 &&
-		    network_lock_is_left(p->join_fd[NS_NETWORK]);
+	r->no_lock = netns >= 0 || r->request->outer_network;
+	if (netns < 0)
+		return;
+	r->locked = network_lock_is_left(netns);
+	if (r->locked || !r->o->tcp_established)
+		return;
+	r->lock = network_lock_put(netns);
+	r->locked = r->no_lock = r->lock >= 0;
 }
 
 static void unlock_network(struct restore *r)
@@ -397,7 +405,7 @@ static int decide(struct restore *r, struct err *err)
 	if (group_root(r, err) < 0 || inherit_stdio(r, err) < 0)
 		return -1;
 	criu_cgroup_flags_save(&r->flags);
-	find_lock(r);
+	lock_network(r);
 	return restore_mounts_plan(r, err);
 }
 

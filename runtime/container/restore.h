@@ -33,8 +33,9 @@ struct restore {
 	struct criu_outside outside[3]; /* and which of them take the place of files */
 	size_t n_outside;
 	bool in_group; /* criu is in the container's, and what it restores is born there */
-	bool locked; /* the network namespace, by an earlier checkpoint */
-	int lock; /* what was taken back of that, to be closed when it runs; or -1 */
+	bool locked; /* the network namespace, by an earlier checkpoint or by us */
+	bool no_lock; /* criu isn't to lock it, or to take a lock back */
+	int lock; /* ours, to be closed once it runs; or -1 */
 	const char *adapted[2]; /* images that the state directory has, in place of theirs */
 	size_t n_adapted;
 	pid_t pid; /* seen at setup-namespaces */

@@ -61,9 +61,7 @@ static int adapt_files(struct restore *r, struct err *err)
 	return rc <= 0 ? rc : put_adapted(r, CRIU_FILES, &adapted, err);
 }
 
-/* In a namespace that is older than the restore criu has locked nothing, and would wait for the
- * end of what it takes back: tens of milliseconds.  An earlier checkpoint's lock is ours to take
- * back (unlock_network()). */
+/* criu takes from the inventory how packets were held back, and does likewise. */
 static int adapt_lock(struct restore *r, struct err *err)
 {
 	AUTO_BUF text;
@@ -71,7 +69,7 @@ static int adapt_lock(struct restore *r, struct err *err)
 
 	buf_init_max(&text, CRIU_INVENTORY_MAX);
 	buf_init_max(&adapted, CRIU_INVENTORY_MAX);
-	if (!r->with->plan->join[NS_NETWORK] && !r->request->outer_network)
+	if (!r->no_lock)
 		return 0;
 	if (restore_read_image(r, CRIU_INVENTORY, &text, err) < 0 ||
 	    criu_inventory_without_lock(text.s, text.len, &adapted, err) < 0)

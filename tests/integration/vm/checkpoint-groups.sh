@@ -64,10 +64,10 @@ check 'a process in a group below' stopped one
 rmdir "/sys/fs/cgroup$group/below" "/sys/fs/cgroup$group" 2>/dev/null
 check 'is restored' restored one
 check 'by criu, which moves it' test "$(moved)" -gt 0
-check 'into the group below' has_below one
+check 'into the group below' eventually has_below one
 check 'its first process into the container'"'"'s' is "$group" "$(group_of "$(pid_of one)")"
 check 'which is the top for it' shows '0::/' R exec one cat /proc/self/cgroup
 check 'a twin' detached clone one two
-check 'has a group below its own' has_below two
+check 'has a group below its own' eventually has_below two
 RD one two
 done_testing

@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/perf_event.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -17,6 +18,7 @@
 #include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/utsname.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -151,7 +153,7 @@ static void child_main(void *arg, int sock)
 
 void criu_init(struct criu *c)
 {
-	*c = (struct criu){ .sock = -1, .pidfd = -1 };
+	*c = (struct criu){ .sock = -1, .pidfd = -1, .ready = -1 };
 	arena_init(&c->arena, ANSWERS_MAX);
 }
 
@@ -177,6 +179,12 @@ int criu_open(struct criu *c, const struct criu_start *start, struct err *err)
 		.arg = &child,
 	};
 
+	/* It could be more for others from 3.18 on, but with user namespaces it fails. */
+	if (geteuid() != 0)
+		return err_set(err, EPERM,
+			       "criu dumps and restores for root only, who finds the containers "
+			       "of user %u with --root",
+			       (unsigned)geteuid());
 	if (start->program && start->program[0]
 		    ? find_given("--criu", start->program, c->program, sizeof(c->program), err) < 0
 		    : criu_find(c->program, sizeof(c->program), err) < 0)
@@ -203,6 +211,7 @@ void criu_close(struct criu *c)
 			;
 	c->pid = 0;
 	c->pidfd = fd_close(c->pidfd);
+	c->ready = fd_close(c->ready);
 	arena_release(&c->arena);
 }
 
@@ -297,6 +306,21 @@ int criu_call(struct criu *c, const struct criu_req *req, criu_notify_fn *notify
 	return 0;
 }
 
+/* criu stops processes at an address, by a breakpoint of the processor's; of the first one there is,
+ * after a second without, the kernel tells all processors first, and waits for that ten
+ * milliseconds and more.  There is one of our own while criu works, from before anything stands
+ * still. */
+static int keep_breakpoints_ready(void)
+{
+	struct perf_event_attr a = { .type = PERF_TYPE_SOFTWARE,
+				     .size = sizeof(a),
+				     .config = PERF_COUNT_SW_DUMMY,
+				     .disabled = 1,
+				     .exclude_kernel = 1 };
+
+	return (int)syscall(SYS_perf_event_open, &a, 0, -1, -1, PERF_FLAG_FD_CLOEXEC);
+}
+
 int criu_check(struct criu *c, int least, struct err *err)
 {
 	struct criu_req req = { .type = CRIU_VERSION, .keep_open = true };
@@ -305,6 +329,7 @@ int criu_check(struct criu *c, int least, struct err *err)
 	int needed = least;
 
 	c->asked = true;
+	c->ready = keep_breakpoints_ready(); /* criu starts meanwhile */
 	if ((c->own_mounts && take_socket(c, err) < 0) ||
 	    criu_call(c, &req, NULL, NULL, &resp, err) < 0)
 		return -1;

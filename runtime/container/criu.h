@@ -159,6 +159,7 @@ typedef int criu_notify_fn(void *arg, const struct criu_notify *n, int fd, struc
 
 struct criu {
 	int sock, pidfd;
+	int ready; /* while it is open, breakpoints don't wait (perf_event_open(2)); or -1 */
 	pid_t pid;
 	bool own_mounts, asked;
 	/* Called behind each notification that was answered, while criu goes on; or NULL. */

@@ -79,4 +79,21 @@ check 'and talk to each other' eventually eval '[ "$(answered b)" -gt "${before:
 check 'nothing is left here' eval 'gone_on a c1 && gone_on a c2 && clean_on a'
 RB delete --force c2
 RB delete --force c1
+
+# --- a process in a group below the container's: criu has started over there before that is known ------------
+mk "$(args sh -c "mkdir /sys/fs/cgroup/below && (echo 0 >/sys/fs/cgroup/below/cgroup.procs; exec sleep 1000) & $COUNTER") |
+	(.mounts[] | select(.type == \"cgroup\") | .options) |= map(select(. != \"ro\"))"
+group_on() { on "$1" sed -n 's/^0:://p' "/proc/$2/cgroup"; }
+# below NAME: its child is in the group below its own there
+below() {
+	local pid child
+	pid=$(pid_on "$1" c1) && child=$(awk '{ print $1 }' "/proc/$pid/task/$pid/children") &&
+		[ "$(group_on "$1" "$child")" = "$(group_on "$1" "$pid")/below" ]
+}
+check 'a process in a group below' eval 'detached_on a run -d -b "$B" c1 && eventually below a'
+check 'moves' moved a b c1
+diag <"$T/moved.out"
+check 'into the group below' eventually below b
+check 'and its parent counts on' counts_on b
+RB delete --force c1
 done_testing

@@ -17,7 +17,7 @@
 
 #define DOWNTIME_MS 300
 #define STUCK	    3
-#define FIXED_MS    80 /* what a dump and a restore take at least */
+#define FIXED_MS    35 /* what a dump and a restore take at least */
 #define MS	    1000000
 #define SHORT_ROUND ((uint64_t)1 << 20)
 #define SPEED	    ((uint64_t)64 << 20) /* until a round has shown it */

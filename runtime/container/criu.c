@@ -179,7 +179,7 @@ int criu_open(struct criu *c, const struct criu_start *start, struct err *err)
 		.arg = &child,
 	};
 
-	/* It could be more for others from 3.18 on, but with user namespaces it fails. */
+	/* criu's --unprivileged (3.18) can't enter the user namespace that their containers have. */
 	if (geteuid() != 0)
 		return err_set(err, EPERM,
 			       "criu dumps and restores for root only, who finds the containers "

@@ -130,7 +130,15 @@ for lock in nftables iptables; do
 done
 check '--tcp-established' detached checkpoint --tcp-established --image-path "$I" t1
 new_netns
+# its hook says how packets are held back while connections are put back
+cp "$B/config.json" "$T/config.plain"
+jq --arg tell "nsenter --net=$T/netns $(command -v nft) list ruleset >$T/rules" \
+	'.hooks.createRuntime = [{path: "/bin/sh", args: ["sh", "-c", $tell]}]' "$T/config.plain" >"$B/config.json"
 check 'restores the connection' detached restore -d --tcp-established --image-path "$I" t1
+cp "$T/config.plain" "$B/config.json"
+check 'meanwhile nothing comes in or goes out' is 2 "$(grep -c 'policy drop' "$T/rules")"
+check 'by a lock that ends with the restore' grep -q 'flags owner' "$T/rules"
+check 'of which nothing is left' is "0 0" "$(locks)"
 check 'the client gets its answers' answers_go_on
 check 'and had no reset' kill -0 $client
 kill $client
